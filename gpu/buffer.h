@@ -1,0 +1,82 @@
+// Buffer: GPU memory with a lifetime. Range: a view of a part of one. Arena: many ranges in few
+// buffers. upload() and download(): between host memory and any range.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "gpu/device.h"
+
+namespace gpu {
+
+class Buffer;
+
+/// A part of a buffer. Plain and copyable; does not own anything.
+struct Range {
+    const Buffer* buffer = nullptr;
+    uint64_t offset = 0;
+    uint64_t size = 0;  // bytes
+
+    /// The part [offset, offset + size) of this range. CHECKs that it lies inside.
+    Range slice(uint64_t slice_offset, uint64_t slice_size) const;
+    bool empty() const { return size == 0; }
+};
+
+enum class Memory : uint8_t {
+    device,    // fastest for the GPU; mapped only where all memory is one
+    upload,    // host writes, GPU reads; mapped, coherent
+    readback,  // GPU writes, host reads; mapped, cached where possible
+};
+
+/// Memory with a lifetime. Allocation failure throws base::Error(out_of_memory) that names `name`,
+/// the bytes asked for and the bytes that are free.
+class Buffer {
+  public:
+    Buffer(Device& device, uint64_t size_bytes, Memory memory, std::string name);
+    ~Buffer();
+    Buffer(Buffer&&) noexcept;
+    Buffer& operator=(Buffer&&) noexcept;
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+
+    VkBuffer handle() const;
+    uint64_t size() const;
+    const std::string& name() const;
+    Range range() const;
+    /// Host address, or nullptr for device memory that is not mapped.
+    std::byte* mapped() const;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// Hands out ranges of few big buffers, aligned for storage-buffer binding. Nothing is returned
+/// singly: the arena frees everything at once. A range never exceeds maxStorageBufferRange (CHECK).
+class Arena {
+  public:
+    /// Buffers are made of `block_bytes` (or larger when one range needs it), at most the device's
+    /// maxBufferSize.
+    Arena(Device& device, Memory memory, std::string name, uint64_t block_bytes);
+    ~Arena();
+    Arena(Arena&&) noexcept;
+    Arena& operator=(Arena&&) noexcept;
+
+    Range allocate(uint64_t size_bytes);
+    uint64_t allocated_bytes() const;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// Copy host bytes into a range and wait; through a staging ring where the memory is not mapped.
+void upload(Device& device, const Range& dst, std::span<const std::byte> src);
+/// Copy a range into host bytes and wait.
+void download(Device& device, std::span<std::byte> dst, const Range& src);
+
+}  // namespace gpu

@@ -1,0 +1,72 @@
+// Device: the Vulkan instance, the chosen physical device, one logical device with one compute queue.
+// The loader (libvulkan.so.1) is opened at run time, so the program starts without it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <vulkan/vulkan_core.h>
+
+#include "gpu/base.h"
+#include "gpu/pick.h"
+
+namespace gpu {
+
+struct VulkanFunctions;  // gpu/vulkan_functions.h: every entry point we call
+
+struct DeviceOptions {
+    std::string selector;      // see pick_device; empty: LAPIDARY_GPU, then the best
+    int validate = -1;         // 0 off, 1 layers, 2 also synchronisation; -1: LAPIDARY_VALIDATE, then 0
+    std::string disable;       // "fp16,coopmat,subgroups"; empty: LAPIDARY_DISABLE
+};
+
+/// All physical devices with what we need to know of them, in the loader's order.
+/// Throws base::Error(no_device) with cause and cure when there is no loader, driver or device.
+std::vector<DeviceInfo> list_devices();
+
+/// Turns any VkResult but VK_SUCCESS into an Error that names the call: device lost ->
+/// ErrorKind::device_lost, out of memory -> out_of_memory, anything else -> runtime.
+/// The one place where a VkResult is judged.
+void check_result(VkResult result, const char* call, const std::string& detail = {});
+
+/// Owns instance, device and queue. Never moved; everything else in gpu/ keeps a pointer to it.
+class Device {
+  public:
+    explicit Device(const DeviceOptions& options = {});
+    ~Device();
+    Device(const Device&) = delete;
+    Device& operator=(const Device&) = delete;
+
+    const DeviceInfo& info() const;
+    const std::string& why_chosen() const;
+    const VulkanFunctions& vk() const;
+    VkDevice handle() const;
+    VkPhysicalDevice physical() const;
+    VkQueue queue() const;
+    uint32_t queue_family() const;
+
+    /// Index of a memory type with all of `wanted`, preferring one that also has `preferred`.
+    uint32_t memory_type(uint32_t type_bits, VkMemoryPropertyFlags wanted,
+                         VkMemoryPropertyFlags preferred) const;
+
+    /// Bytes of device memory allocated through us now, and the most ever.
+    uint64_t allocated_bytes() const;
+    uint64_t peak_allocated_bytes() const;
+    void count_allocation(int64_t bytes);
+
+    /// True once any call returned VK_ERROR_DEVICE_LOST; sticky.
+    bool lost() const;
+    void mark_lost();
+
+    /// Messages of the validation layers seen so far (errors and warnings); 0 when they are off.
+    /// With validate >= 1 an error aborts the program.
+    uint64_t validation_messages() const;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gpu

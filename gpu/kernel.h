@@ -1,0 +1,74 @@
+// Kernel: a compute shader fixed to its specialisation constants. KernelCache: (name, constants) ->
+// Kernel, created in parallel, kept on disk by driver and shader hash.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gpu/device.h"
+#include "gpu/spirv.h"
+
+namespace gpu {
+
+/// Specialisation constants in the order of their ids, 0 first. Id 0 is the workgroup size.
+using SpecConstants = std::vector<uint32_t>;
+
+class Kernel {
+  public:
+    const std::string& name() const { return name_; }
+    const ShaderInterface& interface() const { return interface_; }
+    const SpecConstants& constants() const { return constants_; }
+    VkPipeline pipeline() const { return pipeline_; }
+    VkPipelineLayout layout() const { return layout_; }
+    VkDescriptorSetLayout set_layout() const { return set_layout_; }
+
+  private:
+    friend class KernelCache;
+    std::string name_;
+    SpecConstants constants_;
+    ShaderInterface interface_;
+    VkPipeline pipeline_ = VK_NULL_HANDLE;
+    VkPipelineLayout layout_ = VK_NULL_HANDLE;
+    VkDescriptorSetLayout set_layout_ = VK_NULL_HANDLE;
+};
+
+struct KernelRequest {
+    std::string name;
+    SpecConstants constants;
+};
+
+/// Owns all kernels of one device. An unknown name stops the program with the list of known ones.
+class KernelCache {
+  public:
+    /// `cache_dir` holds the pipeline cache file (own header: size, hash, device, driver; a file
+    /// that does not fit is deleted). Empty: $XDG_CACHE_HOME/lapidary, "-": no file.
+    explicit KernelCache(Device& device, std::string cache_dir = {});
+    ~KernelCache();
+    KernelCache(const KernelCache&) = delete;
+    KernelCache& operator=(const KernelCache&) = delete;
+
+    /// The kernel, created on first use. Lookup of an existing one allocates nothing.
+    const Kernel& get(std::string_view name, std::initializer_list<uint32_t> constants);
+
+    /// Create many at once on several threads.
+    void create(std::span<const KernelRequest> requests);
+
+    /// After this, creating a kernel is a programmer error (rule: decode creates nothing).
+    void freeze(bool frozen = true);
+
+    /// Write the pipeline cache file now (also done on destruction). Failure is only logged.
+    void save() const;
+
+    size_t size() const;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gpu
