@@ -25,7 +25,6 @@ ChatFormat chat_format(const Tokenizer& tokenizer);
 
 /// Ids of a whole conversation that ends where the model is to speak. System text is folded into the
 /// first user turn; same-role neighbours are merged; contents are trimmed (keep_whitespace: not).
-/// `answer_prefix`: text the model's answer must continue from (continue, branches).
 std::vector<TokenId> render_chat(const Tokenizer& tokenizer, ChatFormat format,
                                  const std::vector<Turn>& turns, bool keep_whitespace = false);
 
