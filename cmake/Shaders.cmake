@@ -1,0 +1,46 @@
+# lapidary_add_shaders(TARGET): shaders/*.comp -> SPIR-V, validated, embedded in a library.
+# The .spv files stay in <build>/shaders/, where LAPIDARY_SHADERS can point at them.
+function(lapidary_add_shaders target)
+    set(source_dir "${PROJECT_SOURCE_DIR}/shaders")
+    set(out_dir "${PROJECT_BINARY_DIR}/shaders")
+    file(GLOB kernels CONFIGURE_DEPENDS "${source_dir}/*.comp")
+    file(GLOB shared CONFIGURE_DEPENDS "${source_dir}/*.glsl" "${source_dir}/*.h")
+    file(MAKE_DIRECTORY "${out_dir}")
+
+    set(includes "")
+    set(table "")
+    set(outputs "")
+    set(n 0)
+    foreach(kernel IN LISTS kernels)
+        get_filename_component(name "${kernel}" NAME_WE)
+        if(name MATCHES "_coopmat$" AND LAPIDARY_GLSLANG_VERSION VERSION_LESS 13)
+            message(STATUS "Shader ${name} is left out: it needs glslang 13, this is "
+                           "${LAPIDARY_GLSLANG_VERSION}")
+            continue()
+        endif()
+        add_custom_command(
+            OUTPUT "${out_dir}/${name}.inc" "${out_dir}/${name}.spv"
+            COMMAND "${CMAKE_COMMAND}" "-DGLSLANG=${LAPIDARY_GLSLANG}"
+                    "-DSPIRV_VAL=${LAPIDARY_SPIRV_VAL}" "-DSOURCE=${kernel}"
+                    "-DINCLUDE=${source_dir}" "-DOUT=${out_dir}/${name}"
+                    -P "${PROJECT_SOURCE_DIR}/cmake/CompileShader.cmake"
+            DEPENDS "${kernel}" ${shared} "${PROJECT_SOURCE_DIR}/cmake/CompileShader.cmake"
+            COMMENT "Shader ${name}"
+            VERBATIM)
+        list(APPEND outputs "${out_dir}/${name}.inc")
+        string(APPEND includes "constexpr uint32_t k_${name}[] = {\n#include \"${name}.inc\"\n};\n")
+        string(APPEND table "    {\"${name}\", k_${name}, std::size(k_${name})},\n")
+        math(EXPR n "${n} + 1")
+    endforeach()
+
+    set(SHADER_INCLUDES "${includes}")
+    set(SHADER_TABLE "${table}")
+    set(SHADER_COUNT ${n})
+    configure_file("${PROJECT_SOURCE_DIR}/cmake/embedded_shaders.cpp.in"
+                   "${out_dir}/embedded_shaders.cpp" @ONLY)
+    add_library(${target} STATIC "${out_dir}/embedded_shaders.cpp")
+    set_source_files_properties("${out_dir}/embedded_shaders.cpp" PROPERTIES
+                                OBJECT_DEPENDS "${outputs}")
+    target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}" "${out_dir}")
+    set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY "")
+endfunction()

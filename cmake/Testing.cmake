@@ -1,0 +1,92 @@
+# Test programs and how ctest runs them.
+#
+# Catch2 programs are registered once per test file (by Catch2's file-name tags), so
+# `ctest -R rms_norm` runs one op and a file without a single test case is a failure. Helpers
+# without test cases belong in tests/support/. Tests run in the repository root.
+
+# lapidary_add_suite(TARGET LABEL SECONDS EXTRA_SOURCES LINK PATTERN...)
+function(lapidary_add_suite target label seconds extra link)
+    lapidary_sources(files ${ARGN})
+    if(NOT files)
+        return()
+    endif()
+    add_executable(${target} ${files} ${extra})
+    target_link_libraries(${target} PRIVATE test_support ${link} shaders Lapidary::catch2
+                                            lapidary_options)
+    foreach(file IN LISTS files)
+        get_filename_component(stem "${file}" NAME_WE)
+        set(test "${label}/${stem}")
+        # Catch2 itself fails when nothing matches; 4 means that every case asked to be skipped.
+        add_test(NAME ${test} COMMAND ${target} -\# "[#${stem}]"
+                 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+        set_tests_properties(${test} PROPERTIES LABELS ${label} TIMEOUT ${seconds}
+                             SKIP_RETURN_CODE 4 ENVIRONMENT "${LAPIDARY_TEST_ENVIRONMENT}")
+    endforeach()
+endfunction()
+
+# tests/fuzz/<name>.cpp is a libFuzzer target in the fuzz preset; elsewhere the same file is linked
+# with a small main that replays tests/fuzz/corpus/<name>/.
+function(lapidary_add_fuzzers)
+    lapidary_sources(fuzzers tests/fuzz/*.cpp)
+    foreach(file IN LISTS fuzzers)
+        get_filename_component(name "${file}" NAME_WE)
+        set(corpus "${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name}")
+        if(LAPIDARY_FUZZ)
+            set(target fuzz_${name})
+            add_executable(${target} "${file}")
+            target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+            add_test(NAME fuzz/${name}
+                     COMMAND ${target} -runs=20000 -max_total_time=30 -timeout=10
+                             "${PROJECT_BINARY_DIR}/corpus/${name}" "${corpus}"
+                     WORKING_DIRECTORY "${PROJECT_BINARY_DIR}")
+            file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/corpus/${name}")
+        else()
+            set(target fuzz_replay_${name})
+            add_executable(${target} "${file}" "${PROJECT_SOURCE_DIR}/tests/support/fuzz_replay.cc")
+            add_test(NAME fuzz/${name} COMMAND ${target} "${corpus}"
+                     WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+        endif()
+        target_link_libraries(${target} PRIVATE app_core shaders lapidary_options)
+        set_tests_properties(fuzz/${name} PROPERTIES LABELS fuzz TIMEOUT 300
+                             ENVIRONMENT "${LAPIDARY_TEST_ENVIRONMENT}")
+    endforeach()
+endfunction()
+
+function(lapidary_add_tests)
+    # lavapipe compiles slowly; keep what it compiled between runs.
+    set(shader_cache "${PROJECT_SOURCE_DIR}/.cache/mesa")
+    if(DEFINED ENV{MESA_SHADER_CACHE_DIR})
+        set(shader_cache "$ENV{MESA_SHADER_CACHE_DIR}")
+    endif()
+    set(LAPIDARY_TEST_ENVIRONMENT "MESA_SHADER_CACHE_DIR=${shader_cache}")
+
+    lapidary_add_fuzzers()
+    if(NOT LAPIDARY_TESTS)
+        return()
+    endif()
+
+    lapidary_sources(support tests/support/*.cpp)
+    if(support)
+        # Objects, not an archive: listeners and reporters register themselves.
+        add_library(test_support OBJECT ${support})
+        target_link_libraries(test_support PUBLIC app_core Lapidary::catch2
+                                           PRIVATE lapidary_options)
+    else()
+        add_library(test_support INTERFACE)
+        target_link_libraries(test_support INTERFACE app_core Lapidary::catch2)
+    endif()
+
+    lapidary_sources(op_harness tests/op_test.cpp)
+    lapidary_add_suite(unit_tests unit 120 "" app_core tests/unit/*.cpp)
+    lapidary_add_suite(op_tests ops 600 "${op_harness}" model tests/ops/*.cpp)
+    lapidary_add_suite(model_tests model 1200 "" model tests/model/*.cpp)
+    lapidary_add_suite(engine_tests engine 600 "" app_core tests/engine/*.cpp)
+    if(LAPIDARY_HAVE_GUI)
+        lapidary_add_suite(ui_tests ui 600 "" app_ui tests/ui/*.cpp)
+    endif()
+
+    if(EXISTS "${PROJECT_SOURCE_DIR}/tests/fence.sh")
+        add_test(NAME fence COMMAND bash "${PROJECT_SOURCE_DIR}/tests/fence.sh")
+        set_tests_properties(fence PROPERTIES LABELS unit)
+    endif()
+endfunction()

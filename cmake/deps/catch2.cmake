@@ -1,0 +1,25 @@
+# Catch2 3. Debian 12 has only version 2; cmake/setup unpacks its backport under LAPIDARY_DEPS_DIR
+# so that a Catch2 2 which other projects on the machine need stays installed.
+if(EXISTS "${LAPIDARY_DEPS_DIR}/catch2/usr")
+    find_package(Catch2 3 CONFIG QUIET PATHS "${LAPIDARY_DEPS_DIR}/catch2/usr" NO_DEFAULT_PATH)
+    set(catch2_origin "Debian backport unpacked by cmake/setup")
+endif()
+if(NOT Catch2_FOUND)
+    find_package(Catch2 3 CONFIG QUIET)
+    set(catch2_origin "system, CMake")
+endif()
+if(NOT Catch2_FOUND AND LAPIDARY_FETCH)
+    include(FetchContent)
+    FetchContent_Declare(Catch2 GIT_REPOSITORY https://github.com/catchorg/Catch2.git
+                         GIT_TAG v3.7.1 GIT_SHALLOW ON SYSTEM)
+    FetchContent_MakeAvailable(Catch2)
+    set(Catch2_VERSION 3.7.1)
+    set(catch2_origin "FetchContent")
+elseif(NOT Catch2_FOUND)
+    message(FATAL_ERROR "Catch2 3 was not found. Run 'cmake/setup --tests', or configure with "
+                        "-DLAPIDARY_TESTS=OFF.")
+endif()
+add_library(lapidary_catch2 INTERFACE)
+target_link_libraries(lapidary_catch2 INTERFACE Catch2::Catch2WithMain)
+add_library(Lapidary::catch2 ALIAS lapidary_catch2)
+lapidary_found(Catch2 ${Catch2_VERSION} "${catch2_origin}")

@@ -1,0 +1,6 @@
+find_package(CLI11 2.1 CONFIG QUIET)
+if(NOT CLI11_FOUND)
+    lapidary_missing("CLI11 >= 2.1" libcli11-dev)
+endif()
+add_library(Lapidary::cli11 ALIAS CLI11::CLI11)
+lapidary_found(CLI11 ${CLI11_VERSION} "system, CMake")

@@ -1,0 +1,6 @@
+find_package(fmt 9 CONFIG QUIET)
+if(NOT fmt_FOUND)
+    lapidary_missing("fmt >= 9" libfmt-dev)
+endif()
+add_library(Lapidary::fmt ALIAS fmt::fmt)
+lapidary_found(fmt ${fmt_VERSION} "system, CMake")

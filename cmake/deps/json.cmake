@@ -1,0 +1,6 @@
+find_package(nlohmann_json 3.11 CONFIG QUIET)
+if(NOT nlohmann_json_FOUND)
+    lapidary_missing("nlohmann-json >= 3.11" nlohmann-json3-dev)
+endif()
+add_library(Lapidary::json ALIAS nlohmann_json::nlohmann_json)
+lapidary_found(nlohmann-json ${nlohmann_json_VERSION} "system, CMake")
