@@ -1,0 +1,46 @@
+// Engine: the worker thread that owns device, model and session. Takes Commands, sends Events.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "app/messages.h"
+
+namespace app {
+
+/// What the window needs of an engine; the real one and the tests' fake one.
+class EngineLink {
+  public:
+    virtual ~EngineLink() = default;
+    /// Never blocks for long: the command queue is deep; false when it is full or closed.
+    virtual bool send(Command command) = 0;
+    /// The next event, if there is one. Never blocks.
+    virtual std::optional<Event> poll() = 0;
+};
+
+/// Runs a std::jthread. Between tokens and between submits it looks at the command queue, so Stop
+/// works within one token or one submit. Every LoadModel and Generate gets exactly one ending event
+/// (ModelReady / Failed; Finished / Failed). A Generate during another ends at once in
+/// Failed{"busy"}. A full event queue makes the engine wait with tokens, and drop only captures,
+/// stats and stale inspections (counted in Stats::dropped).
+class Engine : public EngineLink {
+  public:
+    /// `wake` is called from the engine's thread after an event was queued (at most every 33 ms
+    /// while streaming); the engine knows no window system.
+    explicit Engine(std::function<void()> wake);
+    ~Engine() override;
+
+    bool send(Command command) override;
+    std::optional<Event> poll() override;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// assets/demo/lapidary-demo.gguf: beside the source tree or the installed program; throws
+/// base::Error(model) naming the places looked at.
+std::string shipped_model_path();
+
+}  // namespace app

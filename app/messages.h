@@ -1,0 +1,174 @@
+// Command and Event: the whole contract between the window's thread and the engine's thread.
+// Plain data; payloads are immutable once sent. Includes no GPU and no UI header.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "model/capture.h"
+#include "model/chat.h"
+#include "model/sampler.h"
+
+namespace app {
+
+using model::TokenId;
+using RequestId = uint64_t;
+
+// ---- commands: UI -> engine ----
+
+struct LoadModel {
+    RequestId id = 0;
+    std::string path;      // empty: the shipped model
+    std::string device;    // selector; empty: best
+    uint32_t n_ctx = 0;    // 0: default
+    std::string type_k = "f16", type_v = "f16";
+};
+struct CancelLoad { RequestId id = 0; };
+struct UnloadModel {};
+
+/// Answer a conversation (turns), or continue exact ids (tokens not empty: branches, completion).
+/// Branch: tokens = ids before n + the chosen id. The prefix shared with the cache is reused.
+struct Generate {
+    RequestId id = 0;
+    std::vector<model::Turn> turns;
+    std::vector<TokenId> tokens;
+    model::SamplingParams sampling;
+    int32_t max_tokens = -1;    // -1: until a stop or the context is full
+    bool score_prompt = true;   // also surprise, rank and entropy of every prompt token
+};
+struct Stop { RequestId id = 0; };
+struct SetCapture { model::CaptureSpec spec; };
+
+/// Questions about the sequence in the cache. The newest request of a kind wins; older ones that
+/// have not run are dropped without an answer.
+enum class InspectKind : uint8_t { thumbnails, tile, row, distribution, lens };
+struct Inspect {
+    RequestId id = 0;
+    InspectKind kind = InspectKind::tile;
+    uint32_t layer = 0, head = 0;
+    uint32_t query_begin = 0, n_queries = 0, key_begin = 0, n_keys = 0;  // tile, row (query_begin)
+    uint32_t position = 0;              // distribution, lens: of the row (predicts position + 1)
+    std::vector<TokenId> ids;           // lens: ids to report beside the top ones
+};
+struct Shutdown {};
+
+using Command = std::variant<LoadModel, CancelLoad, UnloadModel, Generate, Stop, SetCapture, Inspect,
+                             Shutdown>;
+
+// ---- events: engine -> UI ----
+
+struct TopToken {
+    TokenId id = 0;
+    std::string text;   // display form
+    float logprob = 0;
+};
+
+/// One position of the sequence. logprob, rank, entropy, top: of the distribution this token was
+/// drawn from (that is, after the row position - 1); NaN / -1 / empty where there is none (position
+/// 0) or it was not computed.
+struct TokenInfo {
+    uint32_t position = 0;
+    TokenId id = 0;
+    std::string text;    // display form: "␠hello", "↵×2", "<0xE2>", "<end_of_turn>"
+    std::string bytes;   // exact bytes; empty for control tokens
+    bool control = false;
+    float logprob = 0;
+    int32_t rank = -1;
+    float entropy = 0;
+    std::vector<TopToken> top;
+};
+
+struct LayerInfo {
+    uint32_t window = 0;  // 0: global
+    double rope_theta = 0, rope_factor = 1;
+};
+
+struct ModelInfo {
+    std::string path, name, format, quant;   // quant: "Q4_K_M", "F16", or "mixed"
+    std::string architecture;
+    uint64_t n_params = 0, file_bytes = 0, weight_bytes = 0, kv_bytes = 0;
+    uint32_t n_layers = 0, n_heads = 0, n_kv_heads = 0, head_dim = 0, hidden_size = 0;
+    uint32_t vocab_size = 0, n_ctx = 0, n_ctx_train = 0;
+    float attn_softcap = 0, final_softcap = 0;
+    std::vector<LayerInfo> layers;
+    bool base_model = false;        // asked in a Question / Answer frame; the window says so
+    bool shipped = false;
+    model::SamplingParams sampling; // this model's defaults
+    std::string device_name, device_uuid, device_driver, device_why;
+    bool device_is_cpu = false;
+    std::vector<std::string> notices;
+    /// Display text of every token id, and the exact piece: for search and lists.
+    std::shared_ptr<const std::vector<std::string>> token_texts;
+};
+
+struct LoadProgressed { RequestId id = 0; std::string stage; uint64_t done = 0, total = 0; };
+struct ModelReady { RequestId id = 0; std::shared_ptr<const ModelInfo> info; };
+struct ModelUnloaded {};
+
+/// The prompt as ids (sent before prefill starts; without scores), and again, complete with
+/// logprob, rank, entropy and top, when it has been computed (scored = true).
+struct PromptReady {
+    RequestId id = 0;
+    std::vector<TokenInfo> tokens;
+    uint32_t n_reused = 0;
+    bool scored = false;
+};
+struct PrefillProgressed { RequestId id = 0; uint32_t done = 0, total = 0; };
+struct TokenReady {
+    RequestId id = 0;
+    TokenInfo token;
+    std::string text;    // text that became complete with this token (whole UTF-8), may be empty
+    bool stop = false;   // a stop token: in the strip, not in the answer
+};
+struct CaptureReady { RequestId id = 0; std::shared_ptr<const model::Capture> capture; };
+
+/// Pooled picture of one head, power-of-two bins: cell (r, c) covers rows [r*bin, (r+1)*bin) x the
+/// same of columns. max: largest weight; mass: row mass in the pixel (mean over existing rows of the
+/// sum over its columns).
+struct Thumbnail {
+    uint32_t layer = 0, head = 0;
+    uint32_t n_positions = 0;  // rows and columns pooled
+    uint32_t bin = 1;
+    uint32_t side = 0;         // ceil(n_positions / bin) <= 64
+    std::vector<float> max, mass;  // [side, side]
+};
+struct LensAnswer {
+    uint32_t layer = 0;
+    std::vector<TopToken> top;
+    std::vector<float> asked;
+};
+struct InspectReady {
+    RequestId id = 0;
+    InspectKind kind = InspectKind::tile;
+    uint32_t n_positions = 0;          // of the sequence it was computed from
+    std::string not_captured;          // non-empty: the reason why there is no data
+    std::shared_ptr<const std::vector<Thumbnail>> thumbnails;   // one layer (request.layer), all heads
+    std::shared_ptr<const model::AttentionTile> tile;           // tile, row
+    std::shared_ptr<const std::vector<float>> logits;           // distribution: [vocab]
+    std::vector<LensAnswer> lens;
+    Inspect request;
+};
+
+struct Stats {
+    double load_ms = 0, prompt_ms = 0, predicted_ms = 0, first_token_ms = 0;
+    uint64_t prompt_n = 0, predicted_n = 0;
+    double gb_per_s = 0;        // weight and KV bytes read per second of decode
+    uint64_t device_bytes = 0;
+    uint64_t dropped = 0;       // captures and stats dropped because the queue was full
+};
+struct StatsReady { RequestId id = 0; Stats stats; };
+
+enum class FinishReason : uint8_t { stop, length, context_full, stopped };  // stopped: by the user
+struct Finished { RequestId id = 0; FinishReason reason = FinishReason::stop; Stats stats; };
+struct Failed { RequestId id = 0; std::string message, hint; bool device_lost = false; };
+struct Logged { std::string line; };
+
+using Event = std::variant<LoadProgressed, ModelReady, ModelUnloaded, PromptReady, PrefillProgressed,
+                           TokenReady, CaptureReady, InspectReady, StatsReady, Finished, Failed, Logged>;
+
+}  // namespace app

@@ -1,0 +1,61 @@
+// KvCache: keys and values of one sequence, all layers. Global layers keep every position; local
+// layers keep a ring of the last positions (or everything in full mode).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "gpu/buffer.h"
+#include "model/config.h"
+#include "model/tensor.h"
+
+namespace model {
+
+struct KvCacheOptions {
+    uint32_t n_ctx = 2048;    // positions
+    uint32_t n_ubatch = 256;  // largest prefill chunk: a ring holds window + chunk positions
+    DType type_k = DType::f16;  // f16 or f32
+    DType type_v = DType::f16;
+    bool full = false;        // local layers keep everything (llama.cpp: --swa-full)
+};
+
+/// Where one layer's keys and values lie. Slot of position p is p % capacity.
+struct KvLayer {
+    Tensor k;  // type_k [capacity, kv_width]  after QK-norm and RoPE
+    Tensor v;  // type_v [capacity, kv_width]
+    uint32_t capacity = 0;
+    uint32_t window = 0;  // 0: global
+};
+
+class KvCache {
+  public:
+    KvCache(gpu::Device& device, const Config& config, const KvCacheOptions& options);
+
+    const KvLayer& layer(uint32_t l) const { return layers_[l]; }
+    const KvCacheOptions& options() const { return options_; }
+
+    /// Positions [0, n) were written, and something was written up to (excluding) `high_water`.
+    uint32_t length() const { return length_; }
+    /// Call after a chunk that wrote positions up to (excluding) `end` was recorded.
+    void wrote(uint32_t end);
+    /// True when the cache can continue from `length` positions: no ring has overwritten a key that
+    /// position `length` still needs.
+    bool can_rewind(uint32_t length) const;
+    /// Forget positions >= length. CHECKs can_rewind.
+    void rewind(uint32_t length);
+    void clear();
+
+    /// First position whose K and V are still there in layer l.
+    uint32_t first_kept(uint32_t l) const;
+    uint64_t bytes() const;
+    static uint64_t bytes_for(const Config& config, const KvCacheOptions& options);
+
+  private:
+    KvCacheOptions options_;
+    gpu::Arena arena_;
+    std::vector<KvLayer> layers_;
+    uint32_t length_ = 0;
+    uint32_t high_water_ = 0;
+};
+
+}  // namespace model

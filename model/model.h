@@ -1,0 +1,60 @@
+// Model: configuration, tokenizer and weights. Everything read from disk, checked, uploaded, then
+// const. Shared by sessions.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gpu/device.h"
+#include "gpu/kernel.h"
+#include "model/config.h"
+#include "model/source.h"
+#include "model/tokenizer.h"
+#include "model/weights.h"
+
+namespace model {
+
+/// What is needed to run anything: one device and its kernels. Outlives models and sessions.
+struct Runtime {
+    explicit Runtime(const gpu::DeviceOptions& options = {});
+    gpu::Device device;
+    gpu::KernelCache kernels;
+};
+
+struct LoadProgress {
+    const char* stage = "";  // "open", "tokenizer", "weights", "kernels", "warm-up"
+    uint64_t done = 0;       // bytes of weights, or kernels made
+    uint64_t total = 0;
+};
+
+struct LoadOptions {
+    std::function<void(const LoadProgress&)> progress;  // called from the loading thread
+    std::function<bool()> stop;                         // true: throw base::Cancelled
+};
+
+class Model {
+  public:
+    /// Opens `path` (GGUF file or Hugging Face folder), checks it, uploads the weights.
+    /// Throws base::Error(model, out_of_memory, device_lost), base::Cancelled.
+    static std::shared_ptr<const Model> load(Runtime& runtime, const std::string& path,
+                                             const LoadOptions& options = {});
+
+    Model(Config config_in, Tokenizer tokenizer_in, Weights weights_in);
+    Model(const Model&) = delete;
+    Model& operator=(const Model&) = delete;
+
+    const Config config;
+    const Tokenizer tokenizer;
+    const Weights weights;
+    // Facts about where it came from, for display.
+    std::string path, format, name;
+    uint64_t file_bytes = 0;
+    bool bf16_embedding_scale = false;  // default of --emb-scale for this source
+    SamplingHints sampling;
+    std::vector<std::string> notices;
+};
+
+}  // namespace model

@@ -1,0 +1,104 @@
+// Sampler: logits -> one token, from a seed. The stages are data: the window shows each of them.
+// CPU only; the same logits, parameters, seed and position always give the same token.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/config.h"
+#include "model/source.h"
+#include "model/tokenizer.h"
+
+namespace model {
+
+struct SamplingParams {
+    float temperature = 1.0f;       // <= 0: exact argmax, ties to the lowest id
+    int32_t top_k = 64;             // 0: off
+    float top_p = 0.95f;            // 1: off
+    float min_p = 0.0f;             // 0: off
+    float repeat_penalty = 1.0f;    // 1: off
+    int32_t repeat_last_n = 64;     // tokens looked at by the penalties; -1: all, 0: none
+    float presence_penalty = 0.0f;
+    float frequency_penalty = 0.0f;
+    uint64_t seed = 0;
+    bool llama_cpp_order = false;   // temperature last (spec 8.2); default: HF's order
+};
+
+/// Spec 8.1: defaults of the generation, overridden by the file's own hints.
+SamplingParams default_sampling(const Config& config, const SamplingHints& hints);
+
+/// One table of names, ranges and descriptions for command line, window and (later) HTTP.
+struct SamplingField {
+    std::string_view name;   // "top_p"
+    std::string_view flag;   // "--top-p"
+    std::string_view unit_range;  // "0..1, 1 = off"
+    std::string_view description;
+    double min, max, off;
+    bool integer;
+};
+std::span<const SamplingField> sampling_fields();
+/// Throws base::Error(usage) naming the field, its value and its range. NaN is refused.
+void validate(const SamplingParams& params);
+
+struct Candidate {
+    TokenId id = 0;
+    float logit = 0;
+    float p = 0;
+};
+
+enum class SamplerStage : uint8_t { raw, penalties, temperature, top_k, top_p, min_p, final };
+std::string_view stage_name(SamplerStage stage);
+
+/// Distribution after one stage: the survivors, most likely first (ties: lowest id); p sums to 1.
+struct StageResult {
+    SamplerStage stage = SamplerStage::raw;
+    uint32_t n_left = 0;               // survivors
+    std::vector<Candidate> top;        // at most the number asked for
+    double other = 0;                  // probability of the survivors that are not in `top`
+};
+
+struct Draw {
+    TokenId id = 0;
+    float p_final = 0;   // its probability in the final stage
+    double u = 0;        // the uniform number in [0, 1) it was drawn with
+};
+
+/// Counter-based uniform in [0, 1): a function of seed and position only (Philox 4x32-10,
+/// Salmon et al. 2011).
+double uniform(uint64_t seed, uint64_t position);
+
+class Sampler {
+  public:
+    explicit Sampler(uint32_t vocab_size);
+
+    /// Draw the token that follows. `history`: all tokens before it (penalties look at the last
+    /// repeat_last_n). `position`: of the token to be drawn. Throws base::Error(runtime) "the model
+    /// produced invalid numbers" on NaN, +Inf or all -Inf.
+    Draw sample(std::span<const float> logits, const SamplingParams& params,
+                std::span<const TokenId> history, uint64_t position);
+
+    /// The same stages, shown: after each, n_top survivors with probabilities and the rest's mass.
+    std::vector<StageResult> stages(std::span<const float> logits, const SamplingParams& params,
+                                    std::span<const TokenId> history, uint32_t n_top);
+
+  private:
+    std::vector<Candidate> scratch_;
+    std::vector<double> weights_;
+};
+
+/// Raw full-vocabulary facts at temperature 1, after the final cap.
+struct TokenStats {
+    float logprob = 0;
+    int32_t rank = 0;     // 0 = the most likely
+    float entropy = 0;    // nats, of the whole distribution
+    double log_sum_exp = 0;
+};
+TokenStats token_stats(std::span<const float> logits, TokenId id);
+/// The k most likely tokens with log-probabilities, best first, ties to the lowest id.
+std::vector<std::pair<TokenId, float>> top_logprobs(std::span<const float> logits, uint32_t k);
+TokenId argmax(std::span<const float> logits);
+
+}  // namespace model

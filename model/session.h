@@ -1,0 +1,125 @@
+// Session: one sequence of tokens on the device: KV cache, activations, position, logits; and what
+// the inspector asks about it. The only thing that changes while the program runs a model.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "model/capture.h"
+#include "model/kv_cache.h"
+#include "model/model.h"
+
+namespace model {
+
+struct SessionOptions {
+    uint32_t n_ctx = 0;       // 0: min(4096, the model's)
+    uint32_t n_ubatch = 0;    // largest prefill chunk; 0: 256. Larger values are split
+    DType type_k = DType::f16;
+    DType type_v = DType::f16;
+    bool full_cache = false;  // local layers keep all positions
+    std::optional<bool> bf16_embedding_scale;  // unset: the source's default (spec 2.2)
+    bool keep_q = false;          // Q of all positions, for attention()
+    bool keep_residuals = false;  // resid_post of every layer and position, for lens(), logits_at()
+};
+
+/// Which positions' logits a step computes and hands to `on_logits`.
+enum class WantLogits : uint8_t { last, all, none };
+
+/// Called on the calling thread with the logits [vocab_size] that follow `position` (raw, after the
+/// final cap). The span is valid during the call only.
+using LogitsSink = std::function<void(uint32_t position, std::span<const float> logits)>;
+using CaptureSink = std::function<void(std::shared_ptr<const Capture>)>;
+
+struct SyncResult {
+    uint32_t n_reused = 0;     // positions kept from the cache
+    uint32_t n_prefilled = 0;  // positions computed
+    bool refilled = false;     // a ring had wrapped past the common prefix: started from 0
+};
+
+/// One lens row: the distribution the model would give if layer l were the last (final norm, head,
+/// cap applied to resid_post of layer l).
+struct LensRow {
+    uint32_t layer = 0;
+    std::vector<std::pair<TokenId, float>> top;  // id, log-probability; best first
+    std::vector<float> asked;                    // log-probability of each asked id
+};
+
+class Session {
+  public:
+    Session(Runtime& runtime, std::shared_ptr<const Model> model, const SessionOptions& options);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    const Model& model() const;
+    const SessionOptions& options() const;  // with defaults filled in
+    uint32_t n_ctx() const;
+    const std::vector<TokenId>& tokens() const;  // what the cache holds
+    uint32_t position() const;                   // == tokens().size()
+
+    /// Make the cache hold exactly `tokens`: keep the common prefix, rewind what differs (a kept
+    /// prefix as long as the whole is shortened by one, so that logits exist), prefill the rest in
+    /// chunks. Logits of the last position are in logits() afterwards.
+    /// Throws base::Error(usage) when tokens exceed n_ctx or an id is out of range, base::Cancelled
+    /// when stopped (the session holds what was finished and stays usable).
+    SyncResult sync(std::span<const TokenId> tokens);
+
+    /// As sync, with the logits of every computed position (WantLogits::all) or none handed out.
+    SyncResult sync(std::span<const TokenId> tokens, WantLogits want, const LogitsSink& on_logits);
+
+    /// Append one token and compute its logits. Allocates nothing on the device.
+    void decode(TokenId token);
+
+    /// Keep the first n positions. False when a ring has wrapped: then the cache is empty and the
+    /// next sync refills it.
+    bool rewind(uint32_t n);
+
+    /// Logits [vocab_size] that follow the last position; f32 after the final cap. Valid until the
+    /// next call that changes the session.
+    std::span<const float> logits() const;
+    /// xxh64 of those logits' bytes: the run's fingerprint.
+    uint64_t logits_hash() const;
+
+    void set_capture(const CaptureSpec& spec, CaptureSink sink);
+    void set_stop(std::function<bool()> stop);
+
+    // What the inspector asks. Each throws base::Error(usage) with the reason when the data is not
+    // there (Q not kept, ring overwritten, residuals not kept, position not computed).
+    struct AttentionRequest {
+        uint32_t layer = 0;
+        uint32_t head = 0;
+        uint32_t query_begin = 0, n_queries = 0;
+        uint32_t key_begin = 0, n_keys = 0;
+        bool scores = false;  // also scores and scores_raw
+    };
+    AttentionTile attention(const AttentionRequest& request);
+    /// LSE of all heads and positions of one layer: [n_heads][position()].
+    std::vector<float> lse(uint32_t layer);
+    /// Full logits that follow `position`, from the kept residual: same bits as when computed.
+    std::vector<float> logits_at(uint32_t position);
+    std::vector<LensRow> lens(uint32_t position, uint32_t n_top, std::span<const TokenId> ids);
+    /// rot_q, rot_k or v of positions [begin, begin + n) of one layer as stored: [n, width] f32.
+    std::vector<float> stored(Tap tap, uint32_t layer, uint32_t begin, uint32_t n);
+    const KvCache& cache() const;
+
+    struct Stats {
+        double prompt_ms = 0, predicted_ms = 0;
+        uint64_t prompt_n = 0, predicted_n = 0;
+        double longest_planned_ms = 0, longest_submit_ms = 0;
+        uint64_t n_submits = 0, n_dispatches = 0;
+    };
+    const Stats& stats() const;
+    void reset_stats();
+    /// Bytes of device memory a session with these options takes, without making one.
+    static uint64_t bytes_for(const Config& config, const SessionOptions& options);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace model
