@@ -40,8 +40,8 @@ function(lapidary_pkg_config target module package min)
     set(LAPIDARY_${target}_FOUND ${dep_${target}_FOUND} PARENT_SCOPE)
 endfunction()
 
-# lapidary_header_only(TARGET NAME HEADER VERSION_HEADER VERSION_REGEX PACKAGE)
-function(lapidary_header_only target name header version_header version_regex package)
+# lapidary_header_only(TARGET NAME HEADER PACKAGE): the folder is LAPIDARY_<target>_INCLUDE.
+function(lapidary_header_only target name header package)
     find_path(LAPIDARY_${target}_INCLUDE "${header}")
     if(NOT LAPIDARY_${target}_INCLUDE)
         lapidary_missing("${name} (${header})" ${package})
@@ -51,11 +51,13 @@ function(lapidary_header_only target name header version_header version_regex pa
     target_include_directories(lapidary_${target} SYSTEM INTERFACE
                                "${LAPIDARY_${target}_INCLUDE}")
     add_library(Lapidary::${target} ALIAS lapidary_${target})
-    file(STRINGS "${LAPIDARY_${target}_INCLUDE}/${version_header}" lines REGEX "${version_regex}")
-    string(REGEX MATCHALL "[0-9]+\"?$" numbers "${lines}")
-    string(REGEX REPLACE "[^0-9;]" "" numbers "${numbers}")
-    string(REPLACE ";" "." version "${numbers}")
-    lapidary_found("${name}" "${version}" "system headers")
+endfunction()
+
+# lapidary_read_number(OUT HEADER MACRO): the value of one "#define MACRO <number>".
+function(lapidary_read_number out header macro)
+    file(STRINGS "${header}" line REGEX "^#define ${macro} +[0-9]+" LIMIT_COUNT 1)
+    string(REGEX MATCH "[0-9]+$" number "${line}")
+    set(${out} "${number}" PARENT_SCOPE)
 endfunction()
 
 find_package(Threads REQUIRED)

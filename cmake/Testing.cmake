@@ -26,6 +26,8 @@ endfunction()
 
 # tests/fuzz/<name>.cpp is a libFuzzer target in the fuzz preset; elsewhere the same file is linked
 # with a small main that replays tests/fuzz/corpus/<name>/.
+set(LAPIDARY_FUZZ_SECONDS 30 CACHE STRING "How long ctest runs each libFuzzer target")
+
 function(lapidary_add_fuzzers)
     lapidary_sources(fuzzers tests/fuzz/*.cpp)
     foreach(file IN LISTS fuzzers)
@@ -36,7 +38,7 @@ function(lapidary_add_fuzzers)
             add_executable(${target} "${file}")
             target_link_options(${target} PRIVATE -fsanitize=fuzzer)
             add_test(NAME fuzz/${name}
-                     COMMAND ${target} -runs=20000 -max_total_time=30 -timeout=10
+                     COMMAND ${target} -max_total_time=${LAPIDARY_FUZZ_SECONDS} -timeout=10
                              "${PROJECT_BINARY_DIR}/corpus/${name}" "${corpus}"
                      WORKING_DIRECTORY "${PROJECT_BINARY_DIR}")
             file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/corpus/${name}")
@@ -47,7 +49,7 @@ function(lapidary_add_fuzzers)
                      WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
         endif()
         target_link_libraries(${target} PRIVATE app_core shaders lapidary_options)
-        set_tests_properties(fuzz/${name} PROPERTIES LABELS fuzz TIMEOUT 300
+        set_tests_properties(fuzz/${name} PROPERTIES LABELS fuzz TIMEOUT 1200
                              ENVIRONMENT "${LAPIDARY_TEST_ENVIRONMENT}")
     endforeach()
 endfunction()
@@ -78,9 +80,9 @@ function(lapidary_add_tests)
 
     lapidary_sources(op_harness tests/op_test.cpp)
     lapidary_add_suite(unit_tests unit 120 "" app_core tests/unit/*.cpp)
-    lapidary_add_suite(op_tests ops 600 "${op_harness}" model tests/ops/*.cpp)
-    lapidary_add_suite(model_tests model 1200 "" model tests/model/*.cpp)
-    lapidary_add_suite(engine_tests engine 600 "" app_core tests/engine/*.cpp)
+    lapidary_add_suite(op_tests ops 1200 "${op_harness}" model tests/ops/*.cpp)
+    lapidary_add_suite(model_tests model 5400 "" model tests/model/*.cpp)
+    lapidary_add_suite(engine_tests engine 1800 "" app_core tests/engine/*.cpp)
     if(LAPIDARY_HAVE_GUI)
         lapidary_add_suite(ui_tests ui 600 "" app_ui tests/ui/*.cpp)
     endif()

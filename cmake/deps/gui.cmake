@@ -6,7 +6,12 @@ if(NOT LAPIDARY_GUI)
 endif()
 
 lapidary_pkg_config(glfw glfw3 libglfw3-dev 3.3.8)
-lapidary_pkg_config(freetype freetype2 libfreetype-dev 24.0)  # libtool version of FreeType 2.12
+find_package(Freetype 2.12 QUIET)
+set(LAPIDARY_freetype_FOUND ${FREETYPE_FOUND})
+if(FREETYPE_FOUND)
+    add_library(Lapidary::freetype ALIAS Freetype::Freetype)
+    lapidary_found(FreeType ${FREETYPE_VERSION_STRING} "system, CMake")
+endif()
 lapidary_pkg_config(md4c md4c libmd4c-dev 0.4.8)
 set(gui_missing "")
 foreach(dep IN ITEMS glfw freetype md4c)
