@@ -1,0 +1,44 @@
+#version 460
+// embed    y[t, i] = scale * E[token[t], i]     for tokens in [row_begin, row_begin + n_rows)
+//
+//   binding  name    type     shape               access
+//   0        quants  packed   rows of one slab    read
+//   1        scales  packed   rows of one slab    read
+//   2        tokens  u32      [n_tokens]          read
+//   3        y       f32      [n_tokens, dim]     write   rows of other slabs are left alone
+//
+// dispatch   x: groups of invocations over dim / 4, y: tokens
+// spec 0     workgroup size
+// spec 1     TYPE of the table
+// cost       one row read and written per token; bandwidth bound
+// reference  ref::embed in tests/ops/embed.cpp
+
+#extension GL_GOOGLE_include_directive : require
+#include "params.h"
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const uint TYPE = 0;
+
+layout(binding = 0) readonly buffer Quants { uint quants[]; };
+layout(binding = 1) readonly buffer Scales { uint scales[]; };
+layout(binding = 2) readonly buffer Tokens { uint tokens[]; };
+layout(binding = 3) writeonly buffer Y { vec4 y[]; };
+layout(push_constant) uniform Push { Embed p; };
+
+#include "dequant.glsl"
+
+void main() {
+    const uint i = gl_GlobalInvocationID.x;  // four elements each
+    const uint t = gl_WorkGroupID.y;
+    if (i >= p.dim / 4u) {
+        return;
+    }
+    const uint token = tokens[t];
+    if (token < p.row_begin || token >= p.row_begin + p.n_rows) {
+        return;
+    }
+    const RowCursor cursor = row_cursor(token - p.row_begin, p.dim);
+    const uint b = i / 8u;
+    precise vec4 value = p.scale * weight4(cursor, block_scale(cursor, b), b, i % 8u);
+    y[t * (p.dim / 4u) + i] = value;
+}
