@@ -32,21 +32,21 @@ int exit_code(ErrorKind kind);
 ///
 /// Thrown by gpu/ and model/; caught in main, in the engine loop and in test runners only.
 class Error : public std::runtime_error {
-  public:
+public:
     explicit Error(ErrorKind kind, const std::string& message, std::string hint = {})
         : std::runtime_error(message), kind_(kind), hint_(std::move(hint)) {}
 
     ErrorKind kind() const { return kind_; }
     const std::string& hint() const { return hint_; }
 
-  private:
+private:
     ErrorKind kind_;
     std::string hint_;
 };
 
 /// Thrown between two submits when the caller's stop flag is set. Not an error: nothing is broken.
 class Cancelled : public std::exception {
-  public:
+public:
     const char* what() const noexcept override { return "cancelled"; }
 };
 
@@ -79,15 +79,17 @@ std::string escaped(std::string_view text, size_t max_bytes = 200);
 
 /// Our own mistakes stop the program: prints the expression, the values and the place, then aborts.
 /// CHECK(rows > 0) or CHECK(rows == n, "rows {} n {}", rows, n). Always on.
-#define CHECK(condition, ...)                                                                  \
-    do {                                                                                       \
-        if (!(condition)) {                                                                    \
+#define CHECK(condition, ...)                                                                      \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
             ::base::check_failed(#condition, __FILE__, __LINE__, ::base::check_text(__VA_ARGS__)); \
-        }                                                                                      \
+        }                                                                                          \
     } while (false)
 
 namespace base {
-inline std::string check_text() { return {}; }
+inline std::string check_text() {
+    return {};
+}
 template <class... Args>
 std::string check_text(fmt::format_string<Args...> format, Args&&... args) {
     return fmt::format(format, std::forward<Args>(args)...);

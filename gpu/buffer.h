@@ -35,7 +35,7 @@ enum class Memory : uint8_t {
 /// Memory with a lifetime. Allocation failure throws base::Error(out_of_memory) that names `name`,
 /// the bytes asked for and the bytes that are free.
 class Buffer {
-  public:
+public:
     Buffer(Device& device, uint64_t size_bytes, Memory memory, std::string name);
     ~Buffer();
     Buffer(Buffer&&) noexcept;
@@ -50,7 +50,7 @@ class Buffer {
     /// Host address, or nullptr for device memory that is not mapped.
     std::byte* mapped() const;
 
-  private:
+private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };
@@ -58,7 +58,7 @@ class Buffer {
 /// Hands out ranges of few big buffers, aligned for storage-buffer binding. Nothing is returned
 /// singly: the arena frees everything at once. A range never exceeds maxStorageBufferRange (CHECK).
 class Arena {
-  public:
+public:
     /// Buffers are made of `block_bytes` (or larger when one range needs it), at most the device's
     /// maxBufferSize.
     Arena(Device& device, Memory memory, std::string name, uint64_t block_bytes);
@@ -69,7 +69,7 @@ class Arena {
     Range allocate(uint64_t size_bytes);
     uint64_t allocated_bytes() const;
 
-  private:
+private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

@@ -34,7 +34,7 @@ struct SubmitStats {
 /// planner says the open submit is full, and finish() submits the rest and waits for all of it.
 /// At most two submits are in flight. Not thread-safe; one per owner thread.
 class CommandBuffer {
-  public:
+public:
     CommandBuffer(Device& device, KernelCache& kernels);
     ~CommandBuffer();
     CommandBuffer(const CommandBuffer&) = delete;
@@ -84,7 +84,7 @@ class CommandBuffer {
     /// Timestamps per dispatch go here while set (nullptr: none).
     void set_profiler(Profiler* profiler);
 
-  private:
+private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

@@ -1,25 +1,28 @@
-// Device: the Vulkan instance, the chosen physical device, one logical device with one compute queue.
-// The loader (libvulkan.so.1) is opened at run time, so the program starts without it.
+// Device: the Vulkan instance, the chosen physical device, one logical device with one compute
+// queue. The loader (libvulkan.so.1) is opened at run time, so the program starts without it.
 #pragma once
+
+#include "gpu/base.h"
+#include "gpu/pick.h"
+
+#include <vulkan/vulkan_core.h>
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
-
-#include <vulkan/vulkan_core.h>
-
-#include "gpu/base.h"
-#include "gpu/pick.h"
 
 namespace gpu {
 
 struct VulkanFunctions;  // gpu/vulkan_functions.h: every entry point we call
 
 struct DeviceOptions {
-    std::string selector;      // see pick_device; empty: LAPIDARY_GPU, then the best
-    int validate = -1;         // 0 off, 1 layers, 2 also synchronisation; -1: LAPIDARY_VALIDATE, then 0
-    std::string disable;       // "fp16,coopmat,subgroups"; empty: LAPIDARY_DISABLE
+    std::string selector;  // see pick_device; empty: LAPIDARY_GPU, then the best
+    int validate = -1;     // 0 off, 1 layers, 2 also synchronisation; -1: LAPIDARY_VALIDATE, then 0
+    std::string disable;   // "fp16,coopmat,subgroups,unified"; empty: LAPIDARY_DISABLE
+    /// Tests replace entry points here, to see faults that no driver shows on request.
+    void (*patch)(VulkanFunctions&) = nullptr;
 };
 
 /// All physical devices with what we need to know of them, in the loader's order.
@@ -31,9 +34,12 @@ std::vector<DeviceInfo> list_devices();
 /// The one place where a VkResult is judged.
 void check_result(VkResult result, const char* call, const std::string& detail = {});
 
+class Transfer;
+
 /// Owns instance, device and queue. Never moved; everything else in gpu/ keeps a pointer to it.
+/// One thread at a time may use a device and what belongs to it.
 class Device {
-  public:
+public:
     explicit Device(const DeviceOptions& options = {});
     ~Device();
     Device(const Device&) = delete;
@@ -51,20 +57,34 @@ class Device {
     uint32_t memory_type(uint32_t type_bits, VkMemoryPropertyFlags wanted,
                          VkMemoryPropertyFlags preferred) const;
 
+    /// Bytes that can still be had from the heap of a memory type (VK_EXT_memory_budget, else the
+    /// heap's size less what we hold).
+    uint64_t free_bytes(uint32_t memory_type) const;
+
     /// Bytes of device memory allocated through us now, and the most ever.
     uint64_t allocated_bytes() const;
     uint64_t peak_allocated_bytes() const;
     void count_allocation(int64_t bytes);
 
+    /// check_result() that also remembers a lost device. For every call with the VkDevice.
+    void check(VkResult result, const char* call, const std::string& detail = {});
     /// True once any call returned VK_ERROR_DEVICE_LOST; sticky.
     bool lost() const;
     void mark_lost();
+    /// Seconds without progress after which a wait gives the device up for lost.
+    double patience_s() const;
+
+    /// True when LAPIDARY_DISABLE (or DeviceOptions::disable) names this feature.
+    bool disabled(std::string_view feature) const;
+
+    /// The staging ring behind upload() and download(); made on first use.
+    Transfer& transfer();
 
     /// Messages of the validation layers seen so far (errors and warnings); 0 when they are off.
     /// With validate >= 1 an error aborts the program.
     uint64_t validation_messages() const;
 
-  private:
+private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

@@ -16,14 +16,16 @@ struct Access {
 };
 
 class HazardTracker {
-  public:
+public:
     /// True when `accesses` must wait for something since the last barrier: read after write,
     /// write after read or write after write on overlapping bytes. If so, everything before is
     /// forgotten (the caller places a full barrier). The accesses are then remembered.
     bool needs_barrier(std::span<const Access> accesses);
     void reset();
 
-  private:
+private:
+    void remember(const Access& access);
+
     std::vector<Access> open_;
 };
 

@@ -18,8 +18,11 @@ namespace gpu {
 /// Specialisation constants in the order of their ids, 0 first. Id 0 is the workgroup size.
 using SpecConstants = std::vector<uint32_t>;
 
+/// More storage buffers than this no kernel binds (the least that every driver can push is 32).
+inline constexpr uint32_t kMaxBindings = 16;
+
 class Kernel {
-  public:
+public:
     const std::string& name() const { return name_; }
     const ShaderInterface& interface() const { return interface_; }
     const SpecConstants& constants() const { return constants_; }
@@ -27,7 +30,7 @@ class Kernel {
     VkPipelineLayout layout() const { return layout_; }
     VkDescriptorSetLayout set_layout() const { return set_layout_; }
 
-  private:
+private:
     friend class KernelCache;
     std::string name_;
     SpecConstants constants_;
@@ -44,7 +47,7 @@ struct KernelRequest {
 
 /// Owns all kernels of one device. An unknown name stops the program with the list of known ones.
 class KernelCache {
-  public:
+public:
     /// `cache_dir` holds the pipeline cache file (own header: size, hash, device, driver; a file
     /// that does not fit is deleted). Empty: $XDG_CACHE_HOME/lapidary, "-": no file.
     explicit KernelCache(Device& device, std::string cache_dir = {});
@@ -66,7 +69,7 @@ class KernelCache {
 
     size_t size() const;
 
-  private:
+private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

@@ -22,17 +22,18 @@ struct DeviceInfo {
     uint32_t api_version = 0;  // VK_MAKE_API_VERSION
     uint32_t vendor_id = 0;
     uint32_t device_id = 0;
-    uint64_t local_heap_bytes = 0;   // sum of device-local heaps
-    uint64_t budget_bytes = 0;       // VK_EXT_memory_budget of those heaps now, else local_heap_bytes
-    uint64_t max_range_bytes = 0;    // maxStorageBufferRange
-    uint64_t max_buffer_bytes = 0;   // maxBufferSize, at most maxMemoryAllocationSize
-    uint32_t max_workgroup_size = 0;     // maxComputeWorkGroupInvocations
+    uint64_t local_heap_bytes = 0;  // sum of device-local heaps
+    uint64_t budget_bytes = 0;     // VK_EXT_memory_budget of those heaps now, else local_heap_bytes
+    uint64_t max_range_bytes = 0;  // maxStorageBufferRange
+    uint64_t max_buffer_bytes = 0;    // maxBufferSize, at most maxMemoryAllocationSize
+    uint32_t max_workgroup_size = 0;  // maxComputeWorkGroupInvocations
     uint32_t max_groups_x = 0, max_groups_y = 0, max_groups_z = 0;
     uint32_t max_shared_bytes = 0;
     uint32_t max_push_bytes = 0;
     uint32_t range_alignment = 0;  // minStorageBufferOffsetAlignment
     uint32_t subgroup_size = 0;
-    float timestamp_ns = 0;  // nanoseconds per timestamp tick, 0 = no timestamps
+    float timestamp_ns = 0;             // nanoseconds per timestamp tick, 0 = no timestamps
+    uint32_t timestamp_bits = 0;        // valid low bits of a timestamp
     bool float_controls_rte32 = false;  // shaderRoundingModeRTEFloat32
     bool host_visible_local = false;    // one memory: integrated GPUs and CPUs
     std::string pipeline_cache_uuid;    // 32 hex digits

@@ -18,14 +18,14 @@ struct KernelTime {
 };
 
 class Profiler {
-  public:
+public:
     void add(std::string_view kernel, double ms, const Work& work);
     const std::map<std::string, KernelTime, std::less<>>& by_kernel() const { return times_; }
     void clear() { times_.clear(); }
     /// A table, slowest first: kernel, calls, ms, share, GB/s, GFLOP/s.
     std::string table() const;
 
-  private:
+private:
     std::map<std::string, KernelTime, std::less<>> times_;
 };
 

@@ -15,9 +15,9 @@ struct ShaderBinding {
 };
 
 struct ShaderInterface {
-    std::vector<ShaderBinding> bindings;  // ascending, gap-free from 0
-    uint32_t push_bytes = 0;              // size of the push-constant block, 0 = none
-    std::vector<uint32_t> spec_ids;       // ascending
+    std::vector<ShaderBinding> bindings;           // ascending, gap-free from 0
+    uint32_t push_bytes = 0;                       // size of the push-constant block, 0 = none
+    std::vector<uint32_t> spec_ids;                // ascending
     uint32_t workgroup_size_spec_id = UINT32_MAX;  // id of local_size_x_id, if any
 };
 

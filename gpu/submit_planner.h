@@ -2,6 +2,8 @@
 // comes near a driver's watchdog and Stop works within one submit. Pure; corrected by timings.
 #pragma once
 
+#include "gpu/pick.h"
+
 #include <cstdint>
 
 namespace gpu {
@@ -18,8 +20,11 @@ struct DeviceRates {
     double dispatch_s = 20e-6;
 };
 
+/// Cautious first guesses for a type of device; measured submits correct them soon.
+DeviceRates starting_rates(DeviceType type);
+
 class SubmitPlanner {
-  public:
+public:
     static constexpr double kTargetMs = 100;  // aim of one submit
     static constexpr double kCapMs = 250;     // never planned above
 
@@ -40,7 +45,7 @@ class SubmitPlanner {
 
     double correction() const { return correction_; }
 
-  private:
+private:
     DeviceRates rates_;
     double correction_ = 1.0;
 };

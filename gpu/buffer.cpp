@@ -1,0 +1,229 @@
+#include "gpu/buffer.h"
+
+#include "gpu/transfer.h"
+#include "gpu/vulkan_functions.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace gpu {
+
+namespace {
+
+constexpr uint64_t kBindingAlignment = 64;  // a cache line, where the device asks for less
+
+uint64_t round_up(uint64_t value, uint64_t multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+}
+
+struct MemoryWish {
+    VkMemoryPropertyFlags wanted;
+    VkMemoryPropertyFlags preferred;
+};
+
+/// Mapped memory is always coherent, so there is nothing to flush or invalidate anywhere. Vulkan
+/// promises a visible and coherent type on every device.
+MemoryWish wish_of(Memory memory, bool unified) {
+    constexpr VkMemoryPropertyFlags kMapped =
+        VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    switch (memory) {
+        case Memory::upload:
+            return {kMapped, 0};
+        case Memory::readback:
+            return {kMapped, VK_MEMORY_PROPERTY_HOST_CACHED_BIT};
+        case Memory::device:
+            break;
+    }
+    return {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, unified ? kMapped : 0};
+}
+
+std::string mebibytes(uint64_t bytes) {
+    return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+[[noreturn]] void throw_no_memory(const std::string& name, uint64_t asked, uint64_t free) {
+    throw base::Error(base::ErrorKind::out_of_memory,
+                      fmt::format("out of device memory for {}: asked for {}, free {}", name,
+                                  mebibytes(asked), mebibytes(free)),
+                      "Choose a shorter context, a smaller model or a stronger quantization, or "
+                      "close other programs.");
+}
+
+}  // namespace
+
+struct Buffer::Impl {
+    Impl(Device& owner, uint64_t bytes, std::string label)
+        : device(owner), size(bytes), name(std::move(label)) {}
+    ~Impl();
+
+    void create_buffer();
+    void allocate(Memory memory);
+
+    Device& device;
+    uint64_t size;
+    std::string name;
+    VkBuffer buffer = VK_NULL_HANDLE;
+    VkDeviceMemory memory = VK_NULL_HANDLE;
+    uint64_t allocated = 0;
+    std::byte* mapped = nullptr;
+};
+
+Buffer::Impl::~Impl() {
+    device.vk().DestroyBuffer(device.handle(), buffer, nullptr);
+    device.vk().FreeMemory(device.handle(), memory, nullptr);  // unmaps as well
+    device.count_allocation(-static_cast<int64_t>(allocated));
+}
+
+void Buffer::Impl::create_buffer() {
+    const VkBufferCreateInfo info{
+        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+        .size = round_up(size, 16),  // whole words for fill, whole vectors for the last load
+        .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
+                 VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+        .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
+    };
+    device.check(device.vk().CreateBuffer(device.handle(), &info, nullptr, &buffer),
+                 "vkCreateBuffer", name);
+}
+
+void Buffer::Impl::allocate(Memory kind) {
+    const VulkanFunctions& vk = device.vk();
+    VkMemoryRequirements needs{};
+    vk.GetBufferMemoryRequirements(device.handle(), buffer, &needs);
+    const MemoryWish wish = wish_of(kind, device.info().host_visible_local);
+    const uint32_t type = device.memory_type(needs.memoryTypeBits, wish.wanted, wish.preferred);
+
+    // A CPU device would take it from the swap file and stall the whole machine.
+    const bool swaps =
+        device.info().type == DeviceType::cpu && needs.size > device.free_bytes(type);
+    const VkMemoryAllocateInfo info{
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+        .allocationSize = needs.size,
+        .memoryTypeIndex = type,
+    };
+    const VkResult result = swaps ? VK_ERROR_OUT_OF_DEVICE_MEMORY
+                                  : vk.AllocateMemory(device.handle(), &info, nullptr, &memory);
+    if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY ||
+        result == VK_ERROR_TOO_MANY_OBJECTS) {
+        throw_no_memory(name, needs.size, device.free_bytes(type));
+    }
+    device.check(result, "vkAllocateMemory", name);
+    allocated = needs.size;
+    device.count_allocation(static_cast<int64_t>(allocated));
+    device.check(vk.BindBufferMemory(device.handle(), buffer, memory, 0), "vkBindBufferMemory",
+                 name);
+    if (kind != Memory::device || device.info().host_visible_local) {
+        void* address = nullptr;
+        device.check(vk.MapMemory(device.handle(), memory, 0, VK_WHOLE_SIZE, 0, &address),
+                     "vkMapMemory", name);
+        mapped = static_cast<std::byte*>(address);
+    }
+}
+
+Buffer::Buffer(Device& device, uint64_t size_bytes, Memory memory, std::string name)
+    : impl_(std::make_unique<Impl>(device, size_bytes, std::move(name))) {
+    CHECK(size_bytes > 0, "buffer {}", impl_->name);
+    if (size_bytes > device.info().max_buffer_bytes) {
+        throw base::Error(base::ErrorKind::out_of_memory,
+                          fmt::format("{} needs one buffer of {}, {} allows {}", impl_->name,
+                                      mebibytes(size_bytes), device.info().name,
+                                      mebibytes(device.info().max_buffer_bytes)),
+                          "Choose a shorter context or a smaller model.");
+    }
+    impl_->create_buffer();
+    impl_->allocate(memory);
+}
+
+Buffer::~Buffer() = default;
+Buffer::Buffer(Buffer&&) noexcept = default;
+Buffer& Buffer::operator=(Buffer&&) noexcept = default;
+
+VkBuffer Buffer::handle() const {
+    return impl_->buffer;
+}
+uint64_t Buffer::size() const {
+    return impl_->size;
+}
+const std::string& Buffer::name() const {
+    return impl_->name;
+}
+Range Buffer::range() const {
+    return {.buffer = this, .offset = 0, .size = impl_->size};
+}
+std::byte* Buffer::mapped() const {
+    return impl_->mapped;
+}
+
+Range Range::slice(uint64_t slice_offset, uint64_t slice_size) const {
+    CHECK(slice_offset <= size && slice_size <= size - slice_offset, "slice [{}, +{}) of {} bytes",
+          slice_offset, slice_size, size);
+    return {.buffer = buffer, .offset = offset + slice_offset, .size = slice_size};
+}
+
+struct Arena::Impl {
+    Device& device;
+    Memory memory;
+    std::string name;
+    uint64_t block_bytes;
+    uint64_t alignment;
+    // Buffers keep their address when the vector grows, because ranges point to them.
+    std::vector<std::unique_ptr<Buffer>> blocks;
+    uint64_t used_in_last = 0;
+    uint64_t allocated = 0;
+};
+
+Arena::Arena(Device& device, Memory memory, std::string name, uint64_t block_bytes)
+    : impl_(new Impl{
+          .device = device,
+          .memory = memory,
+          .name = std::move(name),
+          .block_bytes = std::min(block_bytes, device.info().max_buffer_bytes),
+          .alignment = std::max<uint64_t>(kBindingAlignment, device.info().range_alignment),
+          .blocks = {},
+      }) {}
+
+Arena::~Arena() = default;
+Arena::Arena(Arena&&) noexcept = default;
+Arena& Arena::operator=(Arena&&) noexcept = default;
+
+Range Arena::allocate(uint64_t size_bytes) {
+    Impl& arena = *impl_;
+    CHECK(size_bytes > 0 && size_bytes <= arena.device.info().max_range_bytes,
+          "range of {} bytes in {}, device allows {}", size_bytes, arena.name,
+          arena.device.info().max_range_bytes);
+    uint64_t offset = round_up(arena.used_in_last, arena.alignment);
+    if (arena.blocks.empty() || offset > arena.blocks.back()->size() ||
+        size_bytes > arena.blocks.back()->size() - offset) {
+        arena.blocks.push_back(std::make_unique<Buffer>(
+            arena.device, std::max(arena.block_bytes, size_bytes), arena.memory, arena.name));
+        offset = 0;
+    }
+    arena.used_in_last = offset + size_bytes;
+    arena.allocated += size_bytes;
+    return {.buffer = arena.blocks.back().get(), .offset = offset, .size = size_bytes};
+}
+
+uint64_t Arena::allocated_bytes() const {
+    return impl_->allocated;
+}
+
+void upload(Device& device, const Range& dst, std::span<const std::byte> src) {
+    CHECK(dst.buffer && src.size() <= dst.size, "upload of {} bytes into {}", src.size(), dst.size);
+    if (std::byte* const mapped = dst.buffer->mapped()) {
+        std::memcpy(mapped + dst.offset, src.data(), src.size());
+    } else {
+        device.transfer().upload(dst, src);
+    }
+}
+
+void download(Device& device, std::span<std::byte> dst, const Range& src) {
+    CHECK(src.buffer && dst.size() <= src.size, "download of {} bytes of {}", dst.size(), src.size);
+    if (const std::byte* const mapped = src.buffer->mapped()) {
+        std::memcpy(dst.data(), mapped + src.offset, dst.size());
+    } else {
+        device.transfer().download(dst, src);
+    }
+}
+
+}  // namespace gpu

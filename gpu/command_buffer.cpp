@@ -1,0 +1,280 @@
+#include "gpu/command_buffer.h"
+
+#include "gpu/hazards.h"
+#include "gpu/profiler.h"
+#include "gpu/submit_ring.h"
+#include "gpu/vulkan_functions.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace gpu {
+
+namespace {
+
+Access access(const Range& range, bool write) {
+    return {.buffer = reinterpret_cast<uint64_t>(range.buffer->handle()),
+            .begin = range.offset,
+            .end = range.offset + range.size,
+            .write = write};
+}
+
+void check_range(const Range& range, std::string_view user, size_t position) {
+    CHECK(range.buffer && range.size > 0, "range {} of {} is empty", position, user);
+    CHECK(range.offset <= range.buffer->size() && range.size <= range.buffer->size() - range.offset,
+          "range {} of {}: [{}, +{}) of buffer {} with {} bytes", position, user, range.offset,
+          range.size, range.buffer->name(), range.buffer->size());
+}
+
+/// Everything about a dispatch that can be wrong before the GPU sees it.
+void check_dispatch(const DeviceInfo& device, const Kernel& kernel, const GroupCount& groups,
+                    uint32_t push_bytes, std::span<const Range> ranges) {
+    const ShaderInterface& interface = kernel.interface();
+    CHECK(push_bytes == interface.push_bytes, "{} takes {} push-constant bytes, given {}",
+          kernel.name(), interface.push_bytes, push_bytes);
+    CHECK(ranges.size() == interface.bindings.size(), "{} has {} bindings, given {} ranges",
+          kernel.name(), interface.bindings.size(), ranges.size());
+    CHECK(groups.x > 0 && groups.y > 0 && groups.z > 0 && groups.x <= device.max_groups_x &&
+              groups.y <= device.max_groups_y && groups.z <= device.max_groups_z,
+          "{} with {} x {} x {} groups", kernel.name(), groups.x, groups.y, groups.z);
+    for (size_t i = 0; i < ranges.size(); ++i) {
+        check_range(ranges[i], kernel.name(), i);
+        CHECK(ranges[i].size <= device.max_range_bytes, "range {} of {} has {} bytes, device {}", i,
+              kernel.name(), ranges[i].size, device.max_range_bytes);
+        CHECK(ranges[i].offset % device.range_alignment == 0, "range {} of {} at {}, aligned {}", i,
+              kernel.name(), ranges[i].offset, device.range_alignment);
+    }
+}
+
+}  // namespace
+
+struct CommandBuffer::Impl {
+    Impl(Device& owner, KernelCache& cache)
+        : device(owner), kernels(cache), planner(starting_rates(owner.info().type)), ring(owner) {}
+
+    VkCommandBuffer prepare(const Work& work, std::span<const Access> accesses);
+    void done(std::string_view name, const Work& work);
+    void barrier(VkCommandBuffer commands);
+    void bind(VkCommandBuffer commands, const Kernel& kernel, std::span<const Range> ranges);
+    void flush();
+    void ask_stop();
+    void retire();
+    void wait_for_all();
+    void abandon() noexcept;
+
+    Device& device;
+    KernelCache& kernels;
+    SubmitPlanner planner;
+    SubmitRing ring;
+    HazardTracker hazards;
+    std::function<bool()> stop;
+    Profiler* profiler = nullptr;
+    SubmitStats stats;
+    double open_ms = 0;  // predicted time of what is recorded and not submitted
+};
+
+/// Everything that comes before a command: end a full submit, open the next, place a barrier.
+VkCommandBuffer CommandBuffer::Impl::prepare(const Work& work, std::span<const Access> accesses) {
+    const bool no_stamp_left = profiler && !ring.stamps_left();
+    if (no_stamp_left || planner.must_flush(open_ms, work)) {
+        flush();
+    }
+    const VkCommandBuffer commands = ring.open();
+    if (hazards.needs_barrier(accesses)) {
+        barrier(commands);
+    }
+    open_ms += planner.predict_ms(work);
+    return commands;
+}
+
+void CommandBuffer::Impl::done(std::string_view name, const Work& work) {
+    if (profiler) {
+        ring.stamp(name, work);
+    }
+}
+
+/// Reaches back over earlier submits too: the queue keeps their order.
+void CommandBuffer::Impl::barrier(VkCommandBuffer commands) {
+    constexpr VkPipelineStageFlags2 kStages =
+        VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT;
+    const VkMemoryBarrier2 memory{
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
+        .srcStageMask = kStages,
+        .srcAccessMask = VK_ACCESS_2_SHADER_WRITE_BIT | VK_ACCESS_2_TRANSFER_WRITE_BIT,
+        .dstStageMask = kStages,
+        .dstAccessMask = VK_ACCESS_2_SHADER_READ_BIT | VK_ACCESS_2_SHADER_WRITE_BIT |
+                         VK_ACCESS_2_TRANSFER_READ_BIT | VK_ACCESS_2_TRANSFER_WRITE_BIT,
+    };
+    const VkDependencyInfo dependency{
+        .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
+        .memoryBarrierCount = 1,
+        .pMemoryBarriers = &memory,
+    };
+    device.vk().CmdPipelineBarrier2(commands, &dependency);
+    ++stats.n_barriers;
+}
+
+void CommandBuffer::Impl::bind(VkCommandBuffer commands, const Kernel& kernel,
+                               std::span<const Range> ranges) {
+    std::array<VkDescriptorBufferInfo, kMaxBindings> buffers{};
+    std::array<VkWriteDescriptorSet, kMaxBindings> writes{};
+    for (uint32_t i = 0; i < ranges.size(); ++i) {
+        buffers[i] = {.buffer = ranges[i].buffer->handle(),
+                      .offset = ranges[i].offset,
+                      .range = ranges[i].size};
+        writes[i] = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                     .dstBinding = i,
+                     .descriptorCount = 1,
+                     .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                     .pBufferInfo = &buffers[i]};
+    }
+    const VulkanFunctions& vk = device.vk();
+    vk.CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, kernel.pipeline());
+    if (!ranges.empty()) {
+        vk.CmdPushDescriptorSetKHR(commands, VK_PIPELINE_BIND_POINT_COMPUTE, kernel.layout(), 0,
+                                   static_cast<uint32_t>(ranges.size()), writes.data());
+    }
+}
+
+void CommandBuffer::Impl::flush() {
+    if (!ring.is_open()) {
+        return;
+    }
+    ask_stop();
+    if (ring.in_flight() == SubmitRing::kInFlight) {
+        retire();
+    }
+    const double planned_ms = std::exchange(open_ms, 0.0);
+    ring.submit(planned_ms);
+    ++stats.n_submits;
+    stats.longest_planned_ms = std::max(stats.longest_planned_ms, planned_ms);
+}
+
+void CommandBuffer::Impl::ask_stop() {
+    if (stop && stop()) {
+        abandon();
+        throw base::Cancelled();
+    }
+}
+
+void CommandBuffer::Impl::retire() {
+    const SubmitRing::Finished finished = ring.retire(profiler);
+    planner.correct(finished.planned_ms, finished.measured_ms);
+    stats.longest_measured_ms = std::max(stats.longest_measured_ms, finished.measured_ms);
+}
+
+void CommandBuffer::Impl::wait_for_all() {
+    while (ring.in_flight() > 0) {
+        retire();
+    }
+    hazards.reset();
+}
+
+void CommandBuffer::Impl::abandon() noexcept {
+    ring.drop();
+    open_ms = 0;
+    while (ring.in_flight() > 0) {
+        try {
+            retire();
+        } catch (const std::exception& error) {
+            base::write_log(base::LogArea::gpu, error.what());
+        }
+    }
+    hazards.reset();
+}
+
+CommandBuffer::CommandBuffer(Device& device, KernelCache& kernels)
+    : impl_(std::make_unique<Impl>(device, kernels)) {}
+
+CommandBuffer::~CommandBuffer() {
+    abandon();
+}
+
+Device& CommandBuffer::device() {
+    return impl_->device;
+}
+KernelCache& CommandBuffer::kernels() {
+    return impl_->kernels;
+}
+
+const Kernel& CommandBuffer::kernel(std::string_view name,
+                                    std::initializer_list<uint32_t> constants) {
+    return impl_->kernels.get(name, constants);
+}
+
+void CommandBuffer::dispatch_bytes(const Kernel& kernel, const GroupCount& groups, const void* push,
+                                   uint32_t push_bytes, std::span<const Range> ranges,
+                                   const Work& work) {
+    check_dispatch(impl_->device.info(), kernel, groups, push_bytes, ranges);
+    std::array<Access, kMaxBindings> accesses{};
+    for (size_t i = 0; i < ranges.size(); ++i) {
+        accesses[i] = access(ranges[i], kernel.interface().bindings[i].written);
+    }
+    const VkCommandBuffer commands = impl_->prepare(work, {accesses.data(), ranges.size()});
+    impl_->bind(commands, kernel, ranges);
+    const VulkanFunctions& vk = impl_->device.vk();
+    if (push_bytes > 0) {
+        vk.CmdPushConstants(commands, kernel.layout(), VK_SHADER_STAGE_COMPUTE_BIT, 0, push_bytes,
+                            push);
+    }
+    vk.CmdDispatch(commands, groups.x, groups.y, groups.z);
+    ++impl_->stats.n_dispatches;
+    impl_->done(kernel.name(), work);
+}
+
+void CommandBuffer::copy(const Range& dst, const Range& src) {
+    check_range(dst, "copy", 0);
+    check_range(src, "copy", 1);
+    CHECK(src.size == dst.size, "copy of {} bytes into {}", src.size, dst.size);
+    const Work work{.bytes = 2.0 * static_cast<double>(src.size)};
+    const std::array accesses{access(src, false), access(dst, true)};
+    const VkCommandBuffer commands = impl_->prepare(work, accesses);
+    const VkBufferCopy region{.srcOffset = src.offset, .dstOffset = dst.offset, .size = src.size};
+    impl_->device.vk().CmdCopyBuffer(commands, src.buffer->handle(), dst.buffer->handle(), 1,
+                                     &region);
+    impl_->done("copy", work);
+}
+
+void CommandBuffer::fill(const Range& dst, uint32_t word) {
+    check_range(dst, "fill", 0);
+    CHECK(dst.offset % 4 == 0 && dst.size % 4 == 0, "fill of [{}, +{})", dst.offset, dst.size);
+    const Work work{.bytes = static_cast<double>(dst.size)};
+    const std::array accesses{access(dst, true)};
+    const VkCommandBuffer commands = impl_->prepare(work, accesses);
+    impl_->device.vk().CmdFillBuffer(commands, dst.buffer->handle(), dst.offset, dst.size, word);
+    impl_->done("fill", work);
+}
+
+uint32_t CommandBuffer::parts(const Work& work) const {
+    return impl_->planner.parts(work);
+}
+
+void CommandBuffer::finish() {
+    impl_->flush();
+    impl_->wait_for_all();
+}
+
+void CommandBuffer::abandon() noexcept {
+    impl_->abandon();
+}
+
+void CommandBuffer::set_stop(std::function<bool()> stop) {
+    impl_->stop = std::move(stop);
+}
+
+const SubmitStats& CommandBuffer::stats() const {
+    return impl_->stats;
+}
+void CommandBuffer::reset_stats() {
+    impl_->stats = {};
+}
+SubmitPlanner& CommandBuffer::planner() {
+    return impl_->planner;
+}
+
+void CommandBuffer::set_profiler(Profiler* profiler) {
+    impl_->profiler = profiler;
+}
+
+}  // namespace gpu

@@ -1,0 +1,290 @@
+#include "gpu/device.h"
+
+#include "gpu/device_info.h"
+#include "gpu/instance.h"
+#include "gpu/transfer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+
+namespace gpu {
+
+namespace {
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+std::string or_environment(const std::string& option, const char* name) {
+    return option.empty() ? environment(name) : option;
+}
+
+int validate_level(int option) {
+    return option >= 0 ? option : std::atoi(environment("LAPIDARY_VALIDATE").c_str());
+}
+
+const char* result_name(VkResult result) {
+    switch (result) {
+        case VK_NOT_READY:
+            return "VK_NOT_READY";
+        case VK_TIMEOUT:
+            return "VK_TIMEOUT";
+        case VK_INCOMPLETE:
+            return "VK_INCOMPLETE";
+        case VK_ERROR_OUT_OF_HOST_MEMORY:
+            return "VK_ERROR_OUT_OF_HOST_MEMORY";
+        case VK_ERROR_OUT_OF_DEVICE_MEMORY:
+            return "VK_ERROR_OUT_OF_DEVICE_MEMORY";
+        case VK_ERROR_INITIALIZATION_FAILED:
+            return "VK_ERROR_INITIALIZATION_FAILED";
+        case VK_ERROR_DEVICE_LOST:
+            return "VK_ERROR_DEVICE_LOST";
+        case VK_ERROR_MEMORY_MAP_FAILED:
+            return "VK_ERROR_MEMORY_MAP_FAILED";
+        case VK_ERROR_LAYER_NOT_PRESENT:
+            return "VK_ERROR_LAYER_NOT_PRESENT";
+        case VK_ERROR_EXTENSION_NOT_PRESENT:
+            return "VK_ERROR_EXTENSION_NOT_PRESENT";
+        case VK_ERROR_FEATURE_NOT_PRESENT:
+            return "VK_ERROR_FEATURE_NOT_PRESENT";
+        case VK_ERROR_INCOMPATIBLE_DRIVER:
+            return "VK_ERROR_INCOMPATIBLE_DRIVER";
+        case VK_ERROR_TOO_MANY_OBJECTS:
+            return "VK_ERROR_TOO_MANY_OBJECTS";
+        case VK_ERROR_INVALID_SHADER_NV:
+            return "VK_ERROR_INVALID_SHADER_NV";
+        default:
+            return nullptr;
+    }
+}
+
+std::vector<DeviceInfo> describe_all(const Instance& instance, const std::string& disable) {
+    std::vector<DeviceInfo> infos;
+    for (const VkPhysicalDevice physical : instance.devices()) {
+        infos.push_back(describe_device(instance.vk(), physical, disable));
+    }
+    return infos;
+}
+
+}  // namespace
+
+std::vector<DeviceInfo> list_devices() {
+    const Instance instance(0);
+    return describe_all(instance, environment("LAPIDARY_DISABLE"));
+}
+
+void check_result(VkResult result, const char* call, const std::string& detail) {
+    if (result == VK_SUCCESS) {
+        return;
+    }
+    using base::ErrorKind;
+    const char* const name = result_name(result);
+    const std::string message = fmt::format("{} failed with {}{}{}", call,
+                                            name ? name : fmt::format("VkResult {}", int{result}),
+                                            detail.empty() ? "" : ": ", detail);
+    switch (result) {
+        case VK_ERROR_DEVICE_LOST:
+            throw base::Error(ErrorKind::device_lost, message,
+                              "The GPU was reset or removed; load the model again.");
+        case VK_ERROR_OUT_OF_HOST_MEMORY:
+        case VK_ERROR_OUT_OF_DEVICE_MEMORY:
+            throw base::Error(ErrorKind::out_of_memory, message,
+                              "Close other programs, or choose a smaller model or context.");
+        default:
+            throw base::Error(ErrorKind::runtime, message);
+    }
+}
+
+struct Device::Impl {
+    Impl(const DeviceOptions& options)
+        : disable(or_environment(options.disable, "LAPIDARY_DISABLE")),
+          instance(validate_level(options.validate)),
+          vk(instance.vk()) {}
+    ~Impl();
+
+    void choose(const std::string& selector);
+    void create();
+
+    std::string disable;
+    Instance instance;
+    VulkanFunctions vk;
+    DeviceInfo info;
+    std::string why;
+    bool has_budget = false;
+    VkPhysicalDevice physical = VK_NULL_HANDLE;
+    VkPhysicalDeviceMemoryProperties memory{};
+    uint32_t family = 0;
+    VkDevice device = VK_NULL_HANDLE;
+    VkQueue queue = VK_NULL_HANDLE;
+    std::unique_ptr<Transfer> transfer;
+    std::atomic<bool> lost{false};
+    std::atomic<int64_t> allocated{0};
+    std::atomic<int64_t> peak{0};
+};
+
+Device::Impl::~Impl() {
+    transfer.reset();
+    if (device) {
+        vk.DestroyDevice(device, nullptr);
+    }
+}
+
+void Device::Impl::choose(const std::string& selector) {
+    const std::vector<DeviceInfo> infos = describe_all(instance, disable);
+    const Pick pick = pick_device(infos, selector);
+    info = infos[pick.index];
+    why = pick.why;
+    physical = instance.devices()[pick.index];
+
+    VkPhysicalDeviceMemoryProperties2 properties{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2};
+    vk.GetPhysicalDeviceMemoryProperties2(physical, &properties);
+    memory = properties.memoryProperties;
+    family = choose_queue_family(queue_families(vk, physical));
+    has_budget = has_extension(vk, physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+    base::log(base::LogArea::gpu, "device {} ({} {}): {}", info.name, info.driver_name,
+              info.driver_version, why);
+}
+
+void Device::Impl::create() {
+    Features offered;
+    vk.GetPhysicalDeviceFeatures2(physical, &offered.core);
+    Features wanted;
+    choose_features(wanted, offered, disable);
+
+    const float priority = 1.0f;
+    const VkDeviceQueueCreateInfo queue_info{
+        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+        .queueFamilyIndex = family,
+        .queueCount = 1,
+        .pQueuePriorities = &priority,
+    };
+    std::vector<const char*> extensions{VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME};
+    if (has_budget) {
+        extensions.push_back(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+    }
+    const VkDeviceCreateInfo device_info{
+        .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+        .pNext = &wanted.core,
+        .queueCreateInfoCount = 1,
+        .pQueueCreateInfos = &queue_info,
+        .enabledExtensionCount = static_cast<uint32_t>(extensions.size()),
+        .ppEnabledExtensionNames = extensions.data(),
+    };
+    check_result(vk.CreateDevice(physical, &device_info, nullptr, &device), "vkCreateDevice",
+                 info.name);
+    vk.load_device(device);
+    vk.GetDeviceQueue(device, family, 0, &queue);
+}
+
+Device::Device(const DeviceOptions& options) : impl_(std::make_unique<Impl>(options)) {
+    impl_->choose(or_environment(options.selector, "LAPIDARY_GPU"));
+    impl_->create();
+    if (options.patch) {
+        options.patch(impl_->vk);
+    }
+}
+
+Device::~Device() = default;
+
+const DeviceInfo& Device::info() const {
+    return impl_->info;
+}
+const std::string& Device::why_chosen() const {
+    return impl_->why;
+}
+const VulkanFunctions& Device::vk() const {
+    return impl_->vk;
+}
+VkDevice Device::handle() const {
+    return impl_->device;
+}
+VkPhysicalDevice Device::physical() const {
+    return impl_->physical;
+}
+VkQueue Device::queue() const {
+    return impl_->queue;
+}
+uint32_t Device::queue_family() const {
+    return impl_->family;
+}
+
+uint32_t Device::memory_type(uint32_t type_bits, VkMemoryPropertyFlags wanted,
+                             VkMemoryPropertyFlags preferred) const {
+    const VkPhysicalDeviceMemoryProperties& memory = impl_->memory;
+    for (const VkMemoryPropertyFlags flags : {wanted | preferred, wanted}) {
+        for (uint32_t i = 0; i < memory.memoryTypeCount; ++i) {
+            const bool allowed = (type_bits >> i & 1u) != 0;
+            if (allowed && (memory.memoryTypes[i].propertyFlags & flags) == flags) {
+                return i;
+            }
+        }
+    }
+    throw base::Error(
+        base::ErrorKind::runtime,
+        fmt::format("{} has no memory type with the properties {:#x}", impl_->info.name, wanted));
+}
+
+uint64_t Device::free_bytes(uint32_t memory_type) const {
+    const uint32_t heap = impl_->memory.memoryTypes[memory_type].heapIndex;
+    if (!impl_->has_budget) {
+        const uint64_t size = impl_->memory.memoryHeaps[heap].size;
+        return size - std::min(size, allocated_bytes());
+    }
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 properties{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2, .pNext = &budget};
+    impl_->vk.GetPhysicalDeviceMemoryProperties2(impl_->physical, &properties);
+    return budget.heapBudget[heap] - std::min(budget.heapBudget[heap], budget.heapUsage[heap]);
+}
+
+uint64_t Device::allocated_bytes() const {
+    return static_cast<uint64_t>(impl_->allocated.load());
+}
+uint64_t Device::peak_allocated_bytes() const {
+    return static_cast<uint64_t>(impl_->peak.load());
+}
+
+void Device::count_allocation(int64_t bytes) {
+    const int64_t now = impl_->allocated += bytes;
+    impl_->peak = std::max(impl_->peak.load(), now);
+}
+
+void Device::check(VkResult result, const char* call, const std::string& detail) {
+    if (result == VK_ERROR_DEVICE_LOST) {
+        mark_lost();
+    }
+    check_result(result, call, detail);
+}
+
+bool Device::lost() const {
+    return impl_->lost;
+}
+void Device::mark_lost() {
+    impl_->lost = true;
+}
+
+// A CPU device compiles on first use and shares its cores with everything else.
+double Device::patience_s() const {
+    return impl_->info.type == DeviceType::cpu ? 60 : 20;
+}
+
+bool Device::disabled(std::string_view feature) const {
+    return in_list(impl_->disable, feature);
+}
+
+Transfer& Device::transfer() {
+    if (!impl_->transfer) {
+        impl_->transfer = std::make_unique<Transfer>(*this);
+    }
+    return *impl_->transfer;
+}
+
+uint64_t Device::validation_messages() const {
+    return impl_->instance.validation_messages();
+}
+
+}  // namespace gpu

@@ -1,0 +1,243 @@
+#include "gpu/device_info.h"
+
+#include "gpu/base.h"
+#include "gpu/device.h"
+
+#include <algorithm>
+#include <span>
+
+namespace gpu {
+
+namespace {
+
+std::string hex(std::span<const uint8_t> bytes) {
+    std::string out;
+    for (const uint8_t byte : bytes) {
+        out += fmt::format("{:02x}", byte);
+    }
+    return out;
+}
+
+DeviceType type_of(VkPhysicalDeviceType type) {
+    switch (type) {
+        case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:
+            return DeviceType::discrete;
+        case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU:
+            return DeviceType::integrated;
+        case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU:
+            return DeviceType::virtual_gpu;
+        case VK_PHYSICAL_DEVICE_TYPE_CPU:
+            return DeviceType::cpu;
+        default:
+            return DeviceType::other;
+    }
+}
+
+std::vector<VkExtensionProperties> extensions_of(const VulkanFunctions& vk,
+                                                 VkPhysicalDevice physical) {
+    uint32_t n = 0;
+    check_result(vk.EnumerateDeviceExtensionProperties(physical, nullptr, &n, nullptr),
+                 "vkEnumerateDeviceExtensionProperties");
+    std::vector<VkExtensionProperties> extensions(n);
+    check_result(vk.EnumerateDeviceExtensionProperties(physical, nullptr, &n, extensions.data()),
+                 "vkEnumerateDeviceExtensionProperties");
+    return extensions;
+}
+
+/// Required features that are absent, by name, comma-separated. The whole list of what we demand.
+std::string missing_features(const VulkanFunctions& vk, VkPhysicalDevice physical,
+                             uint32_t api_version) {
+    std::string missing;
+    const auto require = [&](bool present, std::string_view name) {
+        if (!present) {
+            missing += fmt::format("{}{}", missing.empty() ? "" : ", ", name);
+        }
+    };
+    require(api_version >= VK_API_VERSION_1_3,
+            fmt::format("Vulkan 1.3 (has {}.{})", VK_API_VERSION_MAJOR(api_version),
+                        VK_API_VERSION_MINOR(api_version)));
+    if (!missing.empty()) {
+        return missing;  // what follows cannot be asked of an older device
+    }
+    Features offered;
+    vk.GetPhysicalDeviceFeatures2(physical, &offered.core);
+    require(offered.v12.timelineSemaphore, "timelineSemaphore");
+    require(offered.v13.synchronization2, "synchronization2");
+    require(offered.v13.maintenance4, "maintenance4");
+    require(has_extension(vk, physical, VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME),
+            VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME);
+    require(choose_queue_family(queue_families(vk, physical)) != UINT32_MAX, "a compute queue");
+    return missing;
+}
+
+void describe_limits(DeviceInfo& info, const VkPhysicalDeviceLimits& limits) {
+    info.max_range_bytes = limits.maxStorageBufferRange;
+    info.max_workgroup_size = limits.maxComputeWorkGroupInvocations;
+    info.max_groups_x = limits.maxComputeWorkGroupCount[0];
+    info.max_groups_y = limits.maxComputeWorkGroupCount[1];
+    info.max_groups_z = limits.maxComputeWorkGroupCount[2];
+    info.max_shared_bytes = limits.maxComputeSharedMemorySize;
+    info.max_push_bytes = limits.maxPushConstantsSize;
+    info.range_alignment = static_cast<uint32_t>(limits.minStorageBufferOffsetAlignment);
+    info.timestamp_ns = limits.timestampPeriod;
+}
+
+/// Name, driver, limits and identity: everything in the chains of vkGetPhysicalDeviceProperties2.
+void describe_properties(DeviceInfo& info, const VulkanFunctions& vk, VkPhysicalDevice physical) {
+    VkPhysicalDevicePCIBusInfoPropertiesEXT pci{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PCI_BUS_INFO_PROPERTIES_EXT};
+    VkPhysicalDeviceVulkan13Properties v13{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_PROPERTIES};
+    VkPhysicalDeviceVulkan12Properties v12{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES, .pNext = &v13};
+    VkPhysicalDeviceVulkan11Properties v11{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES, .pNext = &v12};
+    VkPhysicalDeviceProperties2 core{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                     .pNext = &v11};
+    const bool has_pci = has_extension(vk, physical, VK_EXT_PCI_BUS_INFO_EXTENSION_NAME);
+    v13.pNext = has_pci ? &pci : nullptr;
+    vk.GetPhysicalDeviceProperties2(physical, &core);
+
+    describe_limits(info, core.properties.limits);
+    info.uuid = hex(v11.deviceUUID);
+    info.driver_name = v12.driverName;
+    info.driver_version = v12.driverInfo;
+    if (info.driver_version.empty()) {
+        info.driver_version = fmt::format("{:#x}", core.properties.driverVersion);
+    }
+    info.max_buffer_bytes = std::min(v13.maxBufferSize, v11.maxMemoryAllocationSize);
+    info.subgroup_size = v11.subgroupSize;
+    info.float_controls_rte32 = v12.shaderRoundingModeRTEFloat32 == VK_TRUE;
+    if (has_pci) {
+        info.pci = fmt::format("{:04x}:{:02x}:{:02x}.{:x}", pci.pciDomain, pci.pciBus,
+                               pci.pciDevice, pci.pciFunction);
+    }
+}
+
+void describe_memory(DeviceInfo& info, const VulkanFunctions& vk, VkPhysicalDevice physical) {
+    const bool has_budget = has_extension(vk, physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 memory{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
+        .pNext = has_budget ? &budget : nullptr};
+    vk.GetPhysicalDeviceMemoryProperties2(physical, &memory);
+
+    const VkPhysicalDeviceMemoryProperties& properties = memory.memoryProperties;
+    for (uint32_t i = 0; i < properties.memoryHeapCount; ++i) {
+        if (properties.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) {
+            const uint64_t size = properties.memoryHeaps[i].size;
+            info.local_heap_bytes += size;
+            info.budget_bytes += has_budget ? budget.heapBudget[i] : size;
+        }
+    }
+    constexpr VkMemoryPropertyFlags kUnified = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT |
+                                               VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                               VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    const std::span types(properties.memoryTypes, properties.memoryTypeCount);
+    const bool mappable = std::any_of(types.begin(), types.end(), [&](const VkMemoryType& type) {
+        return (type.propertyFlags & kUnified) == kUnified;
+    });
+    // A discrete GPU may show a window into its memory too; writing there crosses the bus.
+    const bool one_memory = info.type == DeviceType::integrated || info.type == DeviceType::cpu;
+    info.host_visible_local = mappable && one_memory;
+}
+
+}  // namespace
+
+bool in_list(std::string_view disable, std::string_view feature) {
+    while (!disable.empty()) {
+        const size_t comma = disable.find(',');
+        if (disable.substr(0, comma) == feature) {
+            return true;
+        }
+        disable = comma == std::string_view::npos ? std::string_view{} : disable.substr(comma + 1);
+    }
+    return false;
+}
+
+bool has_extension(const VulkanFunctions& vk, VkPhysicalDevice physical, std::string_view name) {
+    const std::vector<VkExtensionProperties> extensions = extensions_of(vk, physical);
+    return std::any_of(extensions.begin(), extensions.end(),
+                       [&](const VkExtensionProperties& e) { return name == e.extensionName; });
+}
+
+void choose_features(Features& wanted, const Features& offered, std::string_view disable) {
+    // Required; describe_device() has made sure of them.
+    wanted.v12.timelineSemaphore = VK_TRUE;
+    wanted.v13.synchronization2 = VK_TRUE;
+    wanted.v13.maintenance4 = VK_TRUE;  // LocalSizeId, which new GLSL compilers write
+
+    // Where present. Integers of 8 and 16 bits read packed weights without shifting.
+    wanted.core.features.shaderInt16 = offered.core.features.shaderInt16;
+    wanted.v11.storageBuffer16BitAccess = offered.v11.storageBuffer16BitAccess;
+    wanted.v12.storageBuffer8BitAccess = offered.v12.storageBuffer8BitAccess;
+    wanted.v12.shaderInt8 = offered.v12.shaderInt8;
+    wanted.v12.scalarBlockLayout = offered.v12.scalarBlockLayout;
+    wanted.v13.shaderIntegerDotProduct = offered.v13.shaderIntegerDotProduct;
+    if (!in_list(disable, "fp16")) {
+        wanted.v12.shaderFloat16 = offered.v12.shaderFloat16;
+    }
+    if (!in_list(disable, "subgroups")) {
+        wanted.v13.subgroupSizeControl = offered.v13.subgroupSizeControl;
+        wanted.v13.computeFullSubgroups = offered.v13.computeFullSubgroups;
+    }
+}
+
+uint32_t choose_queue_family(const std::vector<VkQueueFamilyProperties>& families) {
+    uint32_t any = UINT32_MAX;
+    for (uint32_t i = 0; i < families.size(); ++i) {
+        const VkQueueFlags flags = families[i].queueFlags;
+        if ((flags & VK_QUEUE_COMPUTE_BIT) == 0 || families[i].queueCount == 0) {
+            continue;
+        }
+        if ((flags & VK_QUEUE_GRAPHICS_BIT) == 0) {
+            return i;
+        }
+        any = std::min(any, i);
+    }
+    return any;
+}
+
+std::vector<VkQueueFamilyProperties> queue_families(const VulkanFunctions& vk,
+                                                    VkPhysicalDevice physical) {
+    uint32_t n = 0;
+    vk.GetPhysicalDeviceQueueFamilyProperties(physical, &n, nullptr);
+    std::vector<VkQueueFamilyProperties> families(n);
+    vk.GetPhysicalDeviceQueueFamilyProperties(physical, &n, families.data());
+    return families;
+}
+
+DeviceInfo describe_device(const VulkanFunctions& vk, VkPhysicalDevice physical,
+                           std::string_view disable) {
+    VkPhysicalDeviceProperties basics{};
+    vk.GetPhysicalDeviceProperties(physical, &basics);
+
+    DeviceInfo info;
+    info.name = basics.deviceName;
+    info.type = type_of(basics.deviceType);
+    info.api_version = basics.apiVersion;
+    info.vendor_id = basics.vendorID;
+    info.device_id = basics.deviceID;
+    info.pipeline_cache_uuid = hex(basics.pipelineCacheUUID);
+    info.missing = missing_features(vk, physical, basics.apiVersion);
+    describe_memory(info, vk, physical);
+    if (basics.apiVersion >= VK_API_VERSION_1_3) {
+        describe_properties(info, vk, physical);
+    } else {
+        describe_limits(info, basics.limits);
+    }
+
+    const std::vector<VkQueueFamilyProperties> families = queue_families(vk, physical);
+    const uint32_t family = choose_queue_family(families);
+    info.timestamp_bits = family == UINT32_MAX ? 0 : families[family].timestampValidBits;
+    if (info.timestamp_bits == 0) {
+        info.timestamp_ns = 0;
+    }
+    if (in_list(disable, "unified")) {
+        info.host_visible_local = false;
+    }
+    return info;
+}
+
+}  // namespace gpu

@@ -1,0 +1,50 @@
+// What a physical device offers, asked once: its description, and the features we switch on.
+#pragma once
+
+#include "gpu/pick.h"
+#include "gpu/vulkan_functions.h"
+
+#include <string_view>
+#include <vector>
+
+namespace gpu {
+
+/// The feature structures of Vulkan 1.3 in one chain. Points into itself, so it is never copied.
+struct Features {
+    VkPhysicalDeviceFeatures2 core{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
+    VkPhysicalDeviceVulkan11Features v11{.sType =
+                                             VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES};
+    VkPhysicalDeviceVulkan12Features v12{.sType =
+                                             VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
+    VkPhysicalDeviceVulkan13Features v13{.sType =
+                                             VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES};
+
+    Features() {
+        core.pNext = &v11;
+        v11.pNext = &v12;
+        v12.pNext = &v13;
+    }
+    Features(const Features&) = delete;
+    Features& operator=(const Features&) = delete;
+};
+
+/// Whether the comma-separated list `disable` (LAPIDARY_DISABLE) holds `feature`.
+bool in_list(std::string_view disable, std::string_view feature);
+
+/// Whether the device lists this extension.
+bool has_extension(const VulkanFunctions& vk, VkPhysicalDevice physical, std::string_view name);
+
+/// Switch on in `wanted` what we need, and of the rest what is offered, useful and not disabled.
+void choose_features(Features& wanted, const Features& offered, std::string_view disable);
+
+/// Index of the queue family we compute on: one without graphics if there is one (the desktop keeps
+/// its own), else any with compute; UINT32_MAX: none.
+uint32_t choose_queue_family(const std::vector<VkQueueFamilyProperties>& families);
+std::vector<VkQueueFamilyProperties> queue_families(const VulkanFunctions& vk,
+                                                    VkPhysicalDevice physical);
+
+/// Everything of DeviceInfo. `disable` may hide features.
+DeviceInfo describe_device(const VulkanFunctions& vk, VkPhysicalDevice physical,
+                           std::string_view disable);
+
+}  // namespace gpu

@@ -1,0 +1,169 @@
+#include "gpu/pick.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "gpu/base.h"
+
+namespace gpu {
+
+namespace {
+
+std::string lower(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) {
+        if (c >= 'A' && c <= 'Z') {
+            c = static_cast<char>(c - 'A' + 'a');
+        }
+    }
+    return out;
+}
+
+/// "6D65-7361..." and "6d657361..." are the same UUID.
+std::string uuid_digits(std::string_view text) {
+    std::string out = lower(text);
+    std::erase(out, '-');
+    return out;
+}
+
+bool contains(std::string_view text, std::string_view part) {
+    return lower(text).find(lower(part)) != std::string::npos;
+}
+
+const char* type_name(DeviceType type) {
+    switch (type) {
+        case DeviceType::discrete:
+            return "discrete GPU";
+        case DeviceType::integrated:
+            return "integrated GPU";
+        case DeviceType::virtual_gpu:
+            return "virtual GPU";
+        case DeviceType::cpu:
+            return "CPU device";
+        case DeviceType::other:
+            return "device of unknown type";
+    }
+    return "device";
+}
+
+int rank(DeviceType type) {
+    switch (type) {
+        case DeviceType::discrete:
+            return 0;
+        case DeviceType::integrated:
+            return 1;
+        case DeviceType::virtual_gpu:
+            return 2;
+        case DeviceType::other:
+            return 3;
+        case DeviceType::cpu:
+            return 4;
+    }
+    return 5;
+}
+
+bool same_card(const DeviceInfo& a, const DeviceInfo& b) {
+    return (!a.uuid.empty() && a.uuid == b.uuid) || (!a.pci.empty() && a.pci == b.pci);
+}
+
+/// Better in itself; the loader's order breaks ties because the search below is stable.
+bool better(const DeviceInfo& a, const DeviceInfo& b) {
+    if (rank(a.type) != rank(b.type)) {
+        return rank(a.type) < rank(b.type);
+    }
+    return a.local_heap_bytes > b.local_heap_bytes;
+}
+
+std::string describe(const DeviceInfo& device) {
+    const std::string lack =
+        device.missing.empty() ? "" : fmt::format(", not usable: lacks {}", device.missing);
+    return fmt::format("{} ({}, {}{})", base::escaped(device.name), type_name(device.type),
+                       base::escaped(device.driver_name), lack);
+}
+
+std::string describe_all(const std::vector<DeviceInfo>& devices) {
+    std::string out;
+    for (size_t i = 0; i < devices.size(); ++i) {
+        out += fmt::format("{}{}: {}", i == 0 ? "" : "; ", i, describe(devices[i]));
+    }
+    return out.empty() ? "none" : out;
+}
+
+/// Indices that the selector names, whether usable or not.
+std::vector<size_t> matching(const std::vector<DeviceInfo>& devices, std::string_view selector) {
+    const std::string word = lower(selector);
+    size_t number = devices.size();
+    const auto parsed = std::from_chars(word.data(), word.data() + word.size(), number);
+    const bool is_index = parsed.ec == std::errc() && parsed.ptr == word.data() + word.size() &&
+                          number < devices.size();
+
+    std::vector<size_t> found;
+    for (size_t i = 0; i < devices.size(); ++i) {
+        const DeviceInfo& device = devices[i];
+        if (word.empty()) {
+            found.push_back(i);
+        } else if (word == "cpu" || word == "none") {
+            if (device.type == DeviceType::cpu) {
+                found.push_back(i);
+            }
+        } else if (is_index) {
+            if (i == number) {
+                found.push_back(i);
+            }
+        } else if (uuid_digits(word) == device.uuid || contains(device.name, word) ||
+                   contains(device.driver_name, word)) {
+            found.push_back(i);
+        }
+    }
+    return found;
+}
+
+/// The best usable one of `candidates`. Of one card under two drivers only the first listed counts.
+std::optional<size_t> best_of(const std::vector<DeviceInfo>& devices,
+                              const std::vector<size_t>& candidates) {
+    std::vector<size_t> cards;
+    for (const size_t i : candidates) {
+        const auto twin = [&](size_t j) { return same_card(devices[i], devices[j]); };
+        if (devices[i].missing.empty() && std::none_of(cards.begin(), cards.end(), twin)) {
+            cards.push_back(i);
+        }
+    }
+    const auto best = std::min_element(cards.begin(), cards.end(), [&](size_t a, size_t b) {
+        return better(devices[a], devices[b]);
+    });
+    return best == cards.end() ? std::nullopt : std::optional(*best);
+}
+
+std::string reason(const std::vector<DeviceInfo>& devices, size_t chosen,
+                   std::string_view selector) {
+    if (!selector.empty()) {
+        return fmt::format("asked for as '{}'", base::escaped(selector));
+    }
+    if (devices.size() == 1) {
+        return fmt::format("the only device, a {}", type_name(devices[chosen].type));
+    }
+    if (devices[chosen].type == DeviceType::cpu) {
+        return "no usable GPU, so the CPU device";
+    }
+    const auto same_type = [&](const DeviceInfo& d) { return d.type == devices[chosen].type; };
+    const bool alone = std::count_if(devices.begin(), devices.end(), same_type) == 1;
+    return fmt::format("the {} {}", alone ? "only" : "best", type_name(devices[chosen].type));
+}
+
+}  // namespace
+
+Pick pick_device(const std::vector<DeviceInfo>& devices, std::string_view selector) {
+    const std::vector<size_t> candidates = matching(devices, selector);
+    if (const std::optional<size_t> best = best_of(devices, candidates)) {
+        return {.index = *best, .why = reason(devices, *best, selector)};
+    }
+    const std::string wish = selector.empty() ? "no usable Vulkan device"
+                                              : fmt::format("no usable Vulkan device fits '{}'",
+                                                            base::escaped(selector));
+    throw base::Error(base::ErrorKind::no_device,
+                      fmt::format("{}; found {}", wish, describe_all(devices)),
+                      "Update the GPU driver, or install mesa-vulkan-drivers for a CPU device; "
+                      "`lapidary devices` lists what is there.");
+}
+
+}  // namespace gpu

@@ -1,0 +1,63 @@
+#include "gpu/timeline.h"
+
+#include "gpu/vulkan_functions.h"
+
+namespace gpu {
+
+Timeline::Timeline(Device& device) : device_(device) {
+    const VkSemaphoreTypeCreateInfo type{
+        .sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+        .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE,
+    };
+    const VkSemaphoreCreateInfo info{.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
+                                     .pNext = &type};
+    device.check(device.vk().CreateSemaphore(device.handle(), &info, nullptr, &semaphore_),
+                 "vkCreateSemaphore");
+}
+
+Timeline::~Timeline() {
+    device_.vk().DestroySemaphore(device_.handle(), semaphore_, nullptr);
+}
+
+uint64_t Timeline::submit(VkCommandBuffer commands) {
+    const VkCommandBufferSubmitInfo commands_info{
+        .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO, .commandBuffer = commands};
+    const VkSemaphoreSubmitInfo signal{
+        .sType = VK_STRUCTURE_TYPE_SEMAPHORE_SUBMIT_INFO,
+        .semaphore = semaphore_,
+        .value = last_ + 1,
+        .stageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
+    };
+    const VkSubmitInfo2 info{
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2,
+        .commandBufferInfoCount = 1,
+        .pCommandBufferInfos = &commands_info,
+        .signalSemaphoreInfoCount = 1,
+        .pSignalSemaphoreInfos = &signal,
+    };
+    device_.check(device_.vk().QueueSubmit2(device_.queue(), 1, &info, VK_NULL_HANDLE),
+                  "vkQueueSubmit2");
+    return ++last_;
+}
+
+void Timeline::wait(uint64_t number) {
+    const VkSemaphoreWaitInfo info{
+        .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
+        .semaphoreCount = 1,
+        .pSemaphores = &semaphore_,
+        .pValues = &number,
+    };
+    const auto patience_ns = static_cast<uint64_t>(device_.patience_s() * 1e9);
+    const VkResult result = device_.vk().WaitSemaphores(device_.handle(), &info, patience_ns);
+    if (result == VK_TIMEOUT) {
+        device_.mark_lost();
+        throw base::Error(base::ErrorKind::device_lost,
+                          fmt::format("{} has made no progress for {} s", device_.info().name,
+                                      device_.patience_s()),
+                          "The GPU hangs or is far too slow for this model; load it again, or "
+                          "choose another device.");
+    }
+    device_.check(result, "vkWaitSemaphores");
+}
+
+}  // namespace gpu

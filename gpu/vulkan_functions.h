@@ -1,0 +1,93 @@
+// VulkanFunctions: every Vulkan entry point we call, by the name of the specification without `vk`.
+// The loader is opened at run time, so a machine without Vulkan can still start the program.
+#pragma once
+
+#include <vulkan/vulkan_core.h>
+
+namespace gpu {
+
+#define LAPIDARY_VK_GLOBAL(X)               \
+    X(CreateInstance)                       \
+    X(EnumerateInstanceExtensionProperties) \
+    X(EnumerateInstanceLayerProperties)
+
+#define LAPIDARY_VK_INSTANCE(X)           \
+    X(CreateDevice)                       \
+    X(DestroyInstance)                    \
+    X(EnumerateDeviceExtensionProperties) \
+    X(EnumeratePhysicalDevices)           \
+    X(GetDeviceProcAddr)                  \
+    X(GetPhysicalDeviceFeatures2)         \
+    X(GetPhysicalDeviceMemoryProperties2) \
+    X(GetPhysicalDeviceProperties)        \
+    X(GetPhysicalDeviceProperties2)       \
+    X(GetPhysicalDeviceQueueFamilyProperties)
+
+// Present only with VK_EXT_debug_utils; the others must all be there.
+#define LAPIDARY_VK_DEBUG(X)        \
+    X(CreateDebugUtilsMessengerEXT) \
+    X(DestroyDebugUtilsMessengerEXT)
+
+#define LAPIDARY_VK_DEVICE(X)      \
+    X(AllocateCommandBuffers)      \
+    X(AllocateMemory)              \
+    X(BeginCommandBuffer)          \
+    X(BindBufferMemory)            \
+    X(CmdBindPipeline)             \
+    X(CmdCopyBuffer)               \
+    X(CmdDispatch)                 \
+    X(CmdFillBuffer)               \
+    X(CmdPipelineBarrier2)         \
+    X(CmdPushConstants)            \
+    X(CmdPushDescriptorSetKHR)     \
+    X(CmdResetQueryPool)           \
+    X(CmdWriteTimestamp2)          \
+    X(CreateBuffer)                \
+    X(CreateCommandPool)           \
+    X(CreateComputePipelines)      \
+    X(CreateDescriptorSetLayout)   \
+    X(CreatePipelineCache)         \
+    X(CreatePipelineLayout)        \
+    X(CreateQueryPool)             \
+    X(CreateSemaphore)             \
+    X(CreateShaderModule)          \
+    X(DestroyBuffer)               \
+    X(DestroyCommandPool)          \
+    X(DestroyDescriptorSetLayout)  \
+    X(DestroyDevice)               \
+    X(DestroyPipeline)             \
+    X(DestroyPipelineCache)        \
+    X(DestroyPipelineLayout)       \
+    X(DestroyQueryPool)            \
+    X(DestroySemaphore)            \
+    X(DestroyShaderModule)         \
+    X(EndCommandBuffer)            \
+    X(FreeMemory)                  \
+    X(GetBufferMemoryRequirements) \
+    X(GetDeviceQueue)              \
+    X(GetPipelineCacheData)        \
+    X(GetQueryPoolResults)         \
+    X(MapMemory)                   \
+    X(QueueSubmit2)                \
+    X(ResetCommandPool)            \
+    X(WaitSemaphores)
+
+// NOLINTBEGIN(readability-identifier-naming): the names are those of the specification
+struct VulkanFunctions {
+    PFN_vkGetInstanceProcAddr GetInstanceProcAddr = nullptr;
+#define LAPIDARY_VK_MEMBER(name) PFN_vk##name name = nullptr;
+    LAPIDARY_VK_GLOBAL(LAPIDARY_VK_MEMBER)
+    LAPIDARY_VK_INSTANCE(LAPIDARY_VK_MEMBER)
+    LAPIDARY_VK_DEBUG(LAPIDARY_VK_MEMBER)
+    LAPIDARY_VK_DEVICE(LAPIDARY_VK_MEMBER)
+#undef LAPIDARY_VK_MEMBER
+
+    /// Open libvulkan.so.1 and load the global functions.
+    /// Throws base::Error(no_device) when there is no loader.
+    void load_global();
+    void load_instance(VkInstance instance);
+    void load_device(VkDevice device);
+};
+// NOLINTEND(readability-identifier-naming)
+
+}  // namespace gpu
