@@ -17,7 +17,7 @@ namespace model {
 static_assert(std::endian::native == std::endian::little, "file formats here are little-endian");
 
 class ByteReader {
-  public:
+public:
     explicit ByteReader(const ByteSource& source) : source_(&source) {}
 
     const std::string& name() const { return source_->name(); }
@@ -72,7 +72,7 @@ class ByteReader {
         offset_ += n;
     }
 
-  private:
+private:
     static constexpr size_t kWindowBytes = 64 * 1024;
 
     void need(uint64_t n, std::string_view field) const {

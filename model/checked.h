@@ -8,7 +8,7 @@
 namespace model {
 
 class Checked {
-  public:
+public:
     constexpr Checked(uint64_t value) : value_(value) {}  // NOLINT: implicit on purpose
 
     /// The value, or nothing when any step on the way overflowed.
@@ -34,7 +34,7 @@ class Checked {
         return rest == 0 ? *this : *this + Checked(multiple - rest);
     }
 
-  private:
+private:
     uint64_t value_;
     bool ok_ = true;
 };

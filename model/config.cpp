@@ -82,9 +82,12 @@ void check_layers(const Config& c, const std::string& source) {
 
 std::string_view architecture_name(Architecture architecture) {
     switch (architecture) {
-        case Architecture::gemma: return "gemma";
-        case Architecture::gemma2: return "gemma2";
-        case Architecture::gemma3: return "gemma3";
+        case Architecture::gemma:
+            return "gemma";
+        case Architecture::gemma2:
+            return "gemma2";
+        case Architecture::gemma3:
+            return "gemma3";
     }
     CHECK(false, "architecture {}", static_cast<int>(architecture));
     return {};

@@ -24,8 +24,8 @@ Architecture architecture_from_name(std::string_view name, const std::string& so
 
 /// Tokens that may be drawn (spec 1.3, 6.4): those with a row, without padding and image tokens at
 /// the end. Cuts pieces beyond the rows. Writes notices.
-uint32_t drawable_tokens(TokenizerData& tokenizer, uint32_t embedding_rows, Architecture architecture,
-                         std::vector<std::string>& notices);
+uint32_t drawable_tokens(TokenizerData& tokenizer, uint32_t embedding_rows,
+                         Architecture architecture, std::vector<std::string>& notices);
 
 /// Parts of both builders.
 struct RopeValues {

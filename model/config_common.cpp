@@ -103,9 +103,9 @@ uint32_t drawable_tokens(TokenizerData& tokenizer, uint32_t embedding_rows,
         n = kGemma3Pieces;
     }
     if (n < embedding_rows) {
-        notices.push_back(fmt::format(
-            "{} of {} embedding rows are no text tokens and are never drawn", embedding_rows - n,
-            embedding_rows));
+        notices.push_back(
+            fmt::format("{} of {} embedding rows are no text tokens and are never drawn",
+                        embedding_rows - n, embedding_rows));
     }
     return n;
 }

@@ -10,7 +10,7 @@ namespace {
 
 /// Keys of one architecture: "gemma3." + name.
 class Keys {
-  public:
+public:
     Keys(const Gguf& gguf, std::string_view prefix) : gguf_(gguf), prefix_(prefix) {}
 
     std::string key(std::string_view name) const { return fmt::format("{}.{}", prefix_, name); }
@@ -35,7 +35,7 @@ class Keys {
     }
     const Gguf& gguf() const { return gguf_; }
 
-  private:
+private:
     const Gguf& gguf_;
     std::string prefix_;
     std::vector<std::string> missing_;
@@ -84,8 +84,8 @@ std::vector<bool> local_layers(const Keys& keys, const Config& config) {
         return local;
     }
     const uint32_t standard = config.architecture == Architecture::gemma2 ? 2 : 6;
-    return pattern_layers(config.num_hidden_layers, keys.count("attention.sliding_window_pattern")
-                                                        .value_or(standard));
+    return pattern_layers(config.num_hidden_layers,
+                          keys.count("attention.sliding_window_pattern").value_or(standard));
 }
 
 /// The factor that the file states; nothing where it is silent.
@@ -124,8 +124,9 @@ RopeValues rope_values(const Keys& keys, const Config& config, std::vector<std::
     rope.factor_global = factor.value_or(1);
     if (!factor && wants_factor_8(config)) {
         rope.factor_global = 8;
-        notices.push_back("the file lacks the RoPE scaling of its size; factor 8 is used on global "
-                          "layers");
+        notices.push_back(
+            "the file lacks the RoPE scaling of its size; factor 8 is used on global "
+            "layers");
     }
     rope.factor_local = gemma3 ? 1 : rope.factor_global;
     const std::optional<uint32_t> n_rot = keys.count("rope.dimension_count");
@@ -159,8 +160,7 @@ void read_sizes(Keys& keys, Config& config) {
     }
     config.num_key_value_heads =
         keys.count("attention.head_count_kv").value_or(config.num_attention_heads);
-    config.max_position_embeddings =
-        keys.count("context_length").value_or(default_context(config));
+    config.max_position_embeddings = keys.count("context_length").value_or(default_context(config));
 }
 
 uint32_t embedding_rows_of(const Gguf& gguf) {

@@ -16,10 +16,22 @@ struct DTypeRow {
 
 // In the order of DType.
 constexpr std::array<DTypeRow, 16> kRows{{
-    {"F32", 1, 4},      {"F16", 1, 2},      {"BF16", 1, 2},     {"Q8_0", 32, 34},
-    {"Q4_0", 32, 18},   {"Q4_1", 32, 20},   {"Q5_0", 32, 22},   {"Q5_1", 32, 24},
-    {"IQ4_NL", 32, 18}, {"Q2_K", 256, 84},  {"Q3_K", 256, 110}, {"Q4_K", 256, 144},
-    {"Q5_K", 256, 176}, {"Q6_K", 256, 210}, {"IQ4_XS", 256, 136}, {"I32", 1, 4},
+    {"F32", 1, 4},
+    {"F16", 1, 2},
+    {"BF16", 1, 2},
+    {"Q8_0", 32, 34},
+    {"Q4_0", 32, 18},
+    {"Q4_1", 32, 20},
+    {"Q5_0", 32, 22},
+    {"Q5_1", 32, 24},
+    {"IQ4_NL", 32, 18},
+    {"Q2_K", 256, 84},
+    {"Q3_K", 256, 110},
+    {"Q4_K", 256, 144},
+    {"Q5_K", 256, 176},
+    {"Q6_K", 256, 210},
+    {"IQ4_XS", 256, 136},
+    {"I32", 1, 4},
 }};
 
 const DTypeRow& row(DType dtype) {
@@ -30,7 +42,9 @@ const DTypeRow& row(DType dtype) {
 
 }  // namespace
 
-std::string_view dtype_name(DType dtype) { return row(dtype).name; }
+std::string_view dtype_name(DType dtype) {
+    return row(dtype).name;
+}
 
 std::optional<DType> dtype_from_name(std::string_view name) {
     for (size_t i = 0; i < kRows.size(); ++i) {
@@ -41,9 +55,13 @@ std::optional<DType> dtype_from_name(std::string_view name) {
     return std::nullopt;
 }
 
-uint32_t block_elements(DType dtype) { return row(dtype).elements; }
+uint32_t block_elements(DType dtype) {
+    return row(dtype).elements;
+}
 
-uint32_t block_bytes(DType dtype) { return row(dtype).bytes; }
+uint32_t block_bytes(DType dtype) {
+    return row(dtype).bytes;
+}
 
 uint64_t row_bytes(DType dtype, uint64_t dim) {
     const DTypeRow& r = row(dtype);

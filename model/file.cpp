@@ -77,8 +77,8 @@ void File::read(uint64_t offset, std::span<std::byte> dst) const {
           dst.size(), size_);
     size_t done = 0;
     while (done < dst.size()) {
-        const ssize_t n = ::pread(fd_, dst.data() + done, dst.size() - done,
-                                  static_cast<off_t>(offset + done));
+        const ssize_t n =
+            ::pread(fd_, dst.data() + done, dst.size() - done, static_cast<off_t>(offset + done));
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -88,8 +88,8 @@ void File::read(uint64_t offset, std::span<std::byte> dst) const {
         }
         if (n == 0) {
             check_unchanged();
-            fail(path_, fmt::format("ended at byte {} of {} while it was being read",
-                                    offset + done, size_));
+            fail(path_, fmt::format("ended at byte {} of {} while it was being read", offset + done,
+                                    size_));
         }
         done += static_cast<size_t>(n);
     }
@@ -102,8 +102,9 @@ void File::check_unchanged() const {
         fail(path_, fmt::format("cannot be examined any more: {}", std::strerror(errno)));
     }
     if (static_cast<uint64_t>(info.st_size) != size_) {
-        fail(path_, fmt::format("changed while it was being read: {} bytes now, {} when opened",
-                                info.st_size, size_),
+        fail(path_,
+             fmt::format("changed while it was being read: {} bytes now, {} when opened",
+                         info.st_size, size_),
              "Open the model again once the file is complete.");
     }
     // A deleted file stays readable through its descriptor; another file under its name means that

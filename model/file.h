@@ -11,7 +11,7 @@
 namespace model {
 
 class ByteSource {
-  public:
+public:
     virtual ~ByteSource() = default;
     virtual uint64_t size() const = 0;
     /// Name for messages.
@@ -22,14 +22,14 @@ class ByteSource {
 
 /// Bytes in memory, for tests and fuzzing. Does not own them.
 class MemorySource : public ByteSource {
-  public:
+public:
     MemorySource(std::string name, std::span<const std::byte> bytes)
         : name_(std::move(name)), bytes_(bytes) {}
     uint64_t size() const override { return bytes_.size(); }
     const std::string& name() const override { return name_; }
     void read(uint64_t offset, std::span<std::byte> dst) const override;
 
-  private:
+private:
     std::string name_;
     std::span<const std::byte> bytes_;
 };
@@ -38,7 +38,7 @@ class MemorySource : public ByteSource {
 /// without being read. A file that was cut, has grown or was replaced since it was opened gives
 /// base::Error(model) at the next read. Safe to read from several threads.
 class File : public ByteSource {
-  public:
+public:
     explicit File(const std::string& path);
     ~File() override;
     File(File&& other) noexcept;
@@ -48,7 +48,7 @@ class File : public ByteSource {
     const std::string& name() const override { return path_; }
     void read(uint64_t offset, std::span<std::byte> dst) const override;
 
-  private:
+private:
     void check_unchanged() const;
 
     std::string path_;

@@ -19,8 +19,19 @@ struct ValueTypeRow {
 
 // In the order of GgufType, which is the order of the ids in the file.
 constexpr std::array<ValueTypeRow, 13> kValueTypes{{
-    {"u8", 1}, {"i8", 1}, {"u16", 2}, {"i16", 2}, {"u32", 4}, {"i32", 4}, {"f32", 4},
-    {"bool", 1}, {"string", 0}, {"array", 0}, {"u64", 8}, {"i64", 8}, {"f64", 8},
+    {"u8", 1},
+    {"i8", 1},
+    {"u16", 2},
+    {"i16", 2},
+    {"u32", 4},
+    {"i32", 4},
+    {"f32", 4},
+    {"bool", 1},
+    {"string", 0},
+    {"array", 0},
+    {"u64", 8},
+    {"i64", 8},
+    {"f64", 8},
 }};
 
 /// Every tensor type of the format (spec 4.4). Known sizes let files carry types that we cannot
@@ -68,14 +79,22 @@ bool is_printable(std::string_view text) {
 /// What a file is that is no GGUF, by its first bytes.
 std::string describe_magic(uint32_t magic) {
     switch (magic) {
-        case 0x67676d6c: return "the obsolete GGML format";
-        case 0x67676d66: return "the obsolete GGMF format";
-        case 0x67676a74: return "the obsolete GGJT format";
-        case 0x67676c61: return "a GGLA adapter";
-        case 0x46554747: return "GGUF";
-        case 0x47475546: return "GGUF in big-endian order";
-        case 0x04034b50: return "a zip archive (a PyTorch checkpoint or a packed folder)";
-        default: break;
+        case 0x67676d6c:
+            return "the obsolete GGML format";
+        case 0x67676d66:
+            return "the obsolete GGMF format";
+        case 0x67676a74:
+            return "the obsolete GGJT format";
+        case 0x67676c61:
+            return "a GGLA adapter";
+        case 0x46554747:
+            return "GGUF";
+        case 0x47475546:
+            return "GGUF in big-endian order";
+        case 0x04034b50:
+            return "a zip archive (a PyTorch checkpoint or a packed folder)";
+        default:
+            break;
     }
     if ((magic & 0xffff) == 0x8b1f) {
         return "gzip data";
@@ -88,7 +107,7 @@ std::string describe_magic(uint32_t magic) {
 
 /// Reads one header; its members are the state of that one pass.
 class Parser {
-  public:
+public:
     Parser(const ByteSource& source, const Limits& limits) : in_(source), limits_(limits) {
         out_.file = source.name();
         out_.file_bytes = source.size();
@@ -113,7 +132,7 @@ class Parser {
         return std::move(out_);
     }
 
-  private:
+private:
     void read_preamble() {
         const uint32_t magic = in_.number<uint32_t>("magic");
         if (magic != 0x46554747) {
@@ -129,8 +148,8 @@ class Parser {
         }
         n_tensors_ = in_.number<uint64_t>("tensor count");
         n_kvs_ = in_.number<uint64_t>("key count");
-        // Smallest tensor entry: name length 8, one byte of name, n_dims 4, one dimension 8, type 4,
-        // offset 8. Smallest key: length 8, one byte, type 4, one byte of value.
+        // Smallest tensor entry: name length 8, one byte of name, n_dims 4, one dimension 8, type
+        // 4, offset 8. Smallest key: length 8, one byte, type 4, one byte of value.
         check_count(8, "tensor count", n_tensors_, limits_.n_tensors, 33);
         check_count(16, "key count", n_kvs_, limits_.n_kvs, 14);
     }
@@ -175,7 +194,8 @@ class Parser {
         const uint64_t at = in_.offset();
         std::string key = read_string("key", limits_.key_bytes);
         if (key.empty() || !is_printable(key)) {
-            in_.fail_at(at, "key", fmt::format("'{}'", key), "1 or more printable ASCII characters");
+            in_.fail_at(at, "key", fmt::format("'{}'", key),
+                        "1 or more printable ASCII characters");
         }
         charge(sizeof(out_.values[0]) + 64, key);
         const GgufType type = read_type(key);
@@ -203,21 +223,42 @@ class Parser {
 
     void read_scalar(GgufValue& value, std::string_view key) {
         switch (value.type) {
-            case GgufType::u8: value.data = uint64_t{in_.number<uint8_t>(key)}; return;
-            case GgufType::i8: value.data = int64_t{in_.number<int8_t>(key)}; return;
-            case GgufType::u16: value.data = uint64_t{in_.number<uint16_t>(key)}; return;
-            case GgufType::i16: value.data = int64_t{in_.number<int16_t>(key)}; return;
-            case GgufType::u32: value.data = uint64_t{in_.number<uint32_t>(key)}; return;
-            case GgufType::i32: value.data = int64_t{in_.number<int32_t>(key)}; return;
-            case GgufType::f32: value.data = double{in_.number<float>(key)}; return;
+            case GgufType::u8:
+                value.data = uint64_t{in_.number<uint8_t>(key)};
+                return;
+            case GgufType::i8:
+                value.data = int64_t{in_.number<int8_t>(key)};
+                return;
+            case GgufType::u16:
+                value.data = uint64_t{in_.number<uint16_t>(key)};
+                return;
+            case GgufType::i16:
+                value.data = int64_t{in_.number<int16_t>(key)};
+                return;
+            case GgufType::u32:
+                value.data = uint64_t{in_.number<uint32_t>(key)};
+                return;
+            case GgufType::i32:
+                value.data = int64_t{in_.number<int32_t>(key)};
+                return;
+            case GgufType::f32:
+                value.data = double{in_.number<float>(key)};
+                return;
             case GgufType::boolean:
                 value.data = uint64_t{in_.number<uint8_t>(key) != 0 ? 1u : 0u};
                 return;
-            case GgufType::u64: value.data = in_.number<uint64_t>(key); return;
-            case GgufType::i64: value.data = in_.number<int64_t>(key); return;
-            case GgufType::f64: value.data = in_.number<double>(key); return;
+            case GgufType::u64:
+                value.data = in_.number<uint64_t>(key);
+                return;
+            case GgufType::i64:
+                value.data = in_.number<int64_t>(key);
+                return;
+            case GgufType::f64:
+                value.data = in_.number<double>(key);
+                return;
             case GgufType::string:
-            case GgufType::array: break;
+            case GgufType::array:
+                break;
         }
         CHECK(false, "no scalar: {}", static_cast<int>(value.type));
     }
@@ -308,8 +349,8 @@ class Parser {
                         fmt::format("rows of {} elements in {}", tensor.ne[0], type->name),
                         fmt::format("whole blocks of {}", type->elements));
         }
-        const Checked bytes = Checked(tensor.ne[0] / type->elements) * type->bytes *
-                              tensor.ne[1] * tensor.ne[2] * tensor.ne[3];
+        const Checked bytes = Checked(tensor.ne[0] / type->elements) * type->bytes * tensor.ne[1] *
+                              tensor.ne[2] * tensor.ne[3];
         if (!bytes.fits(INT64_MAX)) {
             in_.fail_at(at, tensor.name,
                         fmt::format("shape [{}, {}, {}, {}]", tensor.ne[0], tensor.ne[1],
@@ -334,10 +375,10 @@ class Parser {
             }
             end = begin + sum + tensor.n_bytes;
             if (!end.value()) {
-                in_.fail_at(tensor.info_offset, tensor.name,
-                            fmt::format("data offset {} and {} bytes", tensor.offset,
-                                        tensor.n_bytes),
-                            "an end below 2^64");
+                in_.fail_at(
+                    tensor.info_offset, tensor.name,
+                    fmt::format("data offset {} and {} bytes", tensor.offset, tensor.n_bytes),
+                    "an end below 2^64");
             }
             tensor.offset = *(begin + sum).value();
             sum = (sum + tensor.n_bytes).rounded_up(out_.alignment);
@@ -349,10 +390,10 @@ class Parser {
     }
 
     [[noreturn]] void report_short_file(uint64_t needed) const {
-        const auto first = std::find_if(
-            out_.tensors.begin(), out_.tensors.end(), [this](const GgufTensor& tensor) {
-                return tensor.offset + tensor.n_bytes > out_.file_bytes;
-            });
+        const auto first = std::find_if(out_.tensors.begin(), out_.tensors.end(),
+                                        [this](const GgufTensor& tensor) {
+                                            return tensor.offset + tensor.n_bytes > out_.file_bytes;
+                                        });
         throw base::Error(
             base::ErrorKind::model,
             fmt::format("{}: the file is incomplete: {} of {} bytes; tensor {} at byte {} and what "

@@ -1,5 +1,5 @@
-// The GGUF container (spec 4.4): bytes -> metadata and a list of tensors, everything bounds-checked.
-// Knows nothing of Gemma. Versions 2 and 3, little-endian.
+// The GGUF container (spec 4.4): bytes -> metadata and a list of tensors, everything
+// bounds-checked. Knows nothing of Gemma. Versions 2 and 3, little-endian.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,19 @@
 namespace model {
 
 enum class GgufType : uint8_t {
-    u8, i8, u16, i16, u32, i32, f32, boolean, string, array, u64, i64, f64,
+    u8,
+    i8,
+    u16,
+    i16,
+    u32,
+    i32,
+    f32,
+    boolean,
+    string,
+    array,
+    u64,
+    i64,
+    f64,
 };
 std::string_view gguf_type_name(GgufType type);
 
@@ -56,7 +68,7 @@ struct GgufTensor {
 /// A parsed header. Typed getters give the value, or nothing when the key is absent; a value of
 /// another type, or one that does not fit, is refused with file, key, offset and value.
 class Gguf {
-  public:
+public:
     std::string file;
     uint32_t version = 0;
     uint64_t alignment = 32;
@@ -76,13 +88,13 @@ class Gguf {
     const GgufArray* array(std::string_view key, GgufType element) const;
 
     /// Refuses the file because of this key.
-    [[noreturn]] void fail(std::string_view key, std::string_view found,
-                           std::string_view expected, std::string hint = {}) const;
+    [[noreturn]] void fail(std::string_view key, std::string_view found, std::string_view expected,
+                           std::string hint = {}) const;
 
     /// Makes find() work once `values` is complete; refuses a key that is there twice.
     void build_index();
 
-  private:
+private:
     std::vector<size_t> index_;  // into `values`, sorted by key
 };
 

@@ -13,7 +13,7 @@ namespace model {
 namespace {
 
 class GgufSource : public ModelSource {
-  public:
+public:
     std::vector<File> files;
 
     void read(const SourceTensor& tensor, uint64_t offset,
@@ -86,8 +86,7 @@ void check_part(const Gguf& part, uint32_t index, uint32_t n_parts) {
 }
 
 /// Opens the parts behind the first. Returns the number of image tensors in them.
-uint64_t add_parts(GgufSource& source, const Gguf& first, uint32_t n_parts,
-                   const Limits& limits) {
+uint64_t add_parts(GgufSource& source, const Gguf& first, uint32_t n_parts, const Limits& limits) {
     check_part(first, 0, n_parts);
     uint64_t n_tensors = first.tensors.size();
     uint64_t n_vision = 0;
@@ -174,9 +173,8 @@ std::unique_ptr<ModelSource> open_gguf(const std::string& path, const Limits& li
     }
     source->tokenizer = tokenizer_from_gguf(gguf);
     source->config = config_from_gguf(gguf, source->tokenizer, source->notices);
-    source->config.vocab_size =
-        drawable_tokens(source->tokenizer, source->config.embedding_rows,
-                        source->config.architecture, source->notices);
+    source->config.vocab_size = drawable_tokens(source->tokenizer, source->config.embedding_rows,
+                                                source->config.architecture, source->notices);
     source->sampling = sampling_of(gguf);
     for (std::string& notice : validate(source->config, path)) {
         source->notices.push_back(std::move(notice));

@@ -58,9 +58,9 @@ void Gguf::build_index() {
 }
 
 const GgufValue* Gguf::find(std::string_view key) const {
-    const auto it = std::lower_bound(
-        index_.begin(), index_.end(), key,
-        [this](size_t i, std::string_view k) { return values[i].first < k; });
+    const auto it =
+        std::lower_bound(index_.begin(), index_.end(), key,
+                         [this](size_t i, std::string_view k) { return values[i].first < k; });
     return it == index_.end() || values[*it].first != key ? nullptr : &values[*it].second;
 }
 

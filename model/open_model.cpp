@@ -4,6 +4,8 @@
 
 namespace model {
 
-std::unique_ptr<ModelSource> open_model(const std::string& path) { return open_gguf(path); }
+std::unique_ptr<ModelSource> open_model(const std::string& path) {
+    return open_gguf(path);
+}
 
 }  // namespace model

@@ -16,7 +16,7 @@ constexpr std::array<int, 16> kLevels = {-127, -104, -83, -65, -49, -35, -22, -1
 
 /// One block of a file, read byte by byte: blocks are not aligned.
 class Block {
-  public:
+public:
     explicit Block(const std::byte* bytes) : bytes_(bytes) {}
 
     uint32_t u8(uint32_t at) const { return std::to_integer<uint32_t>(bytes_[at]); }
@@ -31,16 +31,26 @@ class Block {
         return static_cast<int32_t>((u8(at) >> (4 * half)) & 15);
     }
 
-  private:
+private:
     const std::byte* bytes_;
 };
 
-float from_int(int32_t value) { return static_cast<float>(value); }
+float from_int(int32_t value) {
+    return static_cast<float>(value);
+}
 
-void f32_element(float* y, const Block& b) { *y = std::bit_cast<float>(b.u32(0)); }
-void f16_element(float* y, const Block& b) { *y = b.half(0); }
-void bf16_element(float* y, const Block& b) { *y = bf16_to_float(b.u16(0)); }
-void i32_element(float* y, const Block& b) { *y = from_int(static_cast<int32_t>(b.u32(0))); }
+void f32_element(float* y, const Block& b) {
+    *y = std::bit_cast<float>(b.u32(0));
+}
+void f16_element(float* y, const Block& b) {
+    *y = b.half(0);
+}
+void bf16_element(float* y, const Block& b) {
+    *y = bf16_to_float(b.u16(0));
+}
+void i32_element(float* y, const Block& b) {
+    *y = from_int(static_cast<int32_t>(b.u32(0)));
+}
 
 // Blocks of 32: nibbles of the first 16 elements are the low halves, of the last 16 the high ones.
 
@@ -195,8 +205,8 @@ using BlockFunction = void (*)(float* y, const Block& block);
 
 // In the order of DType.
 constexpr std::array<BlockFunction, 16> kFunctions = {
-    f32_element, f16_element, bf16_element, q8_0_block, q4_0_block, q4_1_block,
-    q5_0_block,  q5_1_block,  iq4_nl_block, q2_k_block, q3_k_block, q4_k_block,
+    f32_element, f16_element, bf16_element, q8_0_block,  q4_0_block, q4_1_block,
+    q5_0_block,  q5_1_block,  iq4_nl_block, q2_k_block,  q3_k_block, q4_k_block,
     q5_k_block,  q6_k_block,  iq4_xs_block, i32_element,
 };
 

@@ -208,11 +208,11 @@ void select_tensors(ModelSource& source, uint64_t n_companions) {
         kept.push_back(tensor);
     }
     if (!missing.empty()) {
-        throw base::Error(base::ErrorKind::model,
-                          fmt::format("{}: {} tensor{} missing: {}", base::escaped(source.path),
-                                      missing.size(), missing.size() == 1 ? "" : "s",
-                                      missing_list(missing)),
-                          "The file is no complete Gemma model of the kind it claims to be.");
+        throw base::Error(
+            base::ErrorKind::model,
+            fmt::format("{}: {} tensor{} missing: {}", base::escaped(source.path), missing.size(),
+                        missing.size() == 1 ? "" : "s", missing_list(missing)),
+            "The file is no complete Gemma model of the kind it claims to be.");
     }
     const uint64_t n_extra = source.tensors.size() - kept.size();
     if (n_extra > 0) {

@@ -108,8 +108,7 @@ void check_bytes(const TokenizerData& data, const std::string& name) {
 void check_id(int32_t id, std::string_view what, const TokenizerData& data,
               const std::string& name) {
     if (id < 0 || static_cast<size_t>(id) >= data.pieces.size()) {
-        refuse(name, what, fmt::format("{}", id),
-               fmt::format("0 to {}", data.pieces.size() - 1));
+        refuse(name, what, fmt::format("{}", id), fmt::format("0 to {}", data.pieces.size() - 1));
     }
 }
 

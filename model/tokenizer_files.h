@@ -27,8 +27,7 @@ SamplingHints parse_generation_config(TokenizerData& tokenizer, std::string_view
 
 /// What every source must fulfil: pieces, unique and not empty; one score and type each, if any;
 /// 256 byte pieces; an unknown piece; ids inside the vocabulary.
-void check_tokenizer(const TokenizerData& data, const std::string& name,
-                     const Limits& limits = {});
+void check_tokenizer(const TokenizerData& data, const std::string& name, const Limits& limits = {});
 
 /// Value of "<0xAF>": two upper-case hex digits and nothing else.
 std::optional<uint8_t> byte_of_piece(std::string_view piece);

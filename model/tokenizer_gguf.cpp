@@ -20,7 +20,8 @@ void read_token_ids(TokenizerData& data, const Gguf& gguf) {
     data.eos_id = token_id(gguf, "tokenizer.ggml.eos_token_id", 1);
     data.unk_id = token_id(gguf, "tokenizer.ggml.unknown_token_id", 3);
     data.pad_id = token_id(gguf, "tokenizer.ggml.padding_token_id", 0);
-    for (const std::string_view key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eos_token_id"}) {
+    for (const std::string_view key :
+         {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eos_token_id"}) {
         if (gguf.find(key) != nullptr) {
             data.stop_ids.push_back(token_id(gguf, key, 0));
         }
