@@ -1,5 +1,6 @@
 // Prompts: turns -> token ids, per generation (spec 7). Template parts are ids, message text goes
-// through the tokenizer apart, so no text can spell a control token. Exactly one BOS, at position 0.
+// through the tokenizer apart, so no text can spell a control token. Exactly one BOS, at position
+// 0.
 #pragma once
 
 #include <string>
@@ -23,12 +24,16 @@ enum class ChatFormat : uint8_t {
 };
 ChatFormat chat_format(const Tokenizer& tokenizer);
 
-/// Ids of a whole conversation that ends where the model is to speak. System text is folded into the
-/// first user turn; same-role neighbours are merged; contents are trimmed (keep_whitespace: not).
+/// Ids of a whole conversation that ends where the model is to speak, so with a user turn; throws
+/// base::Error(usage) when it does not, or does not begin with one. System text, wherever it
+/// stands, goes before the first user text (with questions: before the first "Question:").
+/// Same-role neighbours are merged, with an empty line between. Contents are trimmed
+/// (keep_whitespace: not); system text is not, as in the official template.
 std::vector<TokenId> render_chat(const Tokenizer& tokenizer, ChatFormat format,
                                  const std::vector<Turn>& turns, bool keep_whitespace = false);
 
-/// [bos] + text. parse_special: texts of control tokens become ids.
+/// [bos] + text. parse_special: texts of control tokens become ids; a <bos> that the text begins
+/// with counts as the one of the prompt.
 std::vector<TokenId> render_completion(const Tokenizer& tokenizer, std::string_view text,
                                        bool parse_special = false);
 
@@ -38,8 +43,9 @@ std::vector<TokenId> render_fill_in_the_middle(const Tokenizer& tokenizer, std::
                                                std::string_view after);
 std::vector<TokenId> fill_in_the_middle_stop_ids(const Tokenizer& tokenizer);
 
-/// ShieldGemma (spec 7.4). `response` empty: prompt-only mode. `policy`: one policy sentence, see
-/// assets/shieldgemma_policies.json.
+/// ShieldGemma (spec 7.4). `response` empty: prompt-only mode. `policy`: one whole policy from the
+/// model's documentation, such as "\"No Harassment\": The prompt shall not contain or seek …";
+/// the program does not ship them.
 std::vector<TokenId> render_shield(const Tokenizer& tokenizer, std::string_view user,
                                    std::string_view response, std::string_view policy);
 
