@@ -11,7 +11,7 @@ namespace app {
 
 /// What the window needs of an engine; the real one and the tests' fake one.
 class EngineLink {
-  public:
+public:
     virtual ~EngineLink() = default;
     /// Never blocks for long: the command queue is deep; false when it is full or closed.
     virtual bool send(Command command) = 0;
@@ -24,8 +24,21 @@ class EngineLink {
 /// (ModelReady / Failed; Finished / Failed). A Generate during another ends at once in
 /// Failed{"busy"}. A full event queue makes the engine wait with tokens, and drop only captures,
 /// stats and stale inspections (counted in Stats::dropped).
+///
+/// LoadModel   a file that cannot be opened fails at once and the model at hand stays; otherwise
+///             ModelUnloaded tells when it went. During a generation it ends that one in
+///             Finished{stopped}; during a load it ends that one in Failed{"cancelled"}.
+///             CancelLoad: Failed{"cancelled"}.
+/// Generate    prompt and answer together have at most n_ctx tokens; a longer prompt fails, a full
+///             context is Finished{context_full}. While a model is loading: Failed{"busy"}.
+///             After Stop, text held back because it may begin a stop text is not shown.
+/// Inspect     the newest of a kind wins, for thumbnails the newest of a kind and layer, so all
+///             layers may be asked for at once. Tiles above 256 x 256 cells come without scores;
+///             a row with n_keys = 0 has all keys up to its query. Answers come in any order.
+/// Failed with device_lost: model and device are gone (ModelUnloaded follows if there was a model);
+///             the next LoadModel starts with a new device.
 class Engine : public EngineLink {
-  public:
+public:
     /// `wake` is called from the engine's thread after an event was queued (at most every 33 ms
     /// while streaming); the engine knows no window system.
     explicit Engine(std::function<void()> wake);
@@ -34,7 +47,7 @@ class Engine : public EngineLink {
     bool send(Command command) override;
     std::optional<Event> poll() override;
 
-  private:
+private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

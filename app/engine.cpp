@@ -1,0 +1,322 @@
+#include "app/engine.h"
+
+#include <algorithm>
+#include <exception>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "app/engine_worker.h"
+
+namespace app {
+namespace {
+
+constexpr std::chrono::milliseconds kWakeInterval{33};
+constexpr uint64_t kMaxCaptureBytes = 64ULL << 20;  // waiting in the queue
+
+template <class... Fs>
+struct Overload : Fs... {
+    using Fs::operator()...;
+};
+template <class... Fs>
+Overload(Fs...) -> Overload<Fs...>;
+
+uint64_t bytes_of(const model::Capture& capture) {
+    uint64_t n = sizeof(capture);
+    for (const model::TapRows& rows : capture.taps) {
+        n += sizeof(rows) + rows.values.size() * sizeof(float);
+    }
+    for (const model::LiveRows& rows : capture.live) {
+        n += sizeof(rows) + (rows.max.size() + rows.lse.size()) * sizeof(float) +
+             rows.log16.size() * sizeof(uint16_t);
+    }
+    return n;
+}
+
+}  // namespace
+
+// ---- the other threads' side ----
+
+void Mailbox::close() {
+    closed = true;
+    commands.close();
+    events.close();
+}
+
+std::optional<Event> Mailbox::poll() {
+    std::optional<Event> event = events.try_pop();
+    if (event) {
+        if (const auto* ready = std::get_if<CaptureReady>(&*event)) {
+            capture_bytes -= bytes_of(*ready->capture);
+        }
+    }
+    return event;
+}
+
+struct Engine::Impl {
+    Mailbox mailbox;
+    std::jthread thread;  // last: joined first
+};
+
+Engine::Engine(std::function<void()> wake) : impl_(std::make_unique<Impl>()) {
+    impl_->thread = std::jthread(
+        [&mailbox = impl_->mailbox, wake = std::move(wake)] { Worker(mailbox, wake).run(); });
+}
+
+Engine::~Engine() {
+    impl_->mailbox.close();
+}
+
+bool Engine::send(Command command) {
+    return impl_->mailbox.send(std::move(command));
+}
+
+std::optional<Event> Engine::poll() {
+    return impl_->mailbox.poll();
+}
+
+// ---- the engine's thread ----
+
+Worker::Worker(Mailbox& mailbox, std::function<void()> wake)
+    : mail_(mailbox), wake_(std::move(wake)) {}
+
+Worker::~Worker() = default;
+
+void Worker::run() {
+    while (!quitting()) {
+        if (std::optional<Command> command = next_command()) {
+            handle(std::move(*command));
+        } else if (!inspections_.empty()) {
+            guarded(next_inspection()->request.id, [this] { inspect(); });
+        } else {
+            quit_ = true;  // the queue was closed
+        }
+    }
+    finish();
+}
+
+/// What is to be done next; nothing when an inspection is (or when the queue was closed).
+std::optional<Command> Worker::next_command() {
+    if (!waiting_.empty()) {
+        Command command = std::move(waiting_.front());
+        waiting_.pop_front();
+        return command;
+    }
+    if (std::optional<Command> command = mail_.commands.try_pop()) {
+        return command;
+    }
+    if (!inspections_.empty()) {
+        return std::nullopt;
+    }
+    if (wake_pending_) {
+        wake_now();
+    }
+    return mail_.commands.pop();
+}
+
+/// A command that came while nothing else was going on.
+void Worker::handle(Command command) {
+    std::visit(Overload{
+                   [&](LoadModel& c) { guarded(c.id, [&] { load(c); }); },
+                   [&](Generate& c) { guarded(c.id, [&] { generate(c); }); },
+                   [&](UnloadModel&) { guarded(0, [&] { unload(); }); },
+                   [&](SetCapture& c) {
+                       capture_ = std::move(c.spec);
+                       capture_changed_ = true;
+                   },
+                   [&](Inspect& c) { queue_inspection(std::move(c)); },
+                   [&](Shutdown&) { quit_ = true; },
+                   [](CancelLoad&) {},  // it is over already
+                   [](Stop&) {},
+               },
+               command);
+    activity_ = Activity::idle;
+    stop_requested_ = false;
+    prefill_total_ = 0;
+}
+
+/// A command that came during a load or a generation.
+void Worker::receive(Command command) {
+    std::visit(
+        Overload{
+            [&](LoadModel& c) { waiting_.emplace_back(std::move(c)); },
+            [&](UnloadModel& c) { waiting_.emplace_back(c); },
+            [&](Generate& c) {
+                emit(Failed{
+                    c.id, "busy",
+                    activity_ == Activity::loading
+                        ? "A model is being loaded. Send again when it is ready."
+                        : "An answer is being written. Stop it first, or wait for its end."});
+            },
+            [&](CancelLoad& c) {
+                if (activity_ == Activity::loading && c.id == active_id_) {
+                    stop_requested_ = true;
+                } else {
+                    cancel_waiting_load(c.id);
+                }
+            },
+            [&](Stop& c) {
+                stop_requested_ |= activity_ == Activity::generating && c.id == active_id_;
+            },
+            [&](SetCapture& c) {
+                capture_ = std::move(c.spec);
+                capture_changed_ = true;
+            },
+            [&](Inspect& c) { queue_inspection(std::move(c)); },
+            [&](Shutdown&) { quit_ = true; },
+        },
+        command);
+}
+
+void Worker::cancel_waiting_load(RequestId id) {
+    const auto is_it = [&](const Command& command) {
+        const auto* load = std::get_if<LoadModel>(&command);
+        return load != nullptr && load->id == id;
+    };
+    const auto it = std::find_if(waiting_.begin(), waiting_.end(), is_it);
+    if (it != waiting_.end()) {
+        waiting_.erase(it);
+        emit(Failed{id, "cancelled"});
+    }
+}
+
+/// The stop callback of everything that takes time: reads the commands, and says whether the work
+/// is to end. An inspection gives way to any command.
+bool Worker::should_stop() {
+    if (activity_ == Activity::idle) {
+        return quitting() || mail_.commands.size() > 0;
+    }
+    while (!quitting()) {
+        std::optional<Command> command = mail_.commands.try_pop();
+        if (!command) {
+            break;
+        }
+        receive(std::move(*command));
+    }
+    report_prefill();
+    wake_if_due();
+    // Another model is wanted: nobody waits for this one's answer any more.
+    return quitting() || stop_requested_ || !waiting_.empty();
+}
+
+/// Every request that was accepted gets its ending.
+void Worker::finish() {
+    mail_.commands.close();
+    const auto end = [&](const Command& command) {
+        const auto* load = std::get_if<LoadModel>(&command);
+        const auto* generate = std::get_if<Generate>(&command);
+        if (load != nullptr || generate != nullptr) {
+            emit(Failed{load != nullptr ? load->id : generate->id, "cancelled",
+                        "The program is being closed."});
+        }
+    };
+    std::for_each(waiting_.begin(), waiting_.end(), end);
+    while (const std::optional<Command> command = mail_.commands.try_pop()) {
+        end(*command);
+    }
+}
+
+void Worker::begin(Activity activity, RequestId id) {
+    activity_ = activity;
+    active_id_ = id;
+    stop_requested_ = false;
+    n_dropped_ = 0;
+}
+
+/// The one place where this thread catches what the world throws: it becomes the request's ending.
+void Worker::guarded(RequestId id, const std::function<void()>& work) {
+    try {
+        work();
+    } catch (const base::Cancelled&) {
+        if (activity_ != Activity::idle) {
+            emit(Failed{id, "cancelled"});
+        }
+    } catch (const base::Error& error) {
+        fail(id, error);
+    } catch (const std::bad_alloc&) {
+        fail(id, base::Error(base::ErrorKind::out_of_memory, "the computer's memory is full",
+                             "Close other programs, or take a smaller model or context."));
+    } catch (const std::exception& error) {
+        fail(id, base::Error(base::ErrorKind::runtime, error.what()));
+    }
+}
+
+void Worker::fail(RequestId id, const base::Error& error) {
+    const bool lost = error.kind() == base::ErrorKind::device_lost ||
+                      (runtime_ != nullptr && runtime_->device.lost());
+    const bool had_model = info_ != nullptr;
+    if (lost) {
+        drop_model();
+        runtime_.reset();
+    }
+    base::log(base::LogArea::app, "request {} failed: {}", id, error.what());
+    emit(Failed{id, error.what(), error.hint(), lost});
+    if (lost && had_model) {
+        emit(ModelUnloaded{});
+    }
+}
+
+/// A loss that some call met and nobody has told of yet.
+void Worker::check_device() const {
+    if (runtime_ != nullptr && runtime_->device.lost()) {
+        throw base::Error(base::ErrorKind::device_lost, "the graphics device was lost",
+                          "Load the model again; if it happens often, update the driver.");
+    }
+}
+
+/// Must arrive: waits while the queue is full.
+void Worker::emit(Event event, bool urgent) {
+    if (mail_.events.size() >= mail_.event_capacity) {
+        wake_now();  // whoever sleeps there has to make room
+    }
+    mail_.events.push(std::move(event));
+    wake_pending_ = true;
+    if (urgent) {
+        wake_now();
+    } else {
+        wake_if_due();
+    }
+}
+
+/// May be missed: left out when the queue is nearly full, and counted. Does not wake: a token or an
+/// ending follows.
+void Worker::offer(Event event) {
+    const bool nearly_full = mail_.events.size() * 4 >= mail_.event_capacity * 3;
+    if (!nearly_full && mail_.events.try_push(std::move(event))) {
+        wake_pending_ = true;
+    } else {
+        ++n_dropped_;
+    }
+}
+
+void Worker::offer_capture(std::shared_ptr<const model::Capture> capture) {
+    const uint64_t n_bytes = bytes_of(*capture);
+    const bool nearly_full = mail_.events.size() * 4 >= mail_.event_capacity * 3;
+    if (nearly_full || mail_.capture_bytes + n_bytes > kMaxCaptureBytes) {
+        ++n_dropped_;
+        return;
+    }
+    mail_.capture_bytes += n_bytes;
+    if (mail_.events.try_push(CaptureReady{active_id_, std::move(capture)})) {
+        wake_pending_ = true;
+    } else {
+        mail_.capture_bytes -= n_bytes;
+        ++n_dropped_;
+    }
+}
+
+void Worker::wake_now() {
+    wake_pending_ = false;
+    last_wake_ = Clock::now();
+    if (wake_) {
+        wake_();
+    }
+}
+
+void Worker::wake_if_due() {
+    if (wake_pending_ && Clock::now() - last_wake_ >= kWakeInterval) {
+        wake_now();
+    }
+}
+
+}  // namespace app

@@ -1,0 +1,282 @@
+// Loading: a file or folder -> device, model, session, ModelReady.
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <filesystem>
+#include <utility>
+
+#include "app/engine.h"
+#include "app/engine_worker.h"
+#include "model/source.h"
+
+namespace app {
+namespace {
+
+constexpr uint32_t kDefaultContext = 4096;
+constexpr uint32_t kSmallestContext = 512;
+
+double ms_since(std::chrono::steady_clock::time_point begun) {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun)
+        .count();
+}
+
+model::DType kv_type(const std::string& name) {
+    if (name == "f16") {
+        return model::DType::f16;
+    }
+    if (name == "f32") {
+        return model::DType::f32;
+    }
+    throw base::Error(base::ErrorKind::usage,
+                      fmt::format("the cache type '{}' is not known", base::escaped(name, 20)),
+                      "Use f16 or f32.");
+}
+
+double gib(uint64_t bytes) {
+    return double(bytes) / double(1ULL << 30);
+}
+
+bool is_shipped(const std::string& path) {
+    try {
+        std::error_code ignored;
+        return std::filesystem::equivalent(path, shipped_model_path(), ignored);
+    } catch (const base::Error&) {
+        return false;  // there is none
+    }
+}
+
+/// Dtype of all weight matrices, or the mixture's usual name where the file's name gives it.
+std::string quant_name(const model::Weights& weights, const std::string& path) {
+    bool same = true;
+    const model::DType first = weights.token_embd.dtype;
+    for (const model::LayerWeights& l : weights.layers) {
+        for (const model::Matrix* m : {&l.attn_q, &l.attn_k, &l.attn_v, &l.attn_output, &l.ffn_gate,
+                                       &l.ffn_up, &l.ffn_down}) {
+            same = same && m->dtype == first;
+        }
+    }
+    if (same) {
+        return std::string(model::dtype_name(first));
+    }
+    std::string file = std::filesystem::path(path).filename().string();
+    std::transform(file.begin(), file.end(), file.begin(),
+                   [](unsigned char c) { return char(std::toupper(c)); });
+    constexpr std::array kMixtures = {"Q2_K_S", "Q2_K_L", "Q2_K",   "Q3_K_S", "Q3_K_M", "Q3_K_L",
+                                      "Q4_K_S", "Q4_K_M", "Q5_K_S", "Q5_K_M", "Q6_K",   "Q8_0",
+                                      "Q4_0",   "Q4_1",   "Q5_0",   "Q5_1",   "IQ4_NL", "IQ4_XS"};
+    for (const char* mixture : kMixtures) {
+        if (file.find(mixture) != std::string::npos) {
+            return mixture;
+        }
+    }
+    return "mixed";
+}
+
+}  // namespace
+
+void Worker::load(const LoadModel& request) {
+    begin(Activity::loading, request.id);
+    last_stage_.clear();
+    const Clock::time_point begun = Clock::now();
+    const std::string path = request.path.empty() ? shipped_model_path() : request.path;
+    kv_type(request.type_k);
+    kv_type(request.type_v);
+    if (model_ != nullptr) {
+        model::open_model(path);  // a file that cannot be read does not cost the model at hand
+    }
+    if (runtime_ == nullptr || runtime_->device.lost() || device_selector_ != request.device) {
+        auto next =
+            std::make_unique<model::Runtime>(gpu::DeviceOptions{.selector = request.device});
+        if (model_ != nullptr) {
+            unload();
+        }
+        runtime_ = std::move(next);
+        device_selector_ = request.device;
+    }
+    if (model_ != nullptr) {
+        unload();
+    }
+    try {
+        replace_model(request, path);
+    } catch (...) {
+        drop_model();
+        throw;
+    }
+    load_ms_ = ms_since(begun);
+    emit(ModelReady{request.id, info_});
+}
+
+void Worker::replace_model(const LoadModel& request, const std::string& path) {
+    const model::LoadOptions options{
+        .progress = [&](const model::LoadProgress& p) { report_load(request.id, p); },
+        .stop = [this] { return should_stop(); },
+    };
+    if (should_stop()) {
+        throw base::Cancelled();
+    }
+    runtime_->kernels.freeze(false);
+    model_ = model::Model::load(*runtime_, path, options);
+    std::vector<std::string> notices = model_->notices;
+    make_session(request, notices);
+    if (should_stop()) {
+        throw base::Cancelled();
+    }
+    session_->set_stop([this] { return should_stop(); });
+    sampler_ = std::make_unique<model::Sampler>(model_->config.vocab_size);
+    pools_.assign(model_->config.num_hidden_layers, {});
+    capture_changed_ = true;
+    info_ = describe_model(path, std::move(notices));
+}
+
+/// Everything that the inspector can use, if it fits; else less. A context that was not asked for
+/// shrinks before the load fails.
+void Worker::make_session(const LoadModel& request, std::vector<std::string>& notices) {
+    const model::Config& config = model_->config;
+    const uint32_t most = config.max_position_embeddings;
+    model::SessionOptions options{.n_ctx = request.n_ctx != 0 ? std::min(request.n_ctx, most)
+                                                              : std::min(kDefaultContext, most),
+                                  .type_k = kv_type(request.type_k),
+                                  .type_v = kv_type(request.type_v)};
+    if (request.n_ctx > most) {
+        notices.push_back(
+            fmt::format("The context was cut from {} to {} tokens, which is what the "
+                        "model was made for.",
+                        request.n_ctx, most));
+    }
+    const uint32_t wanted = options.n_ctx;
+    not_kept_.clear();
+    for (;; options.n_ctx = std::max(options.n_ctx / 2, kSmallestContext)) {
+        for (const uint32_t level : {2U, 1U, 0U}) {
+            options.full_cache = level >= 1;
+            options.keep_q = level >= 1;
+            options.keep_residuals = level >= 2;
+            const uint64_t needed = model::Session::bytes_for(config, options);
+            const bool last =
+                level == 0 && (request.n_ctx != 0 || options.n_ctx <= kSmallestContext);
+            // The last one is tried in any case: the driver knows better than its budget says.
+            if ((last || needed <= free_bytes()) && try_session(options)) {
+                if (options.n_ctx < wanted) {
+                    notices.push_back(
+                        fmt::format("The context was cut from {} to {} tokens to fit "
+                                    "into the device's memory.",
+                                    wanted, options.n_ctx));
+                }
+                if (!not_kept_.empty()) {
+                    notices.push_back(not_kept_);
+                }
+                return;
+            }
+            if (last) {
+                throw base::Error(
+                    base::ErrorKind::out_of_memory,
+                    fmt::format("a context of {} tokens needs {:.2f} GiB and the device has {:.2f} "
+                                "GiB left",
+                                options.n_ctx, gib(needed), gib(free_bytes())),
+                    "Ask for a smaller context, or take a smaller model.");
+            }
+            not_kept_ = fmt::format(
+                "Keeping {} for {} tokens needs {:.2f} GiB and the device has "
+                "{:.2f} GiB left: a smaller context would do.",
+                level == 2 ? "residuals" : "queries and residuals", options.n_ctx, gib(needed),
+                gib(free_bytes()));
+        }
+    }
+}
+
+/// False when the device had no room after all.
+bool Worker::try_session(const model::SessionOptions& options) {
+    try {
+        session_ = std::make_unique<model::Session>(*runtime_, model_, options);
+        return true;
+    } catch (const base::Error& error) {
+        if (error.kind() != base::ErrorKind::out_of_memory) {
+            throw;
+        }
+        base::log(base::LogArea::app, "session with {} tokens: {}", options.n_ctx, error.what());
+        return false;
+    }
+}
+
+/// Bytes of the device's budget that nothing of ours takes. The budget is as of the device's start.
+uint64_t Worker::free_bytes() const {
+    const gpu::DeviceInfo& device = runtime_->device.info();
+    const uint64_t budget =
+        device.budget_bytes != 0 ? device.budget_bytes : device.local_heap_bytes;
+    const uint64_t used = runtime_->device.allocated_bytes();
+    return budget > used ? budget - used : 0;
+}
+
+void Worker::report_load(RequestId id, const model::LoadProgress& progress) {
+    const Clock::time_point now = Clock::now();
+    if (last_stage_ == progress.stage && now - last_progress_ < std::chrono::milliseconds(30)) {
+        return;
+    }
+    last_stage_ = progress.stage;
+    last_progress_ = now;
+    offer(LoadProgressed{id, progress.stage, progress.done, progress.total});
+    wake_if_due();
+}
+
+std::shared_ptr<const ModelInfo> Worker::describe_model(const std::string& path,
+                                                        std::vector<std::string> notices) const {
+    const model::Config& config = model_->config;
+    const model::Tokenizer& tokenizer = model_->tokenizer;
+    const gpu::DeviceInfo& device = runtime_->device.info();
+    auto info = std::make_shared<ModelInfo>();
+    info->path = path;
+    info->name = model_->name;
+    info->format = model_->format;
+    info->quant = quant_name(model_->weights, path);
+    info->architecture = model::architecture_name(config.architecture);
+    info->n_params = model_->weights.n_params;
+    info->file_bytes = model_->file_bytes;
+    info->weight_bytes = model_->weights.bytes();
+    info->kv_bytes = session_->cache().bytes();
+    info->n_layers = config.num_hidden_layers;
+    info->n_heads = config.num_attention_heads;
+    info->n_kv_heads = config.num_key_value_heads;
+    info->head_dim = config.head_dim;
+    info->hidden_size = config.hidden_size;
+    info->vocab_size = config.vocab_size;
+    info->n_ctx = session_->n_ctx();
+    info->n_ctx_train = config.max_position_embeddings;
+    info->attn_softcap = config.attn_logit_softcapping;
+    info->final_softcap = config.final_logit_softcapping;
+    for (const model::LayerConfig& l : config.layers) {
+        info->layers.push_back({l.sliding_window, l.rope_theta, l.rope_factor});
+    }
+    info->base_model = model::chat_format(tokenizer) == model::ChatFormat::question_answer;
+    info->shipped = is_shipped(path);
+    info->sampling = model::default_sampling(config, model_->sampling);
+    info->device_name = device.name;
+    info->device_uuid = device.uuid;
+    info->device_driver = device.driver_name + " " + device.driver_version;
+    info->device_why = runtime_->device.why_chosen();
+    info->device_is_cpu = device.type == gpu::DeviceType::cpu;
+    info->notices = std::move(notices);
+    auto texts = std::make_shared<std::vector<std::string>>();
+    texts->reserve(config.vocab_size);
+    for (uint32_t id = 0; id < config.vocab_size; ++id) {
+        texts->push_back(tokenizer.display(TokenId(id)));
+    }
+    info->token_texts = std::move(texts);
+    return info;
+}
+
+void Worker::unload() {
+    drop_model();
+    emit(ModelUnloaded{});
+}
+
+void Worker::drop_model() {
+    sequence_changes(0);
+    pools_.clear();
+    sequence_.clear();
+    logits_valid_ = false;
+    info_.reset();
+    sampler_.reset();
+    session_.reset();
+    model_.reset();
+}
+
+}  // namespace app

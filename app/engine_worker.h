@@ -1,0 +1,166 @@
+// What runs in the engine's thread, and the mailbox it shares with the other threads. Included by
+// engine*.cpp and by tests that want a small event queue; everybody else uses app/engine.h.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "app/messages.h"
+#include "app/queue.h"
+#include "app/stop_filter.h"
+#include "app/thumbnails.h"
+#include "gpu/base.h"
+#include "model/session.h"
+
+namespace app {
+
+/// Both queues and what else two threads touch. Outlives the thread.
+struct Mailbox {
+    explicit Mailbox(size_t n_events = 1024) : event_capacity(n_events), events(n_events) {}
+
+    /// Both sides' end: nothing waits any more, the worker leaves at its next look.
+    void close();
+    bool send(Command command) { return commands.try_push(std::move(command)); }
+    std::optional<Event> poll();
+
+    const size_t event_capacity;
+    Queue<Command> commands{256};
+    Queue<Event> events;
+    std::atomic<bool> closed{false};
+    std::atomic<uint64_t> capture_bytes{0};  // of captures that wait in `events`
+};
+
+/// One question in work. Long ones are answered in blocks of rows, between which commands are read.
+struct Inspection {
+    Inspect request;
+    std::shared_ptr<model::AttentionTile> tile;  // rows [0, n_rows_done) are there
+    uint32_t n_rows_done = 0;
+    uint32_t n_positions = 0;  // thumbnails: rows to pool; 0: not begun
+};
+
+class Worker {
+public:
+    Worker(Mailbox& mailbox, std::function<void()> wake);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    /// Until Shutdown or Mailbox::close().
+    void run();
+
+    /// For tests, from the engine's thread (that is, from `wake`): null until a model was asked
+    /// for.
+    model::Runtime* runtime() { return runtime_.get(); }
+
+private:
+    using Clock = std::chrono::steady_clock;
+    enum class Activity : uint8_t { idle, loading, generating };
+    struct Generation;
+
+    // engine.cpp: commands, events, errors
+    std::optional<Command> next_command();
+    void handle(Command command);
+    void receive(Command command);
+    void cancel_waiting_load(RequestId id);
+    bool should_stop();
+    bool quitting() const { return quit_ || mail_.closed; }
+    void finish();
+    void begin(Activity activity, RequestId id);
+    void guarded(RequestId id, const std::function<void()>& work);
+    void fail(RequestId id, const base::Error& error);
+    void check_device() const;
+    void emit(Event event, bool urgent = true);
+    void offer(Event event);
+    void offer_capture(std::shared_ptr<const model::Capture> capture);
+    void wake_now();
+    void wake_if_due();
+
+    // engine_load.cpp
+    void load(const LoadModel& request);
+    void replace_model(const LoadModel& request, const std::string& path);
+    void make_session(const LoadModel& request, std::vector<std::string>& notices);
+    bool try_session(const model::SessionOptions& options);
+    void report_load(RequestId id, const model::LoadProgress& progress);
+    std::shared_ptr<const ModelInfo> describe_model(const std::string& path,
+                                                    std::vector<std::string> notices) const;
+    void unload();
+    void drop_model();
+    uint64_t free_bytes() const;
+
+    // engine_generate.cpp
+    void generate(const Generate& request);
+    void prepare(Generation& g);
+    void prefill(Generation& g);
+    FinishReason decode(Generation& g);
+    std::optional<FinishReason> next_token(Generation& g);
+    void apply_capture();
+    void report_prefill();
+    void report_stats(Generation& g);
+    TokenInfo token_info(uint32_t position, TokenId id) const;
+    void score(TokenInfo& info, std::span<const float> logits) const;
+    TopToken top_token(TokenId id, float logprob) const;
+    double decode_bytes() const;
+
+    // engine_inspect.cpp
+    void queue_inspection(Inspect request);
+    void sequence_changes(uint32_t n_kept);
+    std::deque<Inspection>::iterator next_inspection();
+    void inspect_between_tokens();
+    void inspect();
+    bool answer(Inspection& job, InspectReady& ready);
+    bool answer_tile(Inspection& job, InspectReady& ready);
+    bool answer_thumbnails(Inspection& job, InspectReady& ready);
+    void answer_distribution(const Inspection& job, InspectReady& ready);
+    void answer_lens(const Inspection& job, InspectReady& ready);
+    void check_request(const Inspect& request) const;
+    void begin_tile(Inspection& job) const;
+    void pool_block(ThumbnailPool& pool, uint32_t layer, uint32_t head, uint32_t end);
+    uint32_t block_rows(uint32_t n_keys) const;
+    model::AttentionTile timed_attention(const model::Session::AttentionRequest& request);
+
+    Mailbox& mail_;
+    std::function<void()> wake_;
+    Clock::time_point last_wake_{};
+    bool wake_pending_ = false;
+    uint64_t n_dropped_ = 0;
+
+    Activity activity_ = Activity::idle;
+    RequestId active_id_ = 0;
+    bool stop_requested_ = false;
+    bool quit_ = false;
+    std::deque<Command> waiting_;         // LoadModel and UnloadModel that came during work
+    std::deque<Inspection> inspections_;  // at most one of a kind (thumbnails: and layer)
+
+    // Destroyed from the bottom up: session, model, device.
+    std::string device_selector_;
+    std::unique_ptr<model::Runtime> runtime_;
+    std::shared_ptr<const model::Model> model_;
+    std::unique_ptr<model::Session> session_;
+    std::unique_ptr<model::Sampler> sampler_;
+    std::shared_ptr<const ModelInfo> info_;
+    std::string not_kept_;  // why the session keeps less than the inspector could use; or empty
+    double load_ms_ = 0;
+    Clock::time_point last_progress_{};
+    std::string last_stage_;
+
+    model::CaptureSpec capture_;
+    bool capture_changed_ = false;
+    std::vector<TokenInfo> sequence_;  // what is known of the newest sequence; prefixes are re-used
+    bool logits_valid_ = false;        // session_->logits() follow its last position
+    uint32_t prefill_total_ = 0;       // not 0: session_->sync() runs
+    uint32_t prefill_reported_ = 0;
+    double decode_ms_ = 0;  // of the newest token
+
+    std::vector<std::vector<ThumbnailPool>> pools_;  // [layer][head]; an untouched layer is empty
+    double cells_per_ms_ = 20000;                    // attention cells, measured
+    double last_row_ms_ = 0;                         // distribution or lens, measured
+};
+
+}  // namespace app
