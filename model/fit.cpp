@@ -1,0 +1,116 @@
+#include "model/fit.h"
+
+#include <algorithm>
+#include <array>
+
+namespace model {
+
+namespace {
+
+constexpr std::array kMixes = {QuantMix::bf16, QuantMix::q8_0, QuantMix::q6_k, QuantMix::q4_k_m,
+                               QuantMix::q4_0};
+
+/// What a tensor becomes when its row length does not fit the block of its type (spec 5.4).
+DType with_fallback(DType dtype, uint64_t row_length) {
+    if (row_length % block_elements(dtype) == 0) {
+        return dtype;
+    }
+    switch (dtype) {
+        case DType::q4_k: dtype = DType::q5_0; break;
+        case DType::q5_k: dtype = DType::q5_1; break;
+        case DType::q6_k: dtype = DType::q8_0; break;
+        default: break;
+    }
+    return row_length % block_elements(dtype) == 0 ? dtype : DType::f16;
+}
+
+DType base_type(QuantMix mix) {
+    switch (mix) {
+        case QuantMix::bf16: return DType::bf16;
+        case QuantMix::q8_0: return DType::q8_0;
+        case QuantMix::q6_k: return DType::q6_k;
+        case QuantMix::q4_k_m: return DType::q4_k;
+        case QuantMix::q4_0: return DType::q4_0;
+    }
+    return DType::bf16;
+}
+
+DType embedding_type(QuantMix mix) {
+    return mix == QuantMix::bf16 || mix == QuantMix::q8_0 ? base_type(mix) : DType::q6_k;
+}
+
+/// attn_v and ffn_down of these layers get more bits in the _M mixes.
+bool more_bits(uint32_t layer, uint32_t n_layers) {
+    const uint32_t eighth = n_layers / 8;
+    return layer < eighth || layer >= 7 * n_layers / 8 || (layer - eighth) % 3 == 2;
+}
+
+uint64_t matrix_bytes(DType dtype, uint64_t rows, uint64_t cols) {
+    return rows * row_bytes(with_fallback(dtype, cols), cols);
+}
+
+/// Elements of the f32 vectors of one layer, and of the final norm.
+uint64_t layer_norms(const Config& c) {
+    const uint64_t d = c.hidden_size;
+    return (c.post_norms ? 4 * d : 2 * d) + (c.qk_norm ? uint64_t{2} * c.head_dim : 0);
+}
+
+}  // namespace
+
+std::string_view quant_mix_name(QuantMix mix) {
+    constexpr std::array<std::string_view, 5> names = {"BF16", "Q8_0", "Q6_K", "Q4_K_M", "Q4_0"};
+    return names[size_t(mix)];
+}
+
+std::span<const QuantMix> quant_mixes() { return kMixes; }
+
+ParameterCounts count_parameters(const Config& c) {
+    const uint64_t d = c.hidden_size;
+    const uint64_t n = c.num_hidden_layers;
+    ParameterCounts counts;
+    counts.embedding = uint64_t{c.embedding_rows} * d;
+    counts.output = c.tied_embeddings ? 0 : counts.embedding;
+    counts.attention = n * 2 * d * (uint64_t{c.q_width()} + c.kv_width());
+    counts.mlp = n * 3 * d * c.intermediate_size;
+    counts.norms = n * layer_norms(c) + d;
+    return counts;
+}
+
+uint64_t weight_bytes(const Config& c, QuantMix mix) {
+    const DType base = base_type(mix);
+    const uint64_t d = c.hidden_size;
+    const uint64_t ff = c.intermediate_size;
+    uint64_t bytes = matrix_bytes(embedding_type(mix), c.embedding_rows, d);
+    bytes *= c.tied_embeddings ? 1 : 2;
+    for (uint32_t l = 0; l < c.num_hidden_layers; ++l) {
+        const bool richer = mix == QuantMix::q4_k_m && more_bits(l, c.num_hidden_layers);
+        const DType rich = richer ? DType::q6_k : base;
+        bytes += matrix_bytes(base, c.q_width(), d) + matrix_bytes(base, c.kv_width(), d) +
+                 matrix_bytes(rich, c.kv_width(), d) + matrix_bytes(base, d, c.q_width()) +
+                 2 * matrix_bytes(base, ff, d) + matrix_bytes(rich, d, ff) + 4 * layer_norms(c);
+    }
+    return bytes + 4 * d;
+}
+
+Fit fit(const Config& c, const FitRequest& request) {
+    Fit result;
+    result.weights = request.weight_bytes;
+    const uint64_t row = uint64_t{c.kv_width()} *
+                         (block_bytes(request.type_k) + block_bytes(request.type_v));
+    for (const LayerConfig& layer : c.layers) {
+        const uint64_t ring = uint64_t{layer.sliding_window} + request.n_ubatch;
+        const bool full = !layer.is_local() || request.full_cache;
+        result.kv += row * (full ? request.n_ctx : std::min<uint64_t>(request.n_ctx, ring));
+    }
+    const uint64_t per_row = uint64_t{4} * c.hidden_size + uint64_t{3} * c.intermediate_size +
+                             2 * (uint64_t{c.q_width()} + c.kv_width());
+    result.scratch = 4 * (request.n_ubatch * per_row + c.vocab_size);
+    return result;
+}
+
+double decode_bound(const Fit& fit, double bytes_per_second) {
+    const uint64_t bytes = fit.weights + fit.kv;
+    return bytes == 0 ? 0 : bytes_per_second / double(bytes);
+}
+
+}  // namespace model

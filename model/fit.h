@@ -1,0 +1,52 @@
+// The memory calculator: how much device memory a model, a quantization and a context take, without
+// a device (spec 5.4 and 9).
+#pragma once
+
+#include "model/config.h"
+#include "model/tensor.h"
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace model {
+
+/// Mixes of llama-quantize, in the words of its file names.
+enum class QuantMix : uint8_t { bf16, q8_0, q6_k, q4_k_m, q4_0 };
+std::string_view quant_mix_name(QuantMix mix);
+std::span<const QuantMix> quant_mixes();
+
+/// Parameters by role; `embedding` counted once, as in a file without output.weight.
+struct ParameterCounts {
+    uint64_t embedding = 0, output = 0, attention = 0, mlp = 0, norms = 0;
+    uint64_t total() const { return embedding + output + attention + mlp + norms; }
+};
+ParameterCounts count_parameters(const Config& config);
+
+/// Bytes of the weights in a file of that mix, tensor by tensor after the rules of spec 5.4:
+/// fallbacks for row lengths that are no multiple of 256 and "more bits" layers included.
+uint64_t weight_bytes(const Config& config, QuantMix mix);
+
+struct FitRequest {
+    uint64_t weight_bytes = 0;
+    uint32_t n_ctx = 4096;
+    uint32_t n_ubatch = 256;
+    DType type_k = DType::f16;
+    DType type_v = DType::f16;
+    bool full_cache = false;
+};
+
+struct Fit {
+    uint64_t weights = 0, kv = 0, scratch = 0;
+    uint64_t total() const { return weights + kv + scratch; }
+};
+/// KV: global layers n_ctx positions; local ones min(n_ctx, window + chunk). Scratch: f32
+/// activations of one chunk and one row of logits (spec 9.3).
+Fit fit(const Config& config, const FitRequest& request);
+
+/// Tokens per second that memory of this bandwidth allows at most: every weight and every cached
+/// key and value in use is read once per token.
+double decode_bound(const Fit& fit, double bytes_per_second);
+
+}  // namespace model
