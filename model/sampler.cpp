@@ -355,7 +355,11 @@ std::vector<std::pair<TokenId, float>> top_logprobs(std::span<const float> logit
     for (const float l : logits) {
         sum += l == -kInf ? 0 : portable_exp(double(l) - largest);
     }
-    const double log_sum_exp = largest + std::log(sum);
+    return top_logprobs(logits, k, largest + std::log(sum));
+}
+
+std::vector<std::pair<TokenId, float>> top_logprobs(std::span<const float> logits, uint32_t k,
+                                                    double log_sum_exp) {
     std::vector<uint64_t> keys;
     std::vector<uint64_t> swap;
     fill_keys(keys, logits);

@@ -127,6 +127,9 @@ struct TokenStats {
 TokenStats token_stats(std::span<const float> logits, TokenId id);
 /// The k most likely tokens with log-probabilities, best first, ties to the lowest id.
 std::vector<std::pair<TokenId, float>> top_logprobs(std::span<const float> logits, uint32_t k);
+/// The same where token_stats has already been asked: saves the pass over the vocabulary's exp.
+std::vector<std::pair<TokenId, float>> top_logprobs(std::span<const float> logits, uint32_t k,
+                                                    double log_sum_exp);
 TokenId argmax(std::span<const float> logits);
 
 }  // namespace model

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <bit>
-#include <cmath>
 #include <cstdint>
 
 namespace model {
@@ -15,7 +14,8 @@ inline double portable_exp(double x) {
     }
     // x = n ln 2 + r with |r| <= ln 2 / 2; the upper half of ln 2 has trailing zeros, so that
     // n * upper is exact (Cody and Waite).
-    const double n = std::floor(x * 0x1.71547652b82fep+0 + 0.5);
+    // Adding and taking away 1.5 * 2^52 rounds to a whole number without a library call.
+    const double n = (x * 0x1.71547652b82fep+0 + 0x1.8p52) - 0x1.8p52;
     const double r = (x - n * 0x1.62e42fee00000p-1) - n * 0x1.a39ef35793c76p-33;
     double sum = 1.0 / 6227020800.0;  // 1/13!: the next term is below 1e-17
     sum = sum * r + 1.0 / 479001600.0;
