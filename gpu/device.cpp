@@ -98,13 +98,11 @@ void check_result(VkResult result, const char* call, const std::string& detail) 
 }
 
 struct Device::Impl {
-    explicit Impl(const DeviceOptions& options)
+    Impl(const DeviceOptions& options)
         : disable(or_environment(options.disable, "LAPIDARY_DISABLE")),
           instance(validate_level(options.validate)),
           vk(instance.vk()) {}
     ~Impl();
-    Impl(const Impl&) = delete;
-    Impl& operator=(const Impl&) = delete;
 
     void choose(const std::string& selector);
     void create();
@@ -267,12 +265,6 @@ bool Device::lost() const {
 }
 void Device::mark_lost() {
     impl_->lost = true;
-}
-
-void Device::mark_hung() {
-    mark_lost();
-    impl_->instance.keep();
-    impl_->vk.forget_destroyers();
 }
 
 // A CPU device compiles on first use and shares its cores with everything else.

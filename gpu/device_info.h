@@ -24,7 +24,6 @@ struct Features {
         v11.pNext = &v12;
         v12.pNext = &v13;
     }
-    ~Features() = default;
     Features(const Features&) = delete;
     Features& operator=(const Features&) = delete;
 };
