@@ -56,6 +56,8 @@ struct Buffer::Impl {
     Impl(Device& owner, uint64_t bytes, std::string label)
         : device(owner), size(bytes), name(std::move(label)) {}
     ~Impl();
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
 
     void create_buffer();
     void allocate(Memory memory);

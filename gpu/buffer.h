@@ -15,7 +15,8 @@ namespace gpu {
 
 class Buffer;
 
-/// A part of a buffer. Plain and copyable; does not own anything.
+/// A part of a buffer. Plain and copyable; does not own anything. The Buffer may not be moved or
+/// destroyed while ranges of it are in use.
 struct Range {
     const Buffer* buffer = nullptr;
     uint64_t offset = 0;
@@ -65,6 +66,8 @@ public:
     ~Arena();
     Arena(Arena&&) noexcept;
     Arena& operator=(Arena&&) noexcept;
+    Arena(const Arena&) = delete;
+    Arena& operator=(const Arena&) = delete;
 
     Range allocate(uint64_t size_bytes);
     uint64_t allocated_bytes() const;

@@ -98,11 +98,13 @@ void check_result(VkResult result, const char* call, const std::string& detail) 
 }
 
 struct Device::Impl {
-    Impl(const DeviceOptions& options)
+    explicit Impl(const DeviceOptions& options)
         : disable(or_environment(options.disable, "LAPIDARY_DISABLE")),
           instance(validate_level(options.validate)),
           vk(instance.vk()) {}
     ~Impl();
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
 
     void choose(const std::string& selector);
     void create();
@@ -265,6 +267,12 @@ bool Device::lost() const {
 }
 void Device::mark_lost() {
     impl_->lost = true;
+}
+
+void Device::mark_hung() {
+    mark_lost();
+    impl_->instance.keep();
+    impl_->vk.forget_destroyers();
 }
 
 // A CPU device compiles on first use and shares its cores with everything else.

@@ -71,6 +71,9 @@ public:
     /// True once any call returned VK_ERROR_DEVICE_LOST; sticky.
     bool lost() const;
     void mark_lost();
+    /// Lost without the driver saying so: work may run for ever, and destroying what it uses would
+    /// be undefined. From here on nothing of this device is destroyed; its memory is given up.
+    void mark_hung();
     /// Seconds without progress after which a wait gives the device up for lost.
     double patience_s() const;
 

@@ -24,6 +24,7 @@ struct Features {
         v11.pNext = &v12;
         v12.pNext = &v13;
     }
+    ~Features() = default;
     Features(const Features&) = delete;
     Features& operator=(const Features&) = delete;
 };

@@ -105,7 +105,7 @@ Instance::~Instance() {
     if (messenger_) {
         vk_.DestroyDebugUtilsMessengerEXT(instance_, messenger_, nullptr);
     }
-    if (instance_) {
+    if (instance_ && !kept_) {
         vk_.DestroyInstance(instance_, nullptr);
     }
 }

@@ -21,6 +21,8 @@ public:
     const VulkanFunctions& vk() const { return vk_; }
     VkInstance handle() const { return instance_; }
     std::vector<VkPhysicalDevice> devices() const;
+    /// Never destroy this instance: a device of it is in use for ever.
+    void keep() { kept_ = true; }
     uint64_t validation_messages() const { return messages_; }
 
 private:
@@ -31,6 +33,7 @@ private:
     VkInstance instance_ = VK_NULL_HANDLE;
     VkDebugUtilsMessengerEXT messenger_ = VK_NULL_HANDLE;
     std::atomic<uint64_t> messages_{0};
+    bool kept_ = false;
 };
 
 }  // namespace gpu

@@ -170,6 +170,8 @@ void check_interface(const DeviceInfo& device, const KeyView& key,
 struct KernelCache::Impl {
     Impl(Device& owner, const std::string& cache_dir);
     ~Impl();
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
 
     const Kernel* find(const KeyView& key) const;
     const Kernel& insert(std::unique_ptr<Kernel> kernel);
@@ -251,7 +253,7 @@ std::unique_ptr<Kernel> KernelCache::Impl::make(const KeyView& key) const {
     return kernel;
 }
 
-KernelCache::KernelCache(Device& device, std::string cache_dir)
+KernelCache::KernelCache(Device& device, const std::string& cache_dir)
     : impl_(std::make_unique<Impl>(device, cache_dir)) {}
 
 KernelCache::~KernelCache() {

@@ -50,7 +50,7 @@ class KernelCache {
 public:
     /// `cache_dir` holds the pipeline cache file (own header: size, hash, device, driver; a file
     /// that does not fit is deleted). Empty: $XDG_CACHE_HOME/lapidary, "-": no file.
-    explicit KernelCache(Device& device, std::string cache_dir = {});
+    explicit KernelCache(Device& device, const std::string& cache_dir = {});
     ~KernelCache();
     KernelCache(const KernelCache&) = delete;
     KernelCache& operator=(const KernelCache&) = delete;

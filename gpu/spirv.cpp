@@ -199,9 +199,9 @@ const Instruction& Module::definition(uint32_t id) const {
 }
 
 const Decorations& Module::decorations(uint32_t id) const {
-    static const Decorations kNone;
+    static const Decorations none;
     const auto found = decorations_.find(id);
-    return found == decorations_.end() ? kNone : found->second;
+    return found == decorations_.end() ? none : found->second;
 }
 
 uint32_t Module::decoration_or(const Decorations& of, Decoration which, uint32_t otherwise) const {
@@ -354,7 +354,9 @@ ShaderInterface Module::interface() const {
             out.spec_ids.push_back(all.at(decoration_spec_id));
         }
     }
+    // glslang may declare the workgroup size twice, under the same id.
     std::sort(out.spec_ids.begin(), out.spec_ids.end());
+    out.spec_ids.erase(std::unique(out.spec_ids.begin(), out.spec_ids.end()), out.spec_ids.end());
     out.workgroup_size_spec_id = workgroup_size_spec_id();
     return out;
 }

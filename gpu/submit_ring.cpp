@@ -68,7 +68,7 @@ VkCommandBuffer SubmitRing::open() {
     open_ = true;
     slot.stamps.clear();
     if (slot.queries) {
-        vk.CmdResetQueryPool(slot.commands, slot.queries, 0, slot.n_queries);
+        vk.CmdResetQueryPool(slot.commands, slot.queries, 0, slot.n_to_reset);
         slot.n_queries = 0;
         write_timestamp(slot);
     }
@@ -120,6 +120,7 @@ void SubmitRing::submit(double planned_ms) {
         write_timestamp(slot);
     }
     end_with_host_barrier(slot);
+    slot.n_to_reset = slot.n_queries;
     slot.planned_ms = planned_ms;
     slot.submitted = Clock::now();
     slot.number = timeline_.submit(slot.commands);

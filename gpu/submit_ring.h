@@ -59,7 +59,8 @@ private:
         VkCommandPool pool = VK_NULL_HANDLE;
         VkCommandBuffer commands = VK_NULL_HANDLE;
         VkQueryPool queries = VK_NULL_HANDLE;  // none where the device has no timestamps
-        uint32_t n_queries = kMaxStamps;       // used, so to be reset before the next use
+        uint32_t n_queries = 0;                // written by what is recorded
+        uint32_t n_to_reset = kMaxStamps;      // written by what was last submitted
         std::vector<Stamp> stamps;             // stamp i is query i + 1; query 0 is the start
         uint64_t number = 0;                   // in the timeline
         double planned_ms = 0;

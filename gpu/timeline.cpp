@@ -50,7 +50,7 @@ void Timeline::wait(uint64_t number) {
     const auto patience_ns = static_cast<uint64_t>(device_.patience_s() * 1e9);
     const VkResult result = device_.vk().WaitSemaphores(device_.handle(), &info, patience_ns);
     if (result == VK_TIMEOUT) {
-        device_.mark_lost();
+        device_.mark_hung();
         throw base::Error(base::ErrorKind::device_lost,
                           fmt::format("{} has made no progress for {} s", device_.info().name,
                                       device_.patience_s()),

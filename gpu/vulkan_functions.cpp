@@ -4,9 +4,15 @@
 
 #include "gpu/base.h"
 
+// The macros below assign members by name; a parenthesised name would not be one.
+// NOLINTBEGIN(bugprone-macro-parentheses)
+
 namespace gpu {
 
 namespace {
+
+template <class... Args>
+VKAPI_ATTR void VKAPI_CALL do_nothing(Args...) {}
 
 void require(bool present, const char* name) {
     if (!present) {
@@ -61,4 +67,20 @@ void VulkanFunctions::load_device(VkDevice device) {
 #undef LAPIDARY_VK_LOAD
 }
 
+void VulkanFunctions::forget_destroyers() {
+    DestroyBuffer = do_nothing;
+    DestroyCommandPool = do_nothing;
+    DestroyDescriptorSetLayout = do_nothing;
+    DestroyDevice = do_nothing;
+    DestroyPipeline = do_nothing;
+    DestroyPipelineCache = do_nothing;
+    DestroyPipelineLayout = do_nothing;
+    DestroyQueryPool = do_nothing;
+    DestroySemaphore = do_nothing;
+    DestroyShaderModule = do_nothing;
+    FreeMemory = do_nothing;
+}
+
 }  // namespace gpu
+
+// NOLINTEND(bugprone-macro-parentheses)

@@ -87,6 +87,9 @@ struct VulkanFunctions {
     void load_global();
     void load_instance(VkInstance instance);
     void load_device(VkDevice device);
+
+    /// Make every function that destroys something of a device do nothing.
+    void forget_destroyers();
 };
 // NOLINTEND(readability-identifier-naming)
 

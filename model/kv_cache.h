@@ -34,10 +34,13 @@ class KvCache {
     const KvLayer& layer(uint32_t l) const { return layers_[l]; }
     const KvCacheOptions& options() const { return options_; }
 
-    /// Positions [0, n) were written, and something was written up to (excluding) `high_water`.
+    /// Positions [0, length) hold the sequence's keys and values.
     uint32_t length() const { return length_; }
-    /// Call after a chunk that wrote positions up to (excluding) `end` was recorded.
+    /// Call before work that writes positions up to (excluding) `end` is submitted: from then on the
+    /// rings may have lost what those positions overwrite, even when the work is cancelled.
     void wrote(uint32_t end);
+    /// Call when that work has finished: positions [0, length) are good.
+    void extend(uint32_t length);
     /// True when the cache can continue from `length` positions: no ring has overwritten a key that
     /// position `length` still needs.
     bool can_rewind(uint32_t length) const;

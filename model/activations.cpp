@@ -1,0 +1,120 @@
+#include "model/activations.h"
+
+#include <algorithm>
+
+#include "gpu/base.h"
+#include "shaders/params.h"
+
+namespace model {
+namespace {
+
+constexpr uint64_t kAlign = 256;  // no device asks for more between two ranges
+constexpr uint64_t kScratchCells = uint64_t{1} << 21;  // 8 MiB of scores
+
+uint64_t aligned(uint64_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
+
+uint64_t inputs_bytes(const Config& config, const ActivationOptions& o) {
+    return aligned(4 * uint64_t{o.n_ubatch}) + 2 * aligned(4 * uint64_t{o.n_ubatch} * config.head_dim);
+}
+
+/// Cells of the attention scratch: the usual amount, or what one query of a global layer needs.
+uint64_t scratch_cells(const Config& config, const ActivationOptions& o) {
+    const uint64_t one_query =
+        uint64_t{config.num_attention_heads} * ops::key_span(o.n_ctx - 1, 1, 0).n;
+    const uint64_t all = one_query * o.n_ubatch;
+    return std::max(one_query, std::min(all, kScratchCells));
+}
+
+}  // namespace
+
+uint64_t Activations::bytes_for(const Config& c, const ActivationOptions& o) {
+    const uint64_t rows = o.n_ubatch;
+    const uint64_t per_row = 2 * uint64_t{c.hidden_size} + 2 * uint64_t{c.q_width()} +
+                             2 * uint64_t{c.kv_width()} + 2 * uint64_t{c.intermediate_size} +
+                             3 * uint64_t{c.num_attention_heads} + c.q_width();
+    const uint64_t cells = scratch_cells(c, o);
+    const uint64_t logits = 2 * uint64_t{kHeadRows} * c.embedding_rows;
+    uint64_t floats = rows * per_row + 2 * cells + cells / 32 + logits +
+                      uint64_t{c.num_hidden_layers} * c.num_attention_heads * o.n_ctx;
+    if (o.keep_residuals) {
+        floats += uint64_t{c.num_hidden_layers} * o.n_ctx * c.hidden_size;
+    }
+    uint64_t bytes = 4 * floats + inputs_bytes(c, o);
+    if (o.keep_q) {
+        bytes += uint64_t{c.num_hidden_layers} * o.n_ctx * c.q_width() * block_bytes(o.q_dtype);
+    }
+    return bytes;
+}
+
+Activations::Activations(gpu::Device& device, const Config& c, const ActivationOptions& o)
+    : inputs_(device, inputs_bytes(c, o), gpu::Memory::upload, "step inputs"),
+      readback_(device, 4 * uint64_t{kHeadRows} * c.embedding_rows, gpu::Memory::readback, "logits"),
+      arena_(device, gpu::Memory::device, "activations", uint64_t{16} << 20) {
+    const auto allocate = [&](const char* name, DType dtype, uint32_t rows, uint32_t dim) {
+        const uint64_t bytes = uint64_t{rows} * dim * block_bytes(dtype);
+        if (bytes > device.info().max_range_bytes) {
+            throw base::Error(base::ErrorKind::out_of_memory,
+                              fmt::format("{} of [{}, {}] takes {} MiB; {} binds at most {} MiB", name,
+                                          rows, dim, bytes >> 20, device.info().name,
+                                          device.info().max_range_bytes >> 20),
+                              "ask for a shorter context (-c)");
+        }
+        return Tensor{name, dtype, {rows, dim}, arena_.allocate(bytes)};
+    };
+    const uint32_t rows = o.n_ubatch;
+    const uint64_t table = aligned(4 * uint64_t{rows} * c.head_dim);
+    const uint64_t ids = aligned(4 * uint64_t{rows});
+    const gpu::Range in = inputs_.range();
+    tokens = {"tokens", DType::i32, {1, rows}, in.slice(0, 4 * uint64_t{rows})};
+    rope_local = {"rope_local", DType::f32, {rows, c.head_dim},
+                  in.slice(ids, 4 * uint64_t{rows} * c.head_dim)};
+    rope_global = {"rope_global", DType::f32, {rows, c.head_dim},
+                   in.slice(ids + table, 4 * uint64_t{rows} * c.head_dim)};
+
+    x = allocate("x", DType::f32, rows, c.hidden_size);
+    h = allocate("h", DType::f32, rows, c.hidden_size);
+    scale = allocate("scale", DType::f32, rows * c.num_attention_heads, 1);
+    q = allocate("q", DType::f32, rows, c.q_width());
+    k = allocate("k", DType::f32, rows, c.kv_width());
+    v = allocate("v", DType::f32, rows, c.kv_width());
+    z = allocate("z", DType::f32, rows, c.q_width());
+    gate = allocate("gate", DType::f32, rows, c.intermediate_size);
+    up = allocate("up", DType::f32, rows, c.intermediate_size);
+    logits = allocate("logits", DType::f32, kHeadRows, c.embedding_rows);
+    logits_host = {"logits", DType::f32, {kHeadRows, c.embedding_rows}, readback_.range()};
+
+    const auto cells = uint32_t(scratch_cells(c, o));
+    attention = {.scores = allocate("scores", DType::f32, 1, cells),
+                 .prob = allocate("prob", DType::f32, 1, cells),
+                 .tiles = allocate("tiles", DType::f32, 1, cells / params::kKeyTile * 2),
+                 .stats = allocate("stats", DType::f32, rows * c.num_attention_heads, 2)};
+    for (uint32_t l = 0; l < c.num_hidden_layers; l++) {
+        lse.push_back(allocate("lse", DType::f32, c.num_attention_heads, o.n_ctx));
+        if (o.keep_q) {
+            kept_q.push_back(allocate("kept q", o.q_dtype, o.n_ctx, c.q_width()));
+        }
+        if (o.keep_residuals) {
+            residuals.push_back(allocate("kept residuals", DType::f32, o.n_ctx, c.hidden_size));
+        }
+    }
+    if (!o.keep_q) {
+        chunk_q = allocate("stored q", o.q_dtype, rows, c.q_width());
+    }
+}
+
+Tensor Activations::q_rows(uint32_t l, uint32_t position, uint32_t n) const {
+    return kept_q.empty() ? chunk_q.first_rows(n) : kept_q[l].rows(position, n);
+}
+
+std::byte* Activations::host_tokens() const { return inputs_.mapped() + tokens.range.offset; }
+
+std::byte* Activations::host_rope(bool local) const {
+    return inputs_.mapped() + (local ? rope_local : rope_global).range.offset;
+}
+
+const float* Activations::host_logits(uint32_t row) const {
+    return reinterpret_cast<const float*>(readback_.mapped()) +
+           size_t{row} * logits_host.shape.dim;
+}
+
+}  // namespace model

@@ -1,0 +1,61 @@
+// Activations: every buffer one step of the forward pass works in, allocated once per session.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "gpu/buffer.h"
+#include "model/config.h"
+#include "model/ops.h"
+#include "model/tensor.h"
+
+namespace model {
+
+struct ActivationOptions {
+    uint32_t n_ctx = 0;
+    uint32_t n_ubatch = 0;       // largest chunk, rows of everything below
+    DType q_dtype = DType::f16;  // storage of q: the type of the K cache
+    bool keep_q = false;
+    bool keep_residuals = false;
+};
+
+/// Rows of logits that the head computes at a time.
+inline constexpr uint32_t kHeadRows = 8;
+
+struct Activations {
+    Activations(gpu::Device& device, const Config& config, const ActivationOptions& options);
+    static uint64_t bytes_for(const Config& config, const ActivationOptions& options);
+
+    // T = n_ubatch
+    Tensor tokens;      // i32 [1, T]                host writes
+    Tensor rope_local;  // f32 [T, head_dim]         host writes: cos, sin pairs
+    Tensor rope_global; // f32 [T, head_dim]
+    Tensor x;           // f32 [T, d]                the residual stream
+    Tensor h;           // f32 [T, d]                normalised input, then the block's output
+    Tensor scale;       // f32 [T * Hq, 1]           roots of the last norm
+    Tensor q;           // f32 [T, Hq*hd]
+    Tensor k, v;        // f32 [T, Hkv*hd]
+    Tensor z;           // f32 [T, Hq*hd]
+    Tensor gate, up;    // f32 [T, ff]
+    Tensor logits;      // f32 [kHeadRows, embedding_rows]
+    Tensor logits_host; // the same, where the host reads
+    ops::AttentionScratch attention;
+    std::vector<Tensor> lse;        // per layer, f32 [Hq, n_ctx]
+    std::vector<Tensor> kept_q;     // per layer, q_dtype [n_ctx, Hq*hd]; empty: not kept
+    Tensor chunk_q;                 // q_dtype [T, Hq*hd], used where Q is not kept
+    std::vector<Tensor> residuals;  // per layer, f32 [n_ctx, d]: resid_post; empty: not kept
+
+    /// Where the q rows of a chunk of n tokens at `position` in layer l are stored.
+    Tensor q_rows(uint32_t l, uint32_t position, uint32_t n) const;
+
+    std::byte* host_tokens() const;
+    std::byte* host_rope(bool local) const;
+    const float* host_logits(uint32_t row) const;
+
+  private:
+    gpu::Buffer inputs_;
+    gpu::Buffer readback_;
+    gpu::Arena arena_;
+};
+
+}  // namespace model

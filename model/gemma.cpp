@@ -1,0 +1,178 @@
+#include "model/gemma.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "model/ops.h"
+#include "model/quant.h"
+
+namespace model {
+namespace {
+
+/// Attention block: x += post_norm(W_O attention(rope(qk_norm(W_QKV norm(x)))))
+void attention_block(const Step& s, uint32_t l) {
+    const Config& config = s.model.config;
+    const LayerConfig& layer = config.layers[l];
+    const LayerWeights& w = s.model.weights.layers[l];
+    const uint32_t n = s.n_tokens;
+    const uint32_t n_heads = config.num_attention_heads;
+    const uint32_t n_kv_heads = config.num_key_value_heads;
+    const float eps = config.rms_norm_eps;
+    gpu::CommandBuffer& cmd = s.cmd;
+
+    const Tensor x = s.act.x.first_rows(n);          // [T, d]
+    const Tensor h = s.act.h.first_rows(n);          // [T, d]
+    const Tensor scale = s.act.scale.first_rows(n);  // [T, 1]
+    const Tensor q = s.act.q.first_rows(n);          // [T, Hq*hd]
+    const Tensor k = s.act.k.first_rows(n);          // [T, Hkv*hd]
+    const Tensor v = s.act.v.first_rows(n);          // [T, Hkv*hd]
+    const Tensor z = s.act.z.first_rows(n);          // [T, Hq*hd]
+
+    s.taps.tap(cmd, Tap::resid_pre, l, x);
+    ops::rms_norm(cmd, h, scale, x, w.attn_norm, eps);
+    s.taps.tap(cmd, Tap::ln1_scale, l, scale);
+    s.taps.tap(cmd, Tap::ln1, l, h);
+
+    ops::matmul(cmd, q, w.attn_q, h);
+    ops::matmul(cmd, k, w.attn_k, h);
+    ops::matmul(cmd, v, w.attn_v, h);
+    s.taps.tap(cmd, Tap::q, l, q);
+    s.taps.tap(cmd, Tap::k, l, k);
+    s.taps.tap(cmd, Tap::v, l, v);
+    if (config.qk_norm) {
+        const Tensor q_heads = q.reshaped(n * n_heads, config.head_dim);
+        const Tensor k_heads = k.reshaped(n * n_kv_heads, config.head_dim);
+        ops::rms_norm(cmd, q_heads, s.act.scale.first_rows(n * n_heads), q_heads, w.attn_q_norm, eps);
+        ops::rms_norm(cmd, k_heads, s.act.scale.first_rows(n * n_kv_heads), k_heads, w.attn_k_norm,
+                      eps);
+    }
+    const Tensor table = (layer.is_local() ? s.act.rope_local : s.act.rope_global).first_rows(n);
+    ops::rope(cmd, q, table, n_heads);
+    ops::rope(cmd, k, table, n_kv_heads);
+
+    // From here on q, k and v are what is stored: scores, LSE and later tiles agree to the bit.
+    const KvLayer& cache = s.cache.layer(l);
+    const Tensor stored_q = s.act.q_rows(l, s.position, n);
+    ops::kv_write(cmd, stored_q, q, 0);
+    ops::kv_write(cmd, cache.k, k, s.position);
+    ops::kv_write(cmd, cache.v, v, s.position);
+    s.taps.tap(cmd, Tap::rot_q, l, q);
+    s.taps.tap(cmd, Tap::rot_k, l, k);
+    const ops::AttentionShape shape{.position = s.position,
+                                    .n_heads = n_heads,
+                                    .n_kv_heads = n_kv_heads,
+                                    .head_dim = config.head_dim,
+                                    .window = layer.sliding_window,
+                                    .scale = config.attention_scale(),
+                                    .cap = config.attn_logit_softcapping};
+    ops::attention(cmd, z, s.act.lse[l], stored_q, cache.k, cache.v, s.act.attention, shape,
+                   s.taps.live_target(l));
+    s.taps.tap(cmd, Tap::z, l, z);
+    s.taps.tap_per_head(cmd, l, w.attn_output, z, n_heads);
+
+    ops::matmul(cmd, h, w.attn_output, z);
+    s.taps.tap(cmd, Tap::attn_proj, l, h);
+    if (config.post_norms) {
+        ops::rms_norm(cmd, h, scale, h, w.post_attention_norm, eps);
+    }
+    s.taps.tap(cmd, Tap::attn_out, l, h);
+    ops::add(cmd, x, h);
+    s.taps.tap(cmd, Tap::resid_mid, l, x);
+}
+
+/// MLP block: x += post_norm(W_down (gelu(W_gate norm(x)) * (W_up norm(x))))
+void mlp_block(const Step& s, uint32_t l) {
+    const Config& config = s.model.config;
+    const LayerWeights& w = s.model.weights.layers[l];
+    const uint32_t n = s.n_tokens;
+    const float eps = config.rms_norm_eps;
+    gpu::CommandBuffer& cmd = s.cmd;
+
+    const Tensor x = s.act.x.first_rows(n);          // [T, d]
+    const Tensor h = s.act.h.first_rows(n);          // [T, d]
+    const Tensor scale = s.act.scale.first_rows(n);  // [T, 1]
+    const Tensor gate = s.act.gate.first_rows(n);    // [T, ff]
+    const Tensor up = s.act.up.first_rows(n);        // [T, ff]
+
+    ops::rms_norm(cmd, h, scale, x, w.ffn_norm, eps);
+    s.taps.tap(cmd, Tap::ln2_scale, l, scale);
+    s.taps.tap(cmd, Tap::ln2, l, h);
+    ops::matmul(cmd, gate, w.ffn_gate, h);
+    ops::matmul(cmd, up, w.ffn_up, h);
+    s.taps.tap(cmd, Tap::mlp_pre, l, gate);
+    s.taps.tap(cmd, Tap::mlp_pre_linear, l, up);
+    ops::geglu(cmd, gate, gate, up);
+    s.taps.tap(cmd, Tap::mlp_post, l, gate);
+    ops::matmul(cmd, h, w.ffn_down, gate);
+    s.taps.tap(cmd, Tap::mlp_proj, l, h);
+    if (config.post_norms) {
+        ops::rms_norm(cmd, h, scale, h, w.post_ffw_norm, eps);
+    }
+    s.taps.tap(cmd, Tap::mlp_out, l, h);
+    ops::add(cmd, x, h);
+    s.taps.tap(cmd, Tap::resid_post, l, x);
+    if (!s.act.residuals.empty()) {
+        cmd.copy(s.act.residuals[l].rows(s.position, n).range, x.range);
+    }
+}
+
+}  // namespace
+
+float embedding_scale(const Config& config, bool bf16) {
+    const auto root = float(std::sqrt(double(config.hidden_size)));
+    return bf16 ? bf16_to_float(float_to_bf16(root)) : root;
+}
+
+void fill_rope_tables(const Config& config, const Activations& act, uint32_t position, uint32_t n) {
+    bool done[2] = {false, false};  // one local and one global table; layers of a kind are alike
+    for (const LayerConfig& layer : config.layers) {
+        if (done[layer.is_local()]) {
+            continue;
+        }
+        done[layer.is_local()] = true;
+        std::byte* out = act.host_rope(layer.is_local());
+        for (uint32_t t = 0; t < n; t++) {
+            for (uint32_t i = 0; i < config.head_dim / 2; i++) {
+                const double frequency =
+                    std::pow(layer.rope_theta, -2.0 * double(i) / double(config.head_dim));
+                const double angle = double(position + t) / layer.rope_factor * frequency;
+                const float cos_sin[2] = {float(std::cos(angle)), float(std::sin(angle))};
+                std::memcpy(out, cos_sin, sizeof(cos_sin));
+                out += sizeof(cos_sin);
+            }
+        }
+    }
+}
+
+void forward(const Step& s) {
+    const Tensor x = s.act.x.first_rows(s.n_tokens);
+    const Tensor tokens{"tokens", DType::i32, {1, s.n_tokens},
+                        s.act.tokens.range.slice(0, 4 * uint64_t{s.n_tokens})};
+    ops::embed(s.cmd, x, s.model.weights.token_embd, tokens, s.embedding_scale);
+    s.taps.tap(s.cmd, Tap::embed, 0, x);
+    for (uint32_t l = 0; l < s.model.config.num_hidden_layers; l++) {
+        attention_block(s, l);
+        mlp_block(s, l);
+    }
+}
+
+void head(const Step& s, const Tensor& x, uint32_t first_row) {
+    const Config& config = s.model.config;
+    const uint32_t n = x.shape.rows;
+    const Tensor h = s.act.h.first_rows(n);            // [n, d]
+    const Tensor scale = s.act.scale.first_rows(n);    // [n, 1]
+    const Tensor logits = s.act.logits.first_rows(n);  // [n, embedding_rows]
+
+    ops::rms_norm(s.cmd, h, scale, x, s.model.weights.output_norm, config.rms_norm_eps);
+    s.taps.tap_rows(s.cmd, Tap::ln_final_scale, first_row, scale);
+    s.taps.tap_rows(s.cmd, Tap::ln_final, first_row, h);
+    ops::matmul(s.cmd, logits, s.model.weights.head(), h);
+    s.taps.tap_rows(s.cmd, Tap::logits_raw, first_row, logits);
+    if (config.final_logit_softcapping > 0) {
+        ops::softcap(s.cmd, logits, config.final_logit_softcapping);
+    }
+    s.taps.tap_rows(s.cmd, Tap::logits, first_row, logits);
+    s.cmd.copy(s.act.logits_host.first_rows(n).range, logits.range);
+}
+
+}  // namespace model

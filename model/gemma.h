@@ -1,0 +1,43 @@
+// The network: forward() and head(), in the paper's order, made of the single-purpose ops of ops.h.
+// This is the plain path; it is exact (same bits however a sequence is reached) and it is the
+// reference of every faster one.
+#pragma once
+
+#include <cstdint>
+
+#include "gpu/command_buffer.h"
+#include "model/activations.h"
+#include "model/kv_cache.h"
+#include "model/model.h"
+#include "model/tap_recorder.h"
+
+namespace model {
+
+/// One step: a chunk of the prompt, or one decoded token.
+struct Step {
+    const Model& model;
+    gpu::CommandBuffer& cmd;
+    Activations& act;        // tokens and rope tables of the chunk are filled in by the host
+    const KvCache& cache;
+    TapRecorder& taps;
+    uint32_t position = 0;   // of the first token
+    uint32_t n_tokens = 1;
+    float embedding_scale = 1;
+};
+
+/// sqrt(d), rounded to bf16 where asked (spec 2.2).
+float embedding_scale(const Config& config, bool bf16);
+
+/// Fill the rope tables of positions [position, position + n): angles in double, rounded once.
+void fill_rope_tables(const Config& config, const Activations& act, uint32_t position, uint32_t n);
+
+/// Record embedding and all layers. Leaves the residual stream in act.x, keys and values in the
+/// cache, LSE (and Q, residuals where kept) in act.
+void forward(const Step& step);
+
+/// Record final norm, head and cap of n <= kHeadRows rows of the residual stream `x`
+/// (f32 [n, d], unchanged) into act.logits_host. `h` and `scale` of act are overwritten.
+/// `first_row`: row of the step that x begins at, for the taps.
+void head(const Step& step, const Tensor& x, uint32_t first_row);
+
+}  // namespace model

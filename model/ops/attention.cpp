@@ -1,0 +1,178 @@
+// Host side of attention_scores, attention_softmax, attention_lse, attention_values, live_rows and
+// attention_tile.
+#include "model/ops.h"
+
+#include "gpu/base.h"
+#include "model/ops/dispatch.h"
+#include "shaders/params.h"
+
+namespace model::ops {
+namespace {
+
+constexpr uint32_t kTile = params::kKeyTile;
+constexpr uint32_t kSmallGroup = 32;  // tiles and rows are few
+
+uint32_t is_half(const Tensor& t) { return uint32_t(t.dtype == DType::f16); }
+
+/// One sub-batch: queries [first, first + n) of the chunk, on the same keys.
+struct SubBatch {
+    uint32_t first = 0;
+    uint32_t n = 0;
+    KeySpan keys;
+};
+
+/// As many queries from `first` on as the scratch holds; at least one.
+SubBatch next_sub_batch(const AttentionScratch& scratch, const AttentionShape& shape, uint32_t first,
+                        uint32_t n_left) {
+    SubBatch batch{first, n_left, {}};
+    for (;;) {
+        batch.keys = key_span(shape.position + first, batch.n, shape.window);
+        const uint64_t cells = uint64_t{batch.n} * shape.n_heads * batch.keys.n;
+        const bool fits = cells <= scratch.scores.shape.dim &&
+                          uint64_t{batch.n} * shape.n_heads <= scratch.stats.shape.rows;
+        if (fits) {
+            return batch;
+        }
+        CHECK(batch.n > 1, "attention scratch of {} cells is too small for {} heads and {} keys",
+              scratch.scores.shape.dim, shape.n_heads, batch.keys.n);
+        batch.n = divide_up(batch.n, 2);
+    }
+}
+
+void attend(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, const Tensor& q,
+            const Tensor& k, const Tensor& v, const AttentionScratch& scratch,
+            const AttentionShape& shape, const SubBatch& batch) {
+    const params::Attention push{.n_tokens = batch.n,
+                                 .position = shape.position + batch.first,
+                                 .n_heads = shape.n_heads,
+                                 .n_kv_heads = shape.n_kv_heads,
+                                 .head_dim = shape.head_dim,
+                                 .capacity = k.shape.rows,
+                                 .window = shape.window,
+                                 .key_begin = batch.keys.begin,
+                                 .n_keys = batch.keys.n,
+                                 .q_row = batch.first,
+                                 .lse_stride = lse.shape.dim,
+                                 .scale = shape.scale,
+                                 .cap = shape.cap};
+    const uint32_t n_tiles = batch.keys.n / kTile;
+    const double cells = double(batch.n) * shape.n_heads * batch.keys.n;
+    const gpu::Work products{.flops = 2 * cells * shape.head_dim, .bytes = 2 * cells * shape.head_dim / 4};
+
+    cmd.dispatch(cmd.kernel("attention_scores", {kElementwiseGroup, is_half(q), is_half(k)}),
+                 {.x = divide_up(batch.keys.n, kElementwiseGroup), .y = shape.n_heads, .z = batch.n},
+                 push, {q.range, k.range, scratch.scores.range}, products);
+    cmd.dispatch(cmd.kernel("attention_softmax", {kSmallGroup}),
+                 {.x = divide_up(n_tiles, kSmallGroup), .y = shape.n_heads, .z = batch.n}, push,
+                 {scratch.scores.range, scratch.prob.range, scratch.tiles.range},
+                 {.flops = 40 * cells, .bytes = 12 * cells});
+    cmd.dispatch(cmd.kernel("attention_lse", {kSmallGroup}),
+                 {.x = divide_up(batch.n * shape.n_heads, kSmallGroup)}, push,
+                 {scratch.tiles.range, scratch.stats.range, lse.range},
+                 {.flops = cells, .bytes = cells / 4});
+    cmd.dispatch(cmd.kernel("attention_values", {kElementwiseGroup, is_half(v)}),
+                 {.x = divide_up(shape.head_dim / 2, kElementwiseGroup),
+                  .y = shape.n_heads,
+                  .z = batch.n},
+                 push,
+                 {scratch.prob.range, scratch.tiles.range, scratch.stats.range, v.range,
+                  z.rows(batch.first, batch.n).range},
+                 products);
+}
+
+void live_rows(gpu::CommandBuffer& cmd, const LiveRowsTarget& live, const AttentionScratch& scratch,
+               const AttentionShape& shape) {
+    const KeySpan keys = key_span(shape.position, 1, shape.window);
+    const params::Attention push{.n_tokens = 1,
+                                 .position = shape.position,
+                                 .n_heads = shape.n_heads,
+                                 .n_kv_heads = shape.n_kv_heads,
+                                 .head_dim = shape.head_dim,
+                                 .capacity = 0,
+                                 .window = shape.window,
+                                 .key_begin = keys.begin,
+                                 .n_keys = keys.n,
+                                 .q_row = 0,
+                                 .lse_stride = 0,
+                                 .scale = shape.scale,
+                                 .cap = shape.cap};
+    const double cells = double(shape.n_heads) * keys.n;
+    cmd.dispatch(cmd.kernel("live_rows", {kElementwiseGroup}),
+                 {.x = divide_up(keys.n / 2, kElementwiseGroup), .y = shape.n_heads}, push,
+                 {scratch.scores.range, scratch.stats.range, live.rows},
+                 {.flops = 5 * cells, .bytes = 6 * cells});
+    cmd.copy(live.stats, scratch.stats.range.slice(0, live.stats.size));
+}
+
+}  // namespace
+
+KeySpan key_span(uint32_t position, uint32_t n_queries, uint32_t window) {
+    const uint32_t first = window == 0 || position + 1 <= window ? 0 : position + 1 - window;
+    const uint32_t begin = first / kTile * kTile;
+    const uint32_t end = divide_up(position + n_queries, kTile) * kTile;
+    return {begin, end - begin};
+}
+
+void attention(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, const Tensor& q,
+               const Tensor& k, const Tensor& v, const AttentionScratch& scratch,
+               const AttentionShape& shape, const LiveRowsTarget* live) {
+    const uint32_t n_tokens = q.shape.rows;
+    const uint32_t q_width = shape.n_heads * shape.head_dim;
+    const uint32_t kv_width = shape.n_kv_heads * shape.head_dim;
+    check(q, q.dtype, {n_tokens, q_width});
+    check(k, k.dtype, {k.shape.rows, kv_width});
+    check(v, v.dtype, {k.shape.rows, kv_width});
+    check(z, DType::f32, {n_tokens, q_width});
+    check(lse, DType::f32, {shape.n_heads, lse.shape.dim});
+    CHECK(shape.head_dim % 4 == 0, "head size {}", shape.head_dim);
+    CHECK(shape.position + n_tokens <= lse.shape.dim, "position {} + {} of {}", shape.position,
+          n_tokens, lse.shape.dim);
+
+    for (uint32_t first = 0; first < n_tokens;) {
+        const SubBatch batch = next_sub_batch(scratch, shape, first, n_tokens - first);
+        attend(cmd, z, lse, q, k, v, scratch, shape, batch);
+        first += batch.n;
+    }
+    if (live != nullptr) {
+        CHECK(n_tokens == 1, "live rows are of one query, not {}", n_tokens);
+        live_rows(cmd, *live, scratch, shape);
+    }
+}
+
+void attention_tile(gpu::CommandBuffer& cmd, const Tensor& pattern, const Tensor& scores,
+                    const Tensor& lse, const Tensor& q, const Tensor& k,
+                    const AttentionShape& shape, const TileShape& tile) {
+    const auto [n_queries, n_keys] = pattern.shape;
+    const bool wants_scores = !scores.range.empty();
+    check(pattern, DType::f32, {n_queries, n_keys});
+    check(q, q.dtype, {q.shape.rows, shape.n_heads * shape.head_dim});
+    check(k, k.dtype, {k.shape.rows, shape.n_kv_heads * shape.head_dim});
+    CHECK(tile.query_begin >= tile.q_first, "query {} before {}", tile.query_begin, tile.q_first);
+    CHECK(tile.query_begin - tile.q_first + n_queries <= q.shape.rows, "queries beyond kept Q");
+
+    const params::AttentionTile push{
+        .query_begin = tile.query_begin,
+        .n_queries = n_queries,
+        .key_begin = tile.key_begin,
+        .n_keys = n_keys,
+        .head = tile.head,
+        .kv_head = tile.head / (shape.n_heads / shape.n_kv_heads),
+        .q_row = 0u - tile.q_first,  // row = q_row + query, modulo 2^32
+        .n_heads = shape.n_heads,
+        .n_kv_heads = shape.n_kv_heads,
+        .head_dim = shape.head_dim,
+        .capacity = k.shape.rows,
+        .window = shape.window,
+        .lse_stride = lse.shape.dim,
+        .scale = shape.scale,
+        .cap = shape.cap};
+    const double cells = double(n_queries) * n_keys;
+    cmd.dispatch(cmd.kernel("attention_tile", {kElementwiseGroup, is_half(q), is_half(k),
+                                               uint32_t(wants_scores)}),
+                 {.x = divide_up(n_keys, kElementwiseGroup), .y = n_queries}, push,
+                 {q.range, k.range, lse.range, pattern.range,
+                  wants_scores ? scores.range : pattern.range},
+                 {.flops = 2 * cells * shape.head_dim, .bytes = cells * shape.head_dim / 2});
+}
+
+}  // namespace model::ops

@@ -1,0 +1,275 @@
+#include "model/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include <xxhash.h>
+
+#include "model/gemma.h"
+#include "model/session_impl.h"
+
+namespace model {
+namespace {
+
+constexpr uint32_t kDefaultContext = 4096;
+constexpr uint32_t kDefaultChunk = 256;
+constexpr uint32_t kCaptureChunk = 32;  // rows of a step while taps are copied out
+
+SessionOptions with_defaults(SessionOptions o, const Model& model) {
+    const uint32_t longest = model.config.max_position_embeddings;
+    if (o.n_ctx == 0) {
+        o.n_ctx = std::min(kDefaultContext, longest);
+    }
+    if (o.n_ubatch == 0) {
+        o.n_ubatch = kDefaultChunk;
+    }
+    o.n_ubatch = std::min({o.n_ubatch, kDefaultChunk, o.n_ctx});
+    if (!o.bf16_embedding_scale) {
+        o.bf16_embedding_scale = model.bf16_embedding_scale;
+    }
+    return o;
+}
+
+KvCacheOptions cache_options(const SessionOptions& o) {
+    return {.n_ctx = o.n_ctx,
+            .n_ubatch = o.n_ubatch,
+            .type_k = o.type_k,
+            .type_v = o.type_v,
+            .full = o.full_cache};
+}
+
+ActivationOptions activation_options(const SessionOptions& o) {
+    return {.n_ctx = o.n_ctx,
+            .n_ubatch = o.n_ubatch,
+            .q_dtype = o.type_k,
+            .keep_q = o.keep_q,
+            .keep_residuals = o.keep_residuals};
+}
+
+double ms_since(std::chrono::steady_clock::time_point begin) {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace
+
+Session::Impl::Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in,
+                    const SessionOptions& options_in)
+    : runtime(runtime_in),
+      model(std::move(model_in)),
+      options(with_defaults(options_in, *model)),
+      cache(runtime.device, model->config, cache_options(options)),
+      act(runtime.device, model->config, activation_options(options)),
+      cmd(runtime.device, runtime.kernels),
+      taps(runtime.device, model->config, options.n_ctx),
+      scale(embedding_scale(model->config, *options.bf16_embedding_scale)) {
+    tokens.reserve(options.n_ctx);
+    std::memset(act.host_tokens(), 0, 4 * size_t{options.n_ubatch});
+}
+
+Step Session::Impl::step(uint32_t position, uint32_t n) {
+    return {.model = *model,
+            .cmd = cmd,
+            .act = act,
+            .cache = cache,
+            .taps = taps,
+            .position = position,
+            .n_tokens = n,
+            .embedding_scale = scale};
+}
+
+/// Compute one chunk, with logits of all its rows, the last one or none. On Cancelled the sequence
+/// is as before the chunk; rings may have lost their oldest positions.
+void Session::Impl::run_chunk(std::span<const TokenId> chunk, WantLogits want,
+                              const LogitsSink& on_logits) {
+    const auto position = uint32_t(tokens.size());
+    const auto n = uint32_t(chunk.size());
+    logits_valid = false;
+    std::memcpy(act.host_tokens(), chunk.data(), chunk.size_bytes());
+    fill_rope_tables(model->config, act, position, n);
+    cache.wrote(position + n);
+    taps.begin(position, n, n == 1);
+    const Step s = step(position, n);
+    try {
+        forward(s);
+        const uint32_t first = want == WantLogits::all ? 0 : want == WantLogits::last ? n - 1 : n;
+        for (uint32_t row = first; row < n; row += kHeadRows) {
+            const uint32_t rows = std::min(kHeadRows, n - row);
+            head(s, act.x.rows(row, rows), row);
+            cmd.finish();
+            for (uint32_t i = 0; i < rows && on_logits; i++) {
+                on_logits(position + row + i, {act.host_logits(i), model->config.vocab_size});
+            }
+            logits_row = rows - 1;
+        }
+        cmd.finish();
+    } catch (...) {
+        cmd.abandon();
+        throw;
+    }
+    cache.extend(position + n);
+    tokens.insert(tokens.end(), chunk.begin(), chunk.end());
+    logits_valid = want != WantLogits::none;
+    send_capture(position, n);
+}
+
+void Session::Impl::send_capture(uint32_t position, uint32_t n) {
+    if (!taps.active() || !sink) {
+        return;
+    }
+    auto capture = std::make_shared<Capture>();
+    capture->first_position = position;
+    capture->n_positions = n;
+    capture->taps = taps.collect();
+    append_attention_taps(capture->taps, position, n);
+    capture->live = taps.collect_live();
+    if (!capture->taps.empty() || !capture->live.empty()) {
+        sink(std::move(capture));
+    }
+}
+
+void Session::Impl::check_tokens(std::span<const TokenId> all) const {
+    if (all.size() > options.n_ctx) {
+        throw base::Error(base::ErrorKind::usage,
+                          fmt::format("the text has {} tokens, the context holds {}", all.size(),
+                                      options.n_ctx),
+                          "shorten the text or ask for a longer context with -c");
+    }
+    for (size_t i = 0; i < all.size(); i++) {
+        if (all[i] < 0 || uint32_t(all[i]) >= model->config.embedding_rows) {
+            throw base::Error(base::ErrorKind::usage,
+                              fmt::format("token id {} at position {} is outside the vocabulary of {}",
+                                          all[i], i, model->config.vocab_size));
+        }
+    }
+}
+
+Session::Session(Runtime& runtime, std::shared_ptr<const Model> model, const SessionOptions& options)
+    : impl_(std::make_unique<Impl>(runtime, std::move(model), options)) {}
+
+Session::~Session() = default;
+
+const Model& Session::model() const { return *impl_->model; }
+const SessionOptions& Session::options() const { return impl_->options; }
+uint32_t Session::n_ctx() const { return impl_->options.n_ctx; }
+const std::vector<TokenId>& Session::tokens() const { return impl_->tokens; }
+uint32_t Session::position() const { return uint32_t(impl_->tokens.size()); }
+const KvCache& Session::cache() const { return impl_->cache; }
+
+SyncResult Session::sync(std::span<const TokenId> tokens) {
+    return sync(tokens, WantLogits::last, {});
+}
+
+SyncResult Session::sync(std::span<const TokenId> all, WantLogits want, const LogitsSink& on_logits) {
+    Impl& s = *impl_;
+    s.check_tokens(all);
+    const auto mismatch = std::mismatch(s.tokens.begin(), s.tokens.end(), all.begin(), all.end());
+    auto keep = uint32_t(mismatch.second - all.begin());
+    SyncResult result;
+    if (keep == all.size() && keep == s.tokens.size() && s.logits_valid) {
+        result.n_reused = keep;
+        return result;
+    }
+    if (keep == all.size() && keep > 0) {
+        keep--;  // one position is computed again, for its logits
+    }
+    result.refilled = !rewind(keep);
+    result.n_reused = position();
+
+    const auto begin = std::chrono::steady_clock::now();
+    const uint32_t chunk_limit = s.taps.spec().taps.empty()
+                                     ? s.options.n_ubatch
+                                     : std::min(s.options.n_ubatch, kCaptureChunk);
+    while (position() < all.size()) {
+        const uint32_t n = std::min(chunk_limit, uint32_t(all.size()) - position());
+        const bool is_last = position() + n == all.size();
+        const WantLogits chunk_want = want == WantLogits::last && !is_last ? WantLogits::none : want;
+        s.run_chunk(all.subspan(position(), n), chunk_want, on_logits);
+        result.n_prefilled += n;
+    }
+    s.stats.prompt_ms += ms_since(begin);
+    s.stats.prompt_n += result.n_prefilled;
+    return result;
+}
+
+void Session::decode(TokenId token) {
+    Impl& s = *impl_;
+    if (position() >= s.options.n_ctx) {
+        throw base::Error(base::ErrorKind::usage,
+                          fmt::format("the context of {} tokens is full", s.options.n_ctx),
+                          "ask for a longer context with -c");
+    }
+    s.check_tokens({&token, 1});
+    const auto begin = std::chrono::steady_clock::now();
+    s.run_chunk({&token, 1}, WantLogits::last, {});
+    s.stats.predicted_ms += ms_since(begin);
+    s.stats.predicted_n++;
+}
+
+bool Session::rewind(uint32_t n) {
+    Impl& s = *impl_;
+    CHECK(n <= position(), "rewind to {} of {}", n, position());
+    if (n == position()) {
+        return true;
+    }
+    s.logits_valid = false;
+    const bool possible = s.cache.can_rewind(n);
+    if (possible) {
+        s.cache.rewind(n);
+        s.tokens.resize(n);
+    } else {
+        s.cache.clear();
+        s.tokens.clear();
+    }
+    return possible;
+}
+
+std::span<const float> Session::logits() const {
+    CHECK(impl_->logits_valid, "no logits: nothing was computed since the last change");
+    return {impl_->act.host_logits(impl_->logits_row), impl_->model->config.vocab_size};
+}
+
+uint64_t Session::logits_hash() const {
+    const std::span<const float> row = logits();
+    return XXH64(row.data(), row.size_bytes(), 0);
+}
+
+void Session::set_capture(const CaptureSpec& spec, CaptureSink sink) {
+    Impl& s = *impl_;
+    const bool square = spec.taps.has(Tap::pattern) || spec.taps.has(Tap::attn_scores) ||
+                        spec.taps.has(Tap::attn_scores_raw);
+    if (square && !s.options.keep_q) {
+        throw base::Error(base::ErrorKind::usage,
+                          "attention cells need the session to keep Q, and this one does not");
+    }
+    s.taps.configure(spec, std::min(s.options.n_ubatch, kCaptureChunk));
+    s.sink = std::move(sink);
+}
+
+void Session::set_stop(std::function<bool()> stop) { impl_->cmd.set_stop(std::move(stop)); }
+
+const Session::Stats& Session::stats() const {
+    Impl& s = *impl_;
+    const gpu::SubmitStats& submits = s.cmd.stats();
+    s.stats.longest_planned_ms = submits.longest_planned_ms;
+    s.stats.longest_submit_ms = submits.longest_measured_ms;
+    s.stats.n_submits = submits.n_submits;
+    s.stats.n_dispatches = submits.n_dispatches;
+    return s.stats;
+}
+
+void Session::reset_stats() {
+    impl_->stats = {};
+    impl_->cmd.reset_stats();
+}
+
+uint64_t Session::bytes_for(const Config& config, const SessionOptions& options) {
+    SessionOptions o = options;
+    o.n_ctx = o.n_ctx == 0 ? std::min(kDefaultContext, config.max_position_embeddings) : o.n_ctx;
+    o.n_ubatch = std::min({o.n_ubatch == 0 ? kDefaultChunk : o.n_ubatch, kDefaultChunk, o.n_ctx});
+    return KvCache::bytes_for(config, cache_options(o)) +
+           Activations::bytes_for(config, activation_options(o));
+}
+
+}  // namespace model

@@ -1,0 +1,46 @@
+// What a Session is made of. Included by session*.cpp only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "gpu/command_buffer.h"
+#include "model/activations.h"
+#include "model/gemma.h"
+#include "model/kv_cache.h"
+#include "model/session.h"
+#include "model/tap_recorder.h"
+
+namespace model {
+
+struct Session::Impl {
+    Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in, const SessionOptions& options_in);
+
+    Step step(uint32_t position, uint32_t n);
+    void run_chunk(std::span<const TokenId> chunk, WantLogits want, const LogitsSink& on_logits);
+    void send_capture(uint32_t position, uint32_t n);
+    void check_tokens(std::span<const TokenId> all) const;
+    /// pattern, attn_scores, attn_scores_raw and lse of queries [position, position + n).
+    void append_attention_taps(std::vector<TapRows>& out, uint32_t position, uint32_t n);
+    AttentionTile tile(const AttentionRequest& request);
+    ops::AttentionShape attention_shape(uint32_t layer) const;
+
+    Runtime& runtime;
+    const std::shared_ptr<const Model> model;
+    const SessionOptions options;
+    KvCache cache;
+    Activations act;
+    gpu::CommandBuffer cmd;
+    TapRecorder taps;
+    const float scale;  // of the embedding
+    std::vector<TokenId> tokens;
+    bool logits_valid = false;
+    uint32_t logits_row = 0;  // row of act.logits_host that holds the last position
+    CaptureSink sink;
+    Stats stats;
+    std::unique_ptr<gpu::Buffer> tile_cells;   // device: pattern and scores of one tile
+};
+
+}  // namespace model

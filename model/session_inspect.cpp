@@ -1,0 +1,272 @@
+// What the inspector asks of a Session: attention cells, LSE, lens, logits of earlier positions.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "model/ops.h"
+#include "model/quant.h"
+#include "model/sampler.h"
+#include "model/session_impl.h"
+
+namespace model {
+namespace {
+
+constexpr uint32_t kMaxTileCells = 1 << 20;  // 4 MiB of weights, 8 MiB of scores
+
+[[noreturn]] void refuse(const std::string& what) {
+    throw base::Error(base::ErrorKind::usage, what);
+}
+
+}  // namespace
+
+ops::AttentionShape Session::Impl::attention_shape(uint32_t layer) const {
+    const Config& config = model->config;
+    return {.position = 0,
+            .n_heads = config.num_attention_heads,
+            .n_kv_heads = config.num_key_value_heads,
+            .head_dim = config.head_dim,
+            .window = config.layers[layer].sliding_window,
+            .scale = config.attention_scale(),
+            .cap = config.attn_logit_softcapping};
+}
+
+/// At most kMaxTileCells cells.
+AttentionTile Session::Impl::tile(const AttentionRequest& r) {
+    const uint64_t cells = uint64_t{r.n_queries} * r.n_keys;
+    CHECK(cells > 0 && cells <= kMaxTileCells, "{} cells", cells);
+    if (!tile_cells) {
+        tile_cells = std::make_unique<gpu::Buffer>(runtime.device, 12 * uint64_t{kMaxTileCells},
+                                                   gpu::Memory::device, "attention tile");
+    }
+    const gpu::Range pattern_range = tile_cells->range().slice(0, 4 * cells);
+    const gpu::Range score_range =
+        r.scores ? tile_cells->range().slice(4 * uint64_t{kMaxTileCells}, 8 * cells) : gpu::Range{};
+    const Tensor pattern{"pattern", DType::f32, {r.n_queries, r.n_keys}, pattern_range};
+    const Tensor scores{"scores", DType::f32, {r.n_queries, 2 * r.n_keys}, score_range};
+    ops::attention_tile(cmd, pattern, scores, act.lse[r.layer], act.kept_q[r.layer],
+                        cache.layer(r.layer).k, attention_shape(r.layer),
+                        {.head = r.head, .query_begin = r.query_begin, .key_begin = r.key_begin});
+    cmd.finish();
+
+    AttentionTile out{.layer = r.layer,
+                      .head = r.head,
+                      .query_begin = r.query_begin,
+                      .n_queries = r.n_queries,
+                      .key_begin = r.key_begin,
+                      .n_keys = r.n_keys,
+                      .window = model->config.layers[r.layer].sliding_window,
+                      .pattern = std::vector<float>(cells),
+                      .scores = {},
+                      .scores_raw = {},
+                      .lse = std::vector<float>(r.n_queries)};
+    gpu::download(runtime.device, std::as_writable_bytes(std::span(out.pattern)), pattern_range);
+    const uint64_t lse_begin = 4 * (uint64_t{r.head} * options.n_ctx + r.query_begin);
+    gpu::download(runtime.device, std::as_writable_bytes(std::span(out.lse)),
+                  act.lse[r.layer].range.slice(lse_begin, 4 * uint64_t{r.n_queries}));
+    if (r.scores) {
+        std::vector<float> pairs(2 * cells);
+        gpu::download(runtime.device, std::as_writable_bytes(std::span(pairs)), score_range);
+        for (size_t i = 0; i < cells; i++) {
+            out.scores.push_back(pairs[2 * i]);
+            out.scores_raw.push_back(pairs[2 * i + 1]);
+        }
+    }
+    return out;
+}
+
+AttentionTile Session::attention(const AttentionRequest& r) {
+    Impl& s = *impl_;
+    const Config& config = s.model->config;
+    if (r.layer >= config.num_hidden_layers || r.head >= config.num_attention_heads) {
+        refuse(fmt::format("layer {}, head {}: the model has {} layers of {} heads", r.layer, r.head,
+                           config.num_hidden_layers, config.num_attention_heads));
+    }
+    if (uint64_t{r.query_begin} + r.n_queries > position() ||
+        uint64_t{r.key_begin} + r.n_keys > position() || r.n_queries == 0 || r.n_keys == 0) {
+        refuse(fmt::format("queries {}+{}, keys {}+{}: {} positions were computed", r.query_begin,
+                           r.n_queries, r.key_begin, r.n_keys, position()));
+    }
+    if (!s.options.keep_q) {
+        refuse("the session does not keep Q, so past attention cannot be recomputed");
+    }
+    const uint32_t window = config.layers[r.layer].sliding_window;
+    const uint32_t oldest_key =
+        window == 0 || r.query_begin + 1 <= window ? 0 : r.query_begin + 1 - window;
+    const uint32_t kept = s.cache.first_kept(r.layer);
+    if (std::max(oldest_key, r.key_begin) < kept) {
+        refuse(fmt::format("layer {} keeps keys from position {} on; older ones were overwritten",
+                           r.layer, kept));
+    }
+
+    AttentionTile out;
+    const uint32_t rows_at_once = std::max(1u, kMaxTileCells / r.n_keys);
+    for (uint32_t done = 0; done < r.n_queries; done += rows_at_once) {
+        AttentionRequest piece = r;
+        piece.query_begin = r.query_begin + done;
+        piece.n_queries = std::min(rows_at_once, r.n_queries - done);
+        AttentionTile part = s.tile(piece);
+        if (done == 0) {
+            out = std::move(part);
+            continue;
+        }
+        const auto append = [](std::vector<float>& to, const std::vector<float>& from) {
+            to.insert(to.end(), from.begin(), from.end());
+        };
+        append(out.pattern, part.pattern);
+        append(out.scores, part.scores);
+        append(out.scores_raw, part.scores_raw);
+        append(out.lse, part.lse);
+        out.n_queries += part.n_queries;
+    }
+    return out;
+}
+
+void Session::Impl::append_attention_taps(std::vector<TapRows>& out, uint32_t position, uint32_t n) {
+    const CaptureSpec& spec = taps.spec();
+    const uint32_t n_heads = model->config.num_attention_heads;
+    const uint32_t n_keys = position + n;
+    for (uint32_t l = 0; l < model->config.num_hidden_layers; l++) {
+        TapRows lse{Tap::lse, l, position, n_heads, n, {}};
+        TapRows square[3] = {{Tap::pattern, l, position, n * n_heads, n_keys, {}},
+                             {Tap::attn_scores, l, position, n * n_heads, n_keys, {}},
+                             {Tap::attn_scores_raw, l, position, n * n_heads, n_keys, {}}};
+        const bool wants_square = std::any_of(std::begin(square), std::end(square), [&](const TapRows& r) {
+            return spec.wants(r.tap, l);
+        });
+        if (!wants_square && !spec.wants(Tap::lse, l)) {
+            continue;
+        }
+        for (TapRows& rows : square) {
+            rows.values.resize(size_t{n} * n_heads * n_keys);
+        }
+        for (uint32_t h = 0; h < n_heads; h++) {
+            if (wants_square) {
+                const AttentionTile cells = tile({.layer = l, .head = h, .query_begin = position,
+                                                  .n_queries = n, .key_begin = 0, .n_keys = n_keys,
+                                                  .scores = true});
+                const std::vector<float>* from[3] = {&cells.pattern, &cells.scores, &cells.scores_raw};
+                for (uint32_t t = 0; t < n; t++) {
+                    for (int i = 0; i < 3; i++) {
+                        std::copy_n(from[i]->begin() + size_t{t} * n_keys, n_keys,
+                                    square[i].values.begin() + (size_t{t} * n_heads + h) * n_keys);
+                    }
+                }
+            }
+            std::vector<float> row(n);
+            gpu::download(runtime.device, std::as_writable_bytes(std::span(row)),
+                          act.lse[l].range.slice(4 * (uint64_t{h} * options.n_ctx + position),
+                                                 4 * uint64_t{n}));
+            lse.values.insert(lse.values.end(), row.begin(), row.end());
+        }
+        for (TapRows& rows : square) {
+            if (spec.wants(rows.tap, l)) {
+                out.push_back(std::move(rows));
+            }
+        }
+        if (spec.wants(Tap::lse, l)) {
+            out.push_back(std::move(lse));
+        }
+    }
+}
+
+std::vector<float> Session::lse(uint32_t layer) {
+    Impl& s = *impl_;
+    const uint32_t n_heads = s.model->config.num_attention_heads;
+    std::vector<float> out(size_t{n_heads} * position());
+    for (uint32_t h = 0; h < n_heads; h++) {
+        gpu::download(s.runtime.device,
+                      std::as_writable_bytes(std::span(out).subspan(size_t{h} * position(), position())),
+                      s.act.lse[layer].range.slice(4 * uint64_t{h} * s.options.n_ctx,
+                                                   4 * uint64_t{position()}));
+    }
+    return out;
+}
+
+std::vector<float> Session::logits_at(uint32_t at) {
+    Impl& s = *impl_;
+    if (at >= position()) {
+        refuse(fmt::format("position {}: {} positions were computed", at, position()));
+    }
+    if (s.act.residuals.empty()) {
+        refuse("the session does not keep residuals, so past logits cannot be recomputed");
+    }
+    const bool had_logits = s.logits_valid;
+    s.taps.begin(at, 1, false);
+    head(s.step(at, 1), s.act.residuals.back().rows(at, 1), 0);
+    s.cmd.finish();
+    std::vector<float> out(s.act.host_logits(0), s.act.host_logits(0) + s.model->config.vocab_size);
+    // The host's logits were overwritten: bring the last position's back.
+    if (had_logits && at + 1 != position()) {
+        head(s.step(position() - 1, 1), s.act.residuals.back().rows(position() - 1, 1), 0);
+        s.cmd.finish();
+    }
+    s.logits_row = 0;
+    return out;
+}
+
+std::vector<LensRow> Session::lens(uint32_t at, uint32_t n_top, std::span<const TokenId> ids) {
+    Impl& s = *impl_;
+    if (at >= position() || s.act.residuals.empty()) {
+        refuse(s.act.residuals.empty() ? "the session does not keep residuals"
+                                       : fmt::format("position {}: {} positions were computed", at,
+                                                     position()));
+    }
+    const uint32_t n_layers = s.model->config.num_hidden_layers;
+    std::vector<LensRow> out;
+    s.taps.begin(at, 1, false);
+    for (uint32_t begin = 0; begin < n_layers; begin += kHeadRows) {
+        // The rows of several layers go through the head together: the embedding is read once.
+        const uint32_t n = std::min(kHeadRows, n_layers - begin);
+        const Tensor rows = s.act.x.first_rows(n);
+        for (uint32_t i = 0; i < n; i++) {
+            s.cmd.copy(rows.rows(i, 1).range, s.act.residuals[begin + i].rows(at, 1).range);
+        }
+        head(s.step(at, n), rows, 0);
+        s.cmd.finish();
+        for (uint32_t i = 0; i < n; i++) {
+            const std::span<const float> logits(s.act.host_logits(i), s.model->config.vocab_size);
+            LensRow row{begin + i, top_logprobs(logits, n_top), {}};
+            const double log_sum = token_stats(logits, 0).log_sum_exp;
+            for (const TokenId id : ids) {
+                CHECK(id >= 0 && uint32_t(id) < logits.size(), "id {}", id);
+                row.asked.push_back(float(double(logits[size_t(id)]) - log_sum));
+            }
+            out.push_back(std::move(row));
+        }
+    }
+    if (s.logits_valid) {
+        head(s.step(position() - 1, 1), s.act.residuals.back().rows(position() - 1, 1), 0);
+        s.cmd.finish();
+        s.logits_row = 0;
+    }
+    return out;
+}
+
+std::vector<float> Session::stored(Tap tap, uint32_t layer, uint32_t begin, uint32_t n) {
+    Impl& s = *impl_;
+    if (begin + n > position()) {
+        refuse(fmt::format("positions {}+{}: {} were computed", begin, n, position()));
+    }
+    CHECK(tap == Tap::rot_q || tap == Tap::rot_k || tap == Tap::v, "{}", tap_info(tap).name);
+    const bool is_q = tap == Tap::rot_q;
+    if (is_q && s.act.kept_q.empty()) {
+        refuse("the session does not keep Q");
+    }
+    if (!is_q && begin < s.cache.first_kept(layer)) {
+        refuse(fmt::format("layer {} keeps positions from {} on", layer, s.cache.first_kept(layer)));
+    }
+    const Tensor& from = is_q              ? s.act.kept_q[layer]
+                         : tap == Tap::rot_k ? s.cache.layer(layer).k
+                                             : s.cache.layer(layer).v;
+    const uint32_t width = from.shape.dim;
+    std::vector<float> out(size_t{n} * width);
+    std::vector<std::byte> bytes(size_t{width} * block_bytes(from.dtype));
+    for (uint32_t i = 0; i < n; i++) {
+        gpu::download(s.runtime.device, bytes, from.rows((begin + i) % from.shape.rows, 1).range);
+        model::dequantize(std::span(out).subspan(size_t{i} * width, width), from.dtype, bytes);
+    }
+    return out;
+}
+
+}  // namespace model

@@ -1,0 +1,23 @@
+#include "tests/support/heap_count.h"
+
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+thread_local size_t n_allocations = 0;
+
+}  // namespace
+
+size_t support::heap_allocations() { return n_allocations; }
+
+void* operator new(size_t size) {
+    ++n_allocations;
+    if (void* const memory = std::malloc(size > 0 ? size : 1)) {
+        return memory;
+    }
+    throw std::bad_alloc();
+}
+
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
