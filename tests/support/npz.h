@@ -1,0 +1,28 @@
+// npz: reads NumPy archives whose entries are stored, not deflated (tests/golden/store_npz.py).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace support {
+
+/// One array, C order. Little-endian f4, f8 and i4 are read; i4 becomes exact floats and doubles.
+struct NpyArray {
+    std::vector<size_t> shape;
+    std::vector<double> values;
+
+    size_t dim(size_t axis) const { return shape.at(axis); }
+    /// Elements of one step of the first axis.
+    size_t stride() const { return shape.empty() || shape[0] == 0 ? 0 : values.size() / shape[0]; }
+    /// The i-th step of the first axis.
+    std::vector<double> at(size_t i) const;
+};
+
+using Npz = std::map<std::string, NpyArray>;  // by name, without ".npy"
+
+/// Throws std::runtime_error naming the file and what is wrong with it.
+Npz read_npz(const std::string& path);
+
+}  // namespace support
