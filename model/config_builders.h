@@ -7,6 +7,7 @@
 
 #include "model/config.h"
 #include "model/gguf.h"
+#include "model/json_reader.h"
 #include "model/source.h"
 
 namespace model {
@@ -17,6 +18,14 @@ Config config_from_gguf(const Gguf& gguf, const TokenizerData& tokenizer,
 
 /// The tokenizer keys of GGUF metadata, checked (check_tokenizer).
 TokenizerData tokenizer_from_gguf(const Gguf& gguf);
+
+/// From config.json. vocab_size and embedding_rows are what it states; the tensor decides later.
+Config config_from_json(const Json& root, const std::string& name,
+                        std::vector<std::string>& notices);
+/// bos, eos (one or a list: the first is eos, all end an answer) and pad of config.json.
+void read_token_ids(TokenizerData& tokenizer, const Json& root, const std::string& name);
+/// One id or a list of ids; empty when the field is absent.
+std::vector<int32_t> token_id_list(const JsonFields& fields, std::string_view field);
 
 /// Throws for architectures that are not in scope, naming what the file is.
 Architecture architecture_from_name(std::string_view name, const std::string& source,

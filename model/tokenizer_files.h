@@ -16,8 +16,7 @@ namespace model {
 TokenizerData parse_tokenizer_model(std::span<const std::byte> bytes, const std::string& name,
                                     const Limits& limits = {});
 
-/// A Hugging Face tokenizer.json with a BPE model. Scores follow the order of ids, which gives the
-/// same merges for Gemma (spec 6.4).
+/// A Hugging Face tokenizer.json with a BPE model. Scores come from fill_scores().
 TokenizerData parse_tokenizer_json(std::string_view text, const std::string& name,
                                    const Limits& limits = {});
 
@@ -28,6 +27,10 @@ SamplingHints parse_generation_config(TokenizerData& tokenizer, std::string_view
 /// What every source must fulfil: pieces, unique and not empty; one score and type each, if any;
 /// 256 byte pieces; an unknown piece; ids inside the vocabulary.
 void check_tokenizer(const TokenizerData& data, const std::string& name, const Limits& limits = {});
+
+/// Where a file has no scores: minus the distance to the first learned piece, which gives the same
+/// merges for Gemma (spec 6.4).
+void fill_scores(TokenizerData& data);
 
 /// Value of "<0xAF>": two upper-case hex digits and nothing else.
 std::optional<uint8_t> byte_of_piece(std::string_view piece);

@@ -71,6 +71,7 @@ TokenizerData tokenizer_from_gguf(const Gguf& gguf) {
         }
     }
     read_token_ids(data, gguf);
+    fill_scores(data);
     check_tokenizer(data, gguf.file);
     return data;
 }
