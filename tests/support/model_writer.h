@@ -5,6 +5,7 @@
 //                                                                       .intermediate_size = 512});
 //   options.matrices = model::DType::q4_k;              // row lengths must be whole blocks
 //   const support::TinyModel tiny = support::make_tiny(options);
+//   support::write_hf_folder(tiny, folder, {});         // hf_writer.h; dequantized where needed
 //   support::write_gguf(tiny, path);                    // or to_gguf(tiny): fields to break
 //
 // The same options give the same bytes on every machine.
