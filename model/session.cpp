@@ -1,6 +1,7 @@
 #include "model/session.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <utility>
@@ -8,6 +9,7 @@
 #include <xxhash.h>
 
 #include "model/gemma.h"
+#include "model/ops/dispatch.h"
 #include "model/session_impl.h"
 
 namespace model {
@@ -66,6 +68,32 @@ Session::Impl::Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in,
       scale(embedding_scale(model->config, *options.bf16_embedding_scale)) {
     tokens.reserve(options.n_ctx);
     std::memset(act.host_tokens(), 0, 4 * size_t{options.n_ubatch});
+}
+
+/// One step of one token and one of two: every kernel is made, and compiled by drivers that wait for
+/// the first use. Then the cache is frozen, and what the planner learned of compiling is forgotten.
+void Session::Impl::warm_up() {
+    gpu::KernelCache& kernels = runtime.kernels;
+    kernels.freeze(false);
+    const uint32_t q_half = options.type_k == DType::f16;
+    kernels.get("live_rows", {ops::kElementwiseGroup});
+    for (const uint32_t with_scores : {0u, 1u}) {
+        kernels.get("attention_tile", {ops::kElementwiseGroup, q_half, q_half, with_scores});
+    }
+    cmd.set_stop(options.stop);
+    const TokenId bos = std::max(model->tokenizer.bos(), 0);
+    const std::array<TokenId, 2> prompt = {bos, bos};
+    for (const uint32_t n : {1u, std::min(2u, options.n_ctx)}) {
+        run_chunk(std::span(prompt).first(n), WantLogits::last, {});
+        cache.clear();
+        tokens.clear();
+        logits_valid = false;
+    }
+    cmd.set_stop({});
+    cmd.planner() = gpu::SubmitPlanner(gpu::starting_rates(runtime.device.info().type));
+    cmd.reset_stats();
+    kernels.freeze();
+    kernels.save();
 }
 
 Step Session::Impl::step(uint32_t position, uint32_t n) {
@@ -146,7 +174,9 @@ void Session::Impl::check_tokens(std::span<const TokenId> all) const {
 }
 
 Session::Session(Runtime& runtime, std::shared_ptr<const Model> model, const SessionOptions& options)
-    : impl_(std::make_unique<Impl>(runtime, std::move(model), options)) {}
+    : impl_(std::make_unique<Impl>(runtime, std::move(model), options)) {
+    impl_->warm_up();
+}
 
 Session::~Session() = default;
 
@@ -263,6 +293,8 @@ void Session::reset_stats() {
     impl_->stats = {};
     impl_->cmd.reset_stats();
 }
+
+void Session::set_profiler(gpu::Profiler* profiler) { impl_->cmd.set_profiler(profiler); }
 
 uint64_t Session::bytes_for(const Config& config, const SessionOptions& options) {
     SessionOptions o = options;

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "gpu/profiler.h"
 #include "model/capture.h"
 #include "model/kv_cache.h"
 #include "model/model.h"
@@ -24,6 +25,7 @@ struct SessionOptions {
     std::optional<bool> bf16_embedding_scale;  // unset: the source's default (spec 2.2)
     bool keep_q = false;          // Q of all positions, for attention()
     bool keep_residuals = false;  // resid_post of every layer and position, for lens(), logits_at()
+    std::function<bool()> stop;   // asked during the warm-up; true: the constructor throws Cancelled
 };
 
 /// Which positions' logits a step computes and hands to `on_logits`.
@@ -50,6 +52,8 @@ struct LensRow {
 
 class Session {
   public:
+    /// Allocates every buffer and runs one warm-up step of each kind, so that all kernels exist;
+    /// from then on the runtime's kernel cache is frozen. Throws base::Error(out_of_memory).
     Session(Runtime& runtime, std::shared_ptr<const Model> model, const SessionOptions& options);
     ~Session();
     Session(const Session&) = delete;
@@ -114,6 +118,8 @@ class Session {
     };
     const Stats& stats() const;
     void reset_stats();
+    /// GPU time per kernel goes there while set (LAPIDARY_PERF); nullptr: none.
+    void set_profiler(gpu::Profiler* profiler);
     /// Bytes of device memory a session with these options takes, without making one.
     static uint64_t bytes_for(const Config& config, const SessionOptions& options);
 

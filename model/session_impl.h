@@ -18,6 +18,7 @@ namespace model {
 struct Session::Impl {
     Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in, const SessionOptions& options_in);
 
+    void warm_up();
     Step step(uint32_t position, uint32_t n);
     void run_chunk(std::span<const TokenId> chunk, WantLogits want, const LogitsSink& on_logits);
     void send_capture(uint32_t position, uint32_t n);

@@ -21,16 +21,21 @@ struct SubBatch {
     KeySpan keys;
 };
 
-/// As many queries from `first` on as the scratch holds; at least one.
-SubBatch next_sub_batch(const AttentionScratch& scratch, const AttentionShape& shape, uint32_t first,
-                        uint32_t n_left) {
+/// What the products of `cells` scores or weights with their keys or values cost.
+gpu::Work products_of(double cells, const AttentionShape& shape) {
+    return {.flops = 2 * cells * shape.head_dim, .bytes = cells * shape.head_dim / 2};
+}
+
+/// As many queries from `first` on as the scratch holds and one submit bears; at least one.
+SubBatch next_sub_batch(const gpu::CommandBuffer& cmd, const AttentionScratch& scratch,
+                        const AttentionShape& shape, uint32_t first, uint32_t n_left) {
     SubBatch batch{first, n_left, {}};
     for (;;) {
         batch.keys = key_span(shape.position + first, batch.n, shape.window);
         const uint64_t cells = uint64_t{batch.n} * shape.n_heads * batch.keys.n;
         const bool fits = cells <= scratch.scores.shape.dim &&
                           uint64_t{batch.n} * shape.n_heads <= scratch.stats.shape.rows;
-        if (fits) {
+        if (fits && (batch.n == 1 || cmd.parts(products_of(double(cells), shape)) == 1)) {
             return batch;
         }
         CHECK(batch.n > 1, "attention scratch of {} cells is too small for {} heads and {} keys",
@@ -57,7 +62,7 @@ void attend(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, const T
                                  .cap = shape.cap};
     const uint32_t n_tiles = batch.keys.n / kTile;
     const double cells = double(batch.n) * shape.n_heads * batch.keys.n;
-    const gpu::Work products{.flops = 2 * cells * shape.head_dim, .bytes = 2 * cells * shape.head_dim / 4};
+    const gpu::Work products = products_of(cells, shape);
 
     cmd.dispatch(cmd.kernel("attention_scores", {kElementwiseGroup, is_half(q), is_half(k)}),
                  {.x = divide_up(batch.keys.n, kElementwiseGroup), .y = shape.n_heads, .z = batch.n},
@@ -129,7 +134,7 @@ void attention(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, cons
           n_tokens, lse.shape.dim);
 
     for (uint32_t first = 0; first < n_tokens;) {
-        const SubBatch batch = next_sub_batch(scratch, shape, first, n_tokens - first);
+        const SubBatch batch = next_sub_batch(cmd, scratch, shape, first, n_tokens - first);
         attend(cmd, z, lse, q, k, v, scratch, shape, batch);
         first += batch.n;
     }
