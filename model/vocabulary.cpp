@@ -153,6 +153,15 @@ void set_byte_kinds(Vocabulary& vocabulary) {
 
 using IdByText = std::unordered_map<std::string_view, TokenId>;
 
+// A space must be a token: as three bytes it would come back from decoding as a "▁".
+void check_space(const Vocabulary& vocabulary, const IdByText& ids) {
+    const auto found = ids.find(kSpaceMark);
+    if (found == ids.end() || (vocabulary.kinds[found->second] != TokenKind::normal &&
+                               vocabulary.kinds[found->second] != TokenKind::user_defined)) {
+        refuse("there is no token for a space ('{}')", kSpaceMark);
+    }
+}
+
 IdByText check_unique(const Vocabulary& vocabulary) {
     IdByText ids;
     ids.reserve(vocabulary.pieces.size());
@@ -292,6 +301,7 @@ Vocabulary make_vocabulary(const TokenizerData& data, const Config& config) {
     const IdByText ids = check_unique(vocabulary);
     set_byte_kinds(vocabulary);
     find_specials(vocabulary, data, ids);
+    check_space(vocabulary, ids);
     check_control_lengths(vocabulary);
     check_nesting(vocabulary);
     return vocabulary;
