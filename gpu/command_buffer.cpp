@@ -53,8 +53,15 @@ struct CommandBuffer::Impl {
     Impl(Device& owner, KernelCache& cache)
         : device(owner), kernels(cache), planner(starting_rates(owner.info().type)), ring(owner) {}
 
-    VkCommandBuffer prepare(const Work& work, std::span<const Access> accesses);
-    void done(std::string_view name, const Work& work);
+    /// What is about to be recorded, for the plan and the clocks.
+    struct Command {
+        std::string_view name;
+        uint32_t kernel = SubmitPlanner::kNoKernel;
+        Work work;
+    };
+
+    VkCommandBuffer prepare(const Command& command, std::span<const Access> accesses);
+    void done(const Command& command);
     void barrier(VkCommandBuffer commands);
     void bind(VkCommandBuffer commands, const Kernel& kernel, std::span<const Range> ranges);
     void flush();
@@ -71,27 +78,33 @@ struct CommandBuffer::Impl {
     std::function<bool()> stop;
     Profiler* profiler = nullptr;
     SubmitStats stats;
+    bool timed = false;  // the command that is being recorded
     double open_ms = 0;  // predicted time of what is recorded and not submitted
 };
 
 /// Everything that comes before a command: end a full submit, open the next, place a barrier.
-VkCommandBuffer CommandBuffer::Impl::prepare(const Work& work, std::span<const Access> accesses) {
+VkCommandBuffer CommandBuffer::Impl::prepare(const Command& command,
+                                             std::span<const Access> accesses) {
     const bool no_stamp_left = profiler && !ring.stamps_left();
-    if (no_stamp_left || planner.must_flush(open_ms, work)) {
+    if (no_stamp_left || planner.must_flush(open_ms, command.work, command.kernel)) {
         flush();
     }
     const VkCommandBuffer commands = ring.open();
+    const SubmitPlanner::Use use = planner.use(command.kernel);
+    if (use.first) {
+        ring.mark_untypical();
+    }
+    timed = profiler || (use.sample && ring.stamps_left());
+    ring.before(timed);
     if (hazards.needs_barrier(accesses)) {
         barrier(commands);
     }
-    open_ms += planner.predict_ms(work);
+    open_ms += planner.predict_ms(command.work, command.kernel);
     return commands;
 }
 
-void CommandBuffer::Impl::done(std::string_view name, const Work& work) {
-    if (profiler) {
-        ring.stamp(name, work);
-    }
+void CommandBuffer::Impl::done(const Command& command) {
+    ring.after(timed, {.name = command.name, .kernel = command.kernel, .work = command.work});
 }
 
 /// Reaches back over earlier submits too: the queue keeps their order.
@@ -159,8 +172,21 @@ void CommandBuffer::Impl::ask_stop() {
 }
 
 void CommandBuffer::Impl::retire() {
-    const SubmitRing::Finished finished = ring.retire(profiler);
-    planner.correct(finished.planned_ms, finished.measured_ms);
+    const SubmitRing::Finished finished = ring.retire();
+    for (const SubmitRing::Stamp& stamp : finished.stamps) {
+        if (stamp.ms < 0) {
+            continue;
+        }
+        if (finished.typical) {
+            planner.sample(stamp.kernel, stamp.work, stamp.ms);
+        }
+        if (profiler) {
+            profiler->add(stamp.name, stamp.ms, stamp.work);
+        }
+    }
+    if (finished.typical) {
+        planner.correct(finished.planned_ms, finished.measured_ms);
+    }
     stats.longest_measured_ms = std::max(stats.longest_measured_ms, finished.measured_ms);
 }
 
@@ -211,7 +237,8 @@ void CommandBuffer::dispatch_bytes(const Kernel& kernel, const GroupCount& group
     for (size_t i = 0; i < ranges.size(); ++i) {
         accesses[i] = access(ranges[i], kernel.interface().bindings[i].written);
     }
-    const VkCommandBuffer commands = impl_->prepare(work, {accesses.data(), ranges.size()});
+    const Impl::Command command{.name = kernel.name(), .kernel = kernel.id(), .work = work};
+    const VkCommandBuffer commands = impl_->prepare(command, {accesses.data(), ranges.size()});
     impl_->bind(commands, kernel, ranges);
     const VulkanFunctions& vk = impl_->device.vk();
     if (push_bytes > 0) {
@@ -220,30 +247,31 @@ void CommandBuffer::dispatch_bytes(const Kernel& kernel, const GroupCount& group
     }
     vk.CmdDispatch(commands, groups.x, groups.y, groups.z);
     ++impl_->stats.n_dispatches;
-    impl_->done(kernel.name(), work);
+    impl_->done(command);
 }
 
 void CommandBuffer::copy(const Range& dst, const Range& src) {
     check_range(dst, "copy", 0);
     check_range(src, "copy", 1);
     CHECK(src.size == dst.size, "copy of {} bytes into {}", src.size, dst.size);
-    const Work work{.bytes = 2.0 * static_cast<double>(src.size)};
+    const Impl::Command command{.name = "copy",
+                                .work = {.bytes = 2.0 * static_cast<double>(src.size)}};
     const std::array accesses{access(src, false), access(dst, true)};
-    const VkCommandBuffer commands = impl_->prepare(work, accesses);
+    const VkCommandBuffer commands = impl_->prepare(command, accesses);
     const VkBufferCopy region{.srcOffset = src.offset, .dstOffset = dst.offset, .size = src.size};
     impl_->device.vk().CmdCopyBuffer(commands, src.buffer->handle(), dst.buffer->handle(), 1,
                                      &region);
-    impl_->done("copy", work);
+    impl_->done(command);
 }
 
 void CommandBuffer::fill(const Range& dst, uint32_t word) {
     check_range(dst, "fill", 0);
     CHECK(dst.offset % 4 == 0 && dst.size % 4 == 0, "fill of [{}, +{})", dst.offset, dst.size);
-    const Work work{.bytes = static_cast<double>(dst.size)};
+    const Impl::Command command{.name = "fill", .work = {.bytes = static_cast<double>(dst.size)}};
     const std::array accesses{access(dst, true)};
-    const VkCommandBuffer commands = impl_->prepare(work, accesses);
+    const VkCommandBuffer commands = impl_->prepare(command, accesses);
     impl_->device.vk().CmdFillBuffer(commands, dst.buffer->handle(), dst.offset, dst.size, word);
-    impl_->done("fill", work);
+    impl_->done(command);
 }
 
 uint32_t CommandBuffer::parts(const Work& work) const {

@@ -63,7 +63,9 @@ public:
     /// Record filling a range with a 32-bit word.
     void fill(const Range& dst, uint32_t word);
 
-    /// Into how many dispatches divisible work should be cut (SubmitPlanner::parts).
+    /// Into how many dispatches divisible work should be cut (SubmitPlanner::parts). Without the
+    /// kernel the answer is cautious: what the slowest kernel would need.
+    uint32_t parts(const Kernel& kernel, const Work& work) const;
     uint32_t parts(const Work& work) const;
 
     /// Submit what is recorded and wait until everything has finished. Throws base::Error on a
@@ -81,7 +83,8 @@ public:
     void reset_stats();
     SubmitPlanner& planner();
 
-    /// Timestamps per dispatch go here while set (nullptr: none).
+    /// Timestamps per dispatch go here while set (nullptr: none). Set it between finish() and the
+    /// next dispatch.
     void set_profiler(Profiler* profiler);
 
 private:

@@ -229,6 +229,7 @@ const Kernel* KernelCache::Impl::find(const KeyView& key) const {
 }
 
 const Kernel& KernelCache::Impl::insert(std::unique_ptr<Kernel> kernel) {
+    kernel->id_ = static_cast<uint32_t>(kernels.size()) + 1;
     Key key{kernel->name(), kernel->constants()};
     return *kernels.insert_or_assign(std::move(key), std::move(kernel)).first->second;
 }

@@ -24,6 +24,8 @@ inline constexpr uint32_t kMaxBindings = 16;
 class Kernel {
 public:
     const std::string& name() const { return name_; }
+    /// 1, 2, 3... in the order of creation; what timings are kept by.
+    uint32_t id() const { return id_; }
     const ShaderInterface& interface() const { return interface_; }
     const SpecConstants& constants() const { return constants_; }
     VkPipeline pipeline() const { return pipeline_; }
@@ -33,6 +35,7 @@ public:
 private:
     friend class KernelCache;
     std::string name_;
+    uint32_t id_ = 0;
     SpecConstants constants_;
     ShaderInterface interface_;
     VkPipeline pipeline_ = VK_NULL_HANDLE;

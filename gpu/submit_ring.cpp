@@ -1,6 +1,5 @@
 #include "gpu/submit_ring.h"
 
-#include "gpu/profiler.h"
 #include "gpu/vulkan_functions.h"
 
 #include <algorithm>
@@ -67,6 +66,8 @@ VkCommandBuffer SubmitRing::open() {
     device_.check(vk.BeginCommandBuffer(slot.commands, &begin), "vkBeginCommandBuffer");
     open_ = true;
     slot.stamps.clear();
+    slot.gap = false;
+    slot.typical = true;
     if (slot.queries) {
         vk.CmdResetQueryPool(slot.commands, slot.queries, 0, slot.n_to_reset);
         slot.n_queries = 0;
@@ -80,15 +81,25 @@ void SubmitRing::write_timestamp(Slot& slot) {
                                     slot.queries, slot.n_queries++);
 }
 
+/// Room for a start, an end, and the end of the submit.
 bool SubmitRing::stamps_left() const {
-    return !open_ || slots_[next_].stamps.size() + 2 < kMaxStamps;
+    return !open_ || slots_[next_].n_queries + 3 <= kMaxStamps;
 }
 
-void SubmitRing::stamp(std::string_view name, const Work& work) {
+void SubmitRing::before(bool timed) {
     Slot& slot = slots_[next_];
-    if (slot.queries) {
-        CHECK(open_ && stamps_left());
-        slot.stamps.push_back({.name = name, .work = work});
+    if (timed && slot.queries && slot.gap) {
+        slot.stamps.push_back({});
+        write_timestamp(slot);
+    }
+}
+
+void SubmitRing::after(bool timed, const Stamp& stamp) {
+    Slot& slot = slots_[next_];
+    slot.gap = !timed;
+    if (timed && slot.queries) {
+        CHECK(slot.n_queries < kMaxStamps);
+        slot.stamps.push_back(stamp);
         write_timestamp(slot);
     }
 }
@@ -128,19 +139,22 @@ void SubmitRing::submit(double planned_ms) {
     next_ = (next_ + 1) % kSlots;
 }
 
-SubmitRing::Finished SubmitRing::retire(Profiler* profiler) {
+SubmitRing::Finished SubmitRing::retire() {
     CHECK(in_flight_ > 0);
-    const Slot& slot = slots_[(next_ + kSlots - in_flight_) % kSlots];
+    Slot& slot = slots_[(next_ + kSlots - in_flight_) % kSlots];
     --in_flight_;  // first, so that a lost device leaves nothing to wait for again
     timeline_.wait(slot.number);
     const Clock::time_point started = std::max(slot.submitted, retired_);
     retired_ = Clock::now();
     const double host_ms = std::chrono::duration<double, std::milli>(retired_ - started).count();
+    const double measured_ms = slot.queries ? measure(slot) : host_ms;
     return {.planned_ms = slot.planned_ms,
-            .measured_ms = slot.queries ? measure(slot, profiler) : host_ms};
+            .measured_ms = measured_ms,
+            .typical = slot.typical,
+            .stamps = slot.stamps};
 }
 
-double SubmitRing::measure(const Slot& slot, Profiler* profiler) {
+double SubmitRing::measure(Slot& slot) {
     device_.check(
         device_.vk().GetQueryPoolResults(device_.handle(), slot.queries, 0, slot.n_queries,
                                          slot.n_queries * sizeof(uint64_t), ticks_.data(),
@@ -152,8 +166,10 @@ double SubmitRing::measure(const Slot& slot, Profiler* profiler) {
         const auto ticks = static_cast<double>((ticks_[to] - ticks_[from]) & mask);
         return ticks * static_cast<double>(device_.info().timestamp_ns) * 1e-6;
     };
-    for (size_t i = 0; profiler && i < slot.stamps.size(); ++i) {
-        profiler->add(slot.stamps[i].name, between_ms(i, i + 1), slot.stamps[i].work);
+    for (size_t i = 0; i < slot.stamps.size(); ++i) {
+        if (!slot.stamps[i].name.empty()) {
+            slot.stamps[i].ms = between_ms(i, i + 1);
+        }
     }
     return between_ms(0, slot.n_queries - 1);
 }

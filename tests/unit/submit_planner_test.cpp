@@ -138,6 +138,38 @@ TEST_CASE("planner: measured times correct it, quickly up and slowly down") {
         planner.correct(0, 100);
         CHECK(planner.correction() == Approx(2.4));
     }
+    SECTION("every kernel has its own, on top of the device's") {
+        constexpr uint32_t kFast = 1, kSlow = 2;
+        SubmitPlanner mixed;
+        const Work work{.flops = 1e9};  // 50 ms at the first guess
+        mixed.use(kFast);
+        mixed.use(kSlow);
+        for (int i = 0; i < 20; ++i) {
+            mixed.sample(kFast, work, 20);
+            mixed.sample(kSlow, work, 400);
+        }
+        CHECK(mixed.predict_ms(work, kFast) == Approx(20));
+        CHECK(mixed.predict_ms(work, kSlow) == Approx(400));
+        CHECK(mixed.parts(work, kFast) == 1);
+        CHECK(mixed.parts(work, kSlow) == 5);
+        CHECK(mixed.parts(work) == 5);  // unknown: as the slowest
+        CHECK(mixed.must_flush(50, work, kSlow));
+        CHECK_FALSE(mixed.must_flush(50, work, kFast));
+        mixed.correct(100, 200);
+        CHECK(mixed.predict_ms(work, kFast) == Approx(40));
+    }
+    SECTION("the first uses are sampled but the very first, then few") {
+        SubmitPlanner sampling;
+        CHECK(sampling.use(3).first);
+        size_t n = 0;
+        for (int i = 0; i < 6400; ++i) {
+            const SubmitPlanner::Use use = sampling.use(3);
+            CHECK_FALSE(use.first);
+            n += use.sample ? 1 : 0;
+        }
+        CHECK(n >= 100);
+        CHECK(n <= 110);
+    }
     SECTION("a device that is three times slower is understood after two submits") {
         SubmitPlanner slow;
         for (int i = 0; i < 2; ++i) {
