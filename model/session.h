@@ -106,7 +106,7 @@ class Session {
     /// Full logits that follow `position`, from the kept residual: same bits as when computed.
     std::vector<float> logits_at(uint32_t position);
     std::vector<LensRow> lens(uint32_t position, uint32_t n_top, std::span<const TokenId> ids);
-    /// rot_q, rot_k or v of positions [begin, begin + n) of one layer as stored: [n, width] f32.
+    /// rot_q, rot_k, v or (where kept) resid_post of positions [begin, begin + n) of one layer as stored: [n, width] f32.
     std::vector<float> stored(Tap tap, uint32_t layer, uint32_t begin, uint32_t n);
     const KvCache& cache() const;
 

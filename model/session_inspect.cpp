@@ -248,15 +248,21 @@ std::vector<float> Session::stored(Tap tap, uint32_t layer, uint32_t begin, uint
     if (begin + n > position()) {
         refuse(fmt::format("positions {}+{}: {} were computed", begin, n, position()));
     }
-    CHECK(tap == Tap::rot_q || tap == Tap::rot_k || tap == Tap::v, "{}", tap_info(tap).name);
+    CHECK(tap == Tap::rot_q || tap == Tap::rot_k || tap == Tap::v || tap == Tap::resid_post, "{}",
+          tap_info(tap).name);
     const bool is_q = tap == Tap::rot_q;
+    const bool is_residual = tap == Tap::resid_post;
     if (is_q && s.act.kept_q.empty()) {
         refuse("the session does not keep Q");
     }
-    if (!is_q && begin < s.cache.first_kept(layer)) {
+    if (is_residual && s.act.residuals.empty()) {
+        refuse("the session does not keep residuals");
+    }
+    if (!is_q && !is_residual && begin < s.cache.first_kept(layer)) {
         refuse(fmt::format("layer {} keeps positions from {} on", layer, s.cache.first_kept(layer)));
     }
     const Tensor& from = is_q              ? s.act.kept_q[layer]
+                         : is_residual     ? s.act.residuals[layer]
                          : tap == Tap::rot_k ? s.cache.layer(layer).k
                                              : s.cache.layer(layer).v;
     const uint32_t width = from.shape.dim;

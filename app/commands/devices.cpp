@@ -1,0 +1,111 @@
+// devices: every Vulkan device, the limits that matter, which one is chosen and why.
+#include "app/commands/commands.h"
+#include "app/json_out.h"
+#include "gpu/device.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace app {
+
+namespace {
+
+const char* type_name(gpu::DeviceType type) {
+    switch (type) {
+        case gpu::DeviceType::discrete: return "discrete";
+        case gpu::DeviceType::integrated: return "integrated";
+        case gpu::DeviceType::virtual_gpu: return "virtual";
+        case gpu::DeviceType::cpu: return "cpu";
+        case gpu::DeviceType::other: return "other";
+    }
+    return "other";
+}
+
+std::string api_version(uint32_t v) {
+    return fmt::format("{}.{}.{}", (v >> 22) & 0x7F, (v >> 12) & 0x3FF, v & 0xFFF);
+}
+
+double mib(uint64_t bytes) { return double(bytes) / (1024 * 1024); }
+
+void print_json(size_t index, const gpu::DeviceInfo& d, bool chosen, const std::string& why) {
+    JsonObject line;
+    line.add("index", uint64_t{index})
+        .add("name", d.name)
+        .add("uuid", d.uuid)
+        .add("type", type_name(d.type))
+        .add("driver", d.driver_name)
+        .add("driver_version", d.driver_version)
+        .add("pci", d.pci)
+        .add("api", api_version(d.api_version))
+        .add("memory_bytes", d.local_heap_bytes)
+        .add("free_bytes", d.budget_bytes)
+        .add("max_range_bytes", d.max_range_bytes)
+        .add("max_buffer_bytes", d.max_buffer_bytes)
+        .add("max_workgroup_size", d.max_workgroup_size)
+        .add("max_shared_bytes", d.max_shared_bytes)
+        .add("subgroup_size", d.subgroup_size)
+        .add("timestamps", d.timestamp_ns > 0)
+        .add("float_controls_rte32", d.float_controls_rte32)
+        .add("missing", d.missing)
+        .add("chosen", chosen);
+    if (chosen) {
+        line.add("why", why);
+    }
+    fmt::print("{}\n", line.str());
+}
+
+void print_text(size_t index, const gpu::DeviceInfo& d, bool chosen) {
+    fmt::print("{} {}: {}\n", chosen ? '*' : ' ', index, d.name);
+    fmt::print("    uuid {}{}{}\n", d.uuid, d.pci.empty() ? "" : ", PCI ", d.pci);
+    fmt::print("    {}, Vulkan {}, {} {}\n", type_name(d.type), api_version(d.api_version),
+               d.driver_name, d.driver_version);
+    fmt::print("    memory {:.0f} MiB, {:.0f} free; one binding {:.0f} MiB, one buffer {:.0f} MiB\n",
+               mib(d.local_heap_bytes), mib(d.budget_bytes), mib(d.max_range_bytes),
+               mib(d.max_buffer_bytes));
+    fmt::print("    workgroup {}, shared {} KiB, subgroup {}, timestamps {}\n",
+               d.max_workgroup_size, d.max_shared_bytes / 1024, d.subgroup_size,
+               d.timestamp_ns > 0 ? "yes" : "no");
+    if (!d.float_controls_rte32) {
+        fmt::print("    rounding of f32 cannot be fixed: the same bits as elsewhere are likely, not "
+                   "promised\n");
+    }
+    if (!d.missing.empty()) {
+        fmt::print("    not usable, it lacks: {}\n", d.missing);
+    }
+}
+
+}  // namespace
+
+int devices_command(const Options& options) {
+    const std::vector<gpu::DeviceInfo> devices = gpu::list_devices();
+    std::string selector = options.device;
+    if (const char* wanted = std::getenv("LAPIDARY_GPU"); selector.empty() && wanted != nullptr) {
+        selector = wanted;
+    }
+    // What is there is shown even when none of it fits.
+    std::optional<gpu::Pick> pick;
+    std::optional<base::Error> why_not;
+    try {
+        pick = gpu::pick_device(devices, selector);
+    } catch (const base::Error& error) {
+        why_not = error;
+    }
+    for (size_t i = 0; i < devices.size(); ++i) {
+        const bool chosen = pick && pick->index == i;
+        if (options.json) {
+            print_json(i, devices[i], chosen, chosen ? pick->why : "");
+        } else {
+            print_text(i, devices[i], chosen);
+        }
+    }
+    if (why_not) {
+        std::fflush(stdout);
+        throw base::Error(*why_not);
+    }
+    if (!options.json) {
+        fmt::print("chosen: {} ({})\n", devices[pick->index].name, pick->why);
+    }
+    return 0;
+}
+
+}  // namespace app

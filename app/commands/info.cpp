@@ -1,0 +1,251 @@
+// info: what a model file holds, what it lacks, and how much memory it needs. No GPU involved.
+#include "app/commands/commands.h"
+#include "app/json_out.h"
+#include "app/opened.h"
+#include "model/chat.h"
+#include "model/fit.h"
+#include "model/source.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+
+namespace app {
+
+namespace {
+
+double mib(uint64_t bytes) { return double(bytes) / (1024 * 1024); }
+
+struct TypeUse {
+    uint64_t n_tensors = 0, n_bytes = 0;
+};
+
+struct Facts {
+    std::unique_ptr<model::ModelSource> source;
+    std::map<std::string, TypeUse> types;
+    uint64_t weight_bytes = 0;
+    bool base_model = false;
+    std::vector<std::string> lacks;
+};
+
+std::vector<std::string> what_it_lacks(const model::ModelSource& source, bool base_model) {
+    std::vector<std::string> lacks;
+    const model::TokenizerData& data = source.tokenizer;
+    if (base_model) {
+        lacks.emplace_back("a chat template: it is a base model; 'chat' asks it as \"Question: ... "
+                           "Answer:\"");
+    }
+    if (data.scores.empty()) {
+        lacks.emplace_back("scores of the pieces: their order is taken instead");
+    }
+    if (data.types.empty()) {
+        lacks.emplace_back("types of the pieces: they are told from their text");
+    }
+    if (data.stop_ids.empty()) {
+        lacks.emplace_back("ids that end a turn: <eos> and <end_of_turn> are used");
+    }
+    const model::SamplingHints& hints = source.sampling;
+    if (!(hints.temperature >= 0 || hints.top_p >= 0 || hints.top_k >= 0)) {
+        lacks.emplace_back("sampling values: the defaults of its generation are used");
+    }
+    return lacks;
+}
+
+Facts read_facts(const Options& options) {
+    Facts facts;
+    facts.source = model::open_model(model_path(options));
+    const model::ModelSource& source = *facts.source;
+    for (const model::SourceTensor& tensor : source.tensors) {
+        TypeUse& use = facts.types[std::string(model::dtype_name(tensor.dtype))];
+        ++use.n_tensors;
+        use.n_bytes += tensor.n_bytes;
+        facts.weight_bytes += tensor.n_bytes;
+    }
+    const model::Tokenizer tokenizer(source.tokenizer, source.config);
+    facts.base_model = model::chat_format(tokenizer) == model::ChatFormat::question_answer;
+    facts.lacks = what_it_lacks(source, facts.base_model);
+    return facts;
+}
+
+std::vector<uint32_t> context_sizes(const model::Config& config) {
+    std::vector<uint32_t> sizes;
+    for (const uint32_t n : {1024u, 4096u, 8192u, 32768u, 131072u}) {
+        if (n < config.max_position_embeddings) {
+            sizes.push_back(n);
+        }
+    }
+    sizes.push_back(config.max_position_embeddings);
+    return sizes;
+}
+
+void print_structure(const model::ModelSource& source) {
+    const model::Config& c = source.config;
+    const auto n_local = std::count_if(c.layers.begin(), c.layers.end(),
+                                       [](const auto& layer) { return layer.is_local(); });
+    fmt::print("{}: {} layers ({} global", model::architecture_name(c.architecture),
+               c.num_hidden_layers, c.num_hidden_layers - n_local);
+    if (n_local > 0) {
+        const auto local = std::find_if(c.layers.begin(), c.layers.end(),
+                                        [](const auto& layer) { return layer.is_local(); });
+        fmt::print(", {} local with a window of {}", n_local, local->sliding_window);
+    }
+    fmt::print(")\n  width {}, feed-forward {}, {} query and {} KV heads of {}\n", c.hidden_size,
+               c.intermediate_size, c.num_attention_heads, c.num_key_value_heads, c.head_dim);
+    fmt::print("  {} tokens, context {}\n", c.vocab_size, c.max_position_embeddings);
+    if (c.attn_logit_softcapping > 0 || c.final_logit_softcapping > 0) {
+        fmt::print("  soft caps: attention {}, logits {}\n", c.attn_logit_softcapping,
+                   c.final_logit_softcapping);
+    }
+    std::map<std::pair<double, double>, std::string> ropes;
+    for (size_t l = 0; l < c.layers.size(); ++l) {
+        ropes[{c.layers[l].rope_theta, c.layers[l].rope_factor}] =
+            c.layers[l].is_local() ? "local" : "global";
+    }
+    for (const auto& [rope, where] : ropes) {
+        fmt::print("  RoPE {}{}{}\n", rope.first,
+                   rope.second != 1 ? fmt::format(", positions divided by {}", rope.second) : "",
+                   ropes.size() > 1 ? " (" + where + " layers)" : "");
+    }
+}
+
+void print_parameters(const Facts& facts) {
+    const model::ParameterCounts counts = model::count_parameters(facts.source->config);
+    fmt::print("\nParameters: {:L}\n", counts.total());
+    fmt::print("  embedding {:.1f} M, attention {:.1f} M, feed-forward {:.1f} M, norms {:.2f} M",
+               double(counts.embedding) / 1e6, double(counts.attention) / 1e6,
+               double(counts.mlp) / 1e6, double(counts.norms) / 1e6);
+    fmt::print("{}\n", counts.output > 0
+                           ? fmt::format(", output {:.1f} M", double(counts.output) / 1e6)
+                           : " (the embedding is also the output)");
+    for (const auto& [name, use] : facts.types) {
+        fmt::print("  {:<7} {:>4} tensors {:>9.1f} MiB\n", name, use.n_tensors, mib(use.n_bytes));
+    }
+}
+
+void print_memory(const Facts& facts, const Options&) {
+    const model::Config& c = facts.source->config;
+    fmt::print("\nDevice memory in MiB, without the driver's own 100 to 300:\n");
+    fmt::print("  {:>8} {:>9} {:>9} {:>9} {:>9}   as other quantizations\n", "context", "weights",
+               "KV cache", "scratch", "total");
+    for (const uint32_t n_ctx : context_sizes(c)) {
+        model::FitRequest request;
+        request.weight_bytes = facts.weight_bytes;
+        request.n_ctx = n_ctx;
+        const model::Fit f = model::fit(c, request);
+        fmt::print("  {:>8} {:>9.1f} {:>9.1f} {:>9.1f} {:>9.1f}  ", n_ctx, mib(f.weights),
+                   mib(f.kv), mib(f.scratch), mib(f.total()));
+        for (const model::QuantMix mix : model::quant_mixes()) {
+            fmt::print(" {} {:.0f}", model::quant_mix_name(mix),
+                       mib(f.total() - f.weights + model::weight_bytes(c, mix)));
+        }
+        fmt::print("\n");
+    }
+}
+
+void print_text(const Facts& facts, const Options& options) {
+    const model::ModelSource& source = *facts.source;
+    fmt::print("{}\n  {}\n  {}, {:.1f} MiB{}\n\n", base::escaped(source.name), source.path,
+               source.format, mib(source.file_bytes),
+               facts.base_model ? ", a base model" : "");
+    print_structure(source);
+    print_parameters(facts);
+    print_memory(facts, options);
+    if (!facts.lacks.empty()) {
+        fmt::print("\nThe file lacks\n");
+    }
+    for (const std::string& lack : facts.lacks) {
+        fmt::print("  {}\n", lack);
+    }
+    if (!source.notices.empty()) {
+        fmt::print("\nNotices\n");
+    }
+    for (const std::string& notice : source.notices) {
+        fmt::print("  {}\n", base::escaped(notice, 400));
+    }
+    fmt::print("\nMetadata\n");
+    for (const auto& [key, value] : source.metadata) {
+        fmt::print("  {} = {}\n", base::escaped(key), base::escaped(value));
+    }
+}
+
+std::string memory_json(const Facts& facts) {
+    const model::Config& c = facts.source->config;
+    JsonArray list;
+    for (const uint32_t n_ctx : context_sizes(c)) {
+        model::FitRequest request;
+        request.weight_bytes = facts.weight_bytes;
+        request.n_ctx = n_ctx;
+        const model::Fit f = model::fit(c, request);
+        JsonObject quants;
+        for (const model::QuantMix mix : model::quant_mixes()) {
+            quants.add(model::quant_mix_name(mix),
+                       f.total() - f.weights + model::weight_bytes(c, mix));
+        }
+        list.raw(JsonObject()
+                     .add("n_ctx", n_ctx)
+                     .add("weights", f.weights)
+                     .add("kv", f.kv)
+                     .add("scratch", f.scratch)
+                     .add("total", f.total())
+                     .raw("as", quants.str())
+                     .str());
+    }
+    return list.str();
+}
+
+void print_json(const Facts& facts) {
+    const model::ModelSource& source = *facts.source;
+    const model::ParameterCounts counts = model::count_parameters(source.config);
+    const auto strings = [](const std::vector<std::string>& texts) {
+        JsonArray list;
+        for (const std::string& text : texts) {
+            list.raw(json_string(text));
+        }
+        return list.str();
+    };
+    JsonObject types;
+    for (const auto& [name, use] : facts.types) {
+        types.raw(name, JsonObject().add("tensors", use.n_tensors).add("bytes", use.n_bytes).str());
+    }
+    JsonObject metadata;
+    for (const auto& [key, value] : source.metadata) {
+        metadata.add(key, value);
+    }
+    fmt::print("{}\n",
+               JsonObject()
+                   .add("name", source.name)
+                   .add("path", source.path)
+                   .add("format", source.format)
+                   .add("file_bytes", source.file_bytes)
+                   .add("architecture", model::architecture_name(source.config.architecture))
+                   .add("base_model", facts.base_model)
+                   .raw("parameters", JsonObject()
+                                          .add("total", counts.total())
+                                          .add("embedding", counts.embedding)
+                                          .add("output", counts.output)
+                                          .add("attention", counts.attention)
+                                          .add("mlp", counts.mlp)
+                                          .add("norms", counts.norms)
+                                          .str())
+                   .raw("types", types.str())
+                   .raw("memory", memory_json(facts))
+                   .raw("lacks", strings(facts.lacks))
+                   .raw("notices", strings(source.notices))
+                   .raw("metadata", metadata.str())
+                   .str());
+}
+
+}  // namespace
+
+int info_command(const Options& options) {
+    const Facts facts = read_facts(options);
+    if (options.json) {
+        print_json(facts);
+    } else {
+        print_text(facts, options);
+    }
+    return 0;
+}
+
+}  // namespace app

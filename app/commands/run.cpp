@@ -1,0 +1,142 @@
+// run: complete a text, or many. run_batch.cpp has the many.
+#include "app/commands/run.h"
+
+#include "app/commands/commands.h"
+#include "app/generate.h"
+#include "app/json_out.h"
+
+#include <cstdio>
+
+namespace app {
+
+namespace {
+
+void print_token_json(const model::Tokenizer& tokenizer, const GeneratedToken& token) {
+    fmt::print("{}\n", JsonObject()
+                           .add("pos", token.position)
+                           .add("id", token.id)
+                           .add("text", token_text(tokenizer, token.id))
+                           .raw("bytes", json_bytes(tokenizer.bytes(token.id)))
+                           .add("logprob", token.stats.logprob)
+                           .raw("top", top_json(tokenizer, token.top))
+                           .str());
+    std::fflush(stdout);
+}
+
+void print_totals_json(const Opened& opened, const GenerateResult& result, size_t n_prompt) {
+    const model::Session::Stats& stats = opened.session->stats();
+    fmt::print("{}\n", JsonObject()
+                           .add("finish_reason", finish_reason_name(result.reason))
+                           .add("prompt_tokens", uint64_t{n_prompt})
+                           .add("completion_tokens", uint64_t{result.ids.size()})
+                           .raw("timings", JsonObject()
+                                               .add("load_ms", opened.load_ms)
+                                               .add("prompt_n", stats.prompt_n)
+                                               .add("prompt_ms", stats.prompt_ms)
+                                               .add("predicted_n", stats.predicted_n)
+                                               .add("predicted_ms", stats.predicted_ms)
+                                               .str())
+                           .str());
+}
+
+/// Prompt, stop texts and stop ids as the options ask for them.
+GenerateRequest make_request(const Options& options, const Opened& opened) {
+    const model::Tokenizer& tokenizer = opened.model->tokenizer;
+    GenerateRequest request;
+    request.sampling = sampling_of(options, opened.default_sampling());
+    request.max_tokens = options.n_predict;
+    request.stop_texts = options.stop_texts;
+    request.top = options.top;
+    if (options.fill_before || options.fill_after) {
+        request.tokens = model::render_fill_in_the_middle(
+            tokenizer, options.fill_before.value_or(""), options.fill_after.value_or(""));
+        request.stop_ids = model::fill_in_the_middle_stop_ids(tokenizer);
+    } else if (options.chat) {
+        std::vector<model::Turn> turns;
+        if (!options.system.empty()) {
+            turns.push_back({model::Role::system, options.system});
+        }
+        turns.push_back({model::Role::user, input_text(options)});
+        put_turns(request, tokenizer, turns);
+        say_frame(tokenizer);
+    } else {
+        request.tokens = model::render_completion(tokenizer, input_text(options), options.special);
+    }
+    return request;
+}
+
+}  // namespace
+
+std::string top_json(const model::Tokenizer& tokenizer,
+                     const std::vector<std::pair<model::TokenId, float>>& top) {
+    JsonArray list;
+    for (const auto& [id, logprob] : top) {
+        list.raw(JsonObject()
+                     .add("id", id)
+                     .add("text", token_text(tokenizer, id))
+                     .add("logprob", logprob)
+                     .str());
+    }
+    return list.str();
+}
+
+void put_turns(GenerateRequest& request, const model::Tokenizer& tokenizer,
+               const std::vector<model::Turn>& turns) {
+    const model::ChatFormat format = model::chat_format(tokenizer);
+    request.tokens = model::render_chat(tokenizer, format, turns);
+    for (std::string& text : model::stop_texts(format)) {
+        request.stop_texts.push_back(std::move(text));
+    }
+}
+
+void say_frame(const model::Tokenizer& tokenizer) {
+    if (model::chat_format(tokenizer) == model::ChatFormat::question_answer) {
+        fmt::print(stderr,
+                   "lapidary: this is a base model without a chat template; it is asked as "
+                   "\"Question: ... Answer:\"\n");
+    }
+}
+
+void say_seed(const Options& options, const model::SamplingParams& sampling) {
+    if (!options.seed && sampling.temperature > 0) {
+        fmt::print(stderr, "lapidary: seed {}\n", sampling.seed);
+    }
+}
+
+int run_command(const Options& options) {
+    std::vector<BatchLine> batch;
+    if (!options.batch.empty()) {
+        batch = read_batch(options.batch);  // mistakes in it are told before anything is loaded
+    }
+    Opened opened = open_session(options, options.session);
+    if (!options.batch.empty()) {
+        return run_batch(options, opened, batch);
+    }
+    GenerateRequest request = make_request(options, opened);
+    say_seed(options, request.sampling);
+    const model::Tokenizer& tokenizer = opened.model->tokenizer;
+    if (options.json) {
+        request.on_token = [&](const GeneratedToken& t) { print_token_json(tokenizer, t); };
+    } else {
+        request.on_text = [](std::string_view text) {
+            std::fwrite(text.data(), 1, text.size(), stdout);
+            std::fflush(stdout);
+        };
+    }
+    model::Sampler sampler(opened.model->config.vocab_size);
+    const GenerateResult result = generate(*opened.session, sampler, request);
+    if (options.json) {
+        print_totals_json(opened, result, request.tokens.size());
+    } else {
+        fmt::print("\n");
+    }
+    std::fflush(stdout);
+    if (const std::string note = finish_note(result.reason, opened.session->n_ctx());
+        !note.empty()) {
+        fmt::print(stderr, "lapidary: {}\n", note);
+    }
+    fmt::print(stderr, "lapidary: {}\n", speed_line(opened.session->stats(), result.logits_hash));
+    return result.reason == FinishReason::stopped ? kInterruptedExit : 0;
+}
+
+}  // namespace app

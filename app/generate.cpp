@@ -1,0 +1,144 @@
+#include "app/generate.h"
+
+#include "app/interrupt.h"
+#include "app/stop_filter.h"
+
+#include <algorithm>
+
+namespace app {
+
+namespace {
+
+/// Carries the loop's state, so that each step is a short function.
+class Generation {
+  public:
+    Generation(model::Session& session, model::Sampler& sampler, const GenerateRequest& request)
+        : session_(session),
+          sampler_(sampler),
+          request_(request),
+          tokenizer_(session.model().tokenizer),
+          decoder_(tokenizer_),
+          filter_(request.stop_texts) {}
+
+    GenerateResult run() {
+        try {
+            session_.sync(request_.tokens);
+            loop();
+        } catch (const base::Cancelled&) {
+            result_.reason = FinishReason::stopped;
+        }
+        show(filter_.push(decoder_.flush()));
+        show(filter_.flush());
+        return std::move(result_);
+    }
+
+  private:
+    void loop() {
+        while (true) {
+            const size_t n_total = request_.tokens.size() + result_.ids.size();
+            if (request_.max_tokens >= 0 && result_.ids.size() >= size_t(request_.max_tokens)) {
+                return finish(FinishReason::length);
+            }
+            if (n_total >= session_.n_ctx()) {
+                return finish(FinishReason::context_full);
+            }
+            if (interrupted()) {
+                return finish(FinishReason::stopped);
+            }
+            if (n_total > session_.position()) {  // the last drawn token is not computed yet
+                session_.decode(result_.ids.back());
+            }
+            const model::TokenId id = draw();
+            if (tokenizer_.is_stop(id) || std::find(request_.stop_ids.begin(),
+                                                    request_.stop_ids.end(),
+                                                    id) != request_.stop_ids.end()) {
+                return finish(FinishReason::stop);
+            }
+            show(filter_.push(decoder_.push(id)));
+            if (filter_.found()) {
+                return finish(FinishReason::stop);
+            }
+        }
+    }
+
+    model::TokenId draw() {
+        const std::span<const float> logits = session_.logits();
+        const uint32_t position = session_.position();
+        const model::TokenId id =
+            sampler_.sample(logits, request_.sampling, session_.tokens(), position).id;
+        result_.logits_hash = session_.logits_hash();
+        result_.ids.push_back(id);
+        if (request_.on_token) {
+            GeneratedToken token{position, id, model::token_stats(logits, id), {}};
+            token.top = model::top_logprobs(logits, request_.top, token.stats.log_sum_exp);
+            request_.on_token(token);
+        }
+        return id;
+    }
+
+    void show(const std::string& text) {
+        if (!text.empty()) {
+            result_.text += text;
+            if (request_.on_text) {
+                request_.on_text(text);
+            }
+        }
+    }
+
+    void finish(FinishReason reason) { result_.reason = reason; }
+
+    model::Session& session_;
+    model::Sampler& sampler_;
+    const GenerateRequest& request_;
+    const model::Tokenizer& tokenizer_;
+    model::StreamDecoder decoder_;
+    StopFilter filter_;
+    GenerateResult result_;
+};
+
+}  // namespace
+
+std::string_view finish_reason_name(FinishReason reason) {
+    switch (reason) {
+        case FinishReason::stop: return "stop";
+        case FinishReason::length:
+        case FinishReason::context_full: return "length";
+        case FinishReason::stopped: return "stopped";
+    }
+    return "stop";
+}
+
+GenerateResult generate(model::Session& session, model::Sampler& sampler,
+                        const GenerateRequest& request) {
+    return Generation(session, sampler, request).run();
+}
+
+std::string speed_line(const model::Session::Stats& stats, uint64_t logits_hash) {
+    const auto rate = [](uint64_t n, double ms) { return ms > 0 ? double(n) * 1000 / ms : 0.0; };
+    std::string line = fmt::format("{} tokens", stats.predicted_n);
+    if (stats.predicted_n > 0) {
+        line += fmt::format(", {:.3g} tok/s, {:.3g} ms/tok",
+                            rate(stats.predicted_n, stats.predicted_ms),
+                            stats.predicted_ms / double(stats.predicted_n));
+    }
+    if (stats.prompt_n > 0) {
+        line += fmt::format("; prompt {} tokens, {:.3g} tok/s", stats.prompt_n,
+                            rate(stats.prompt_n, stats.prompt_ms));
+    }
+    return line + fmt::format("  #{:016x}", logits_hash);
+}
+
+std::string finish_note(FinishReason reason, uint32_t n_ctx) {
+    switch (reason) {
+        case FinishReason::context_full:
+            return fmt::format("the context of {} tokens is full: the answer ends here. A longer "
+                               "one: -c N.",
+                               n_ctx);
+        case FinishReason::stopped: return "stopped";
+        case FinishReason::stop:
+        case FinishReason::length: return "";
+    }
+    return "";
+}
+
+}  // namespace app

@@ -1,0 +1,89 @@
+// lapidary: arguments, then a command or the window. The top catch: every error of the world ends
+// here, as a sentence and an exit code.
+#include "app/args.h"
+#include "app/commands/commands.h"
+#include "gpu/base.h"
+
+#if LAPIDARY_GUI && __has_include("app/ui/run_window.h")
+#include "app/ui/run_window.h"
+#else
+#undef LAPIDARY_GUI
+#endif
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+namespace {
+
+#if LAPIDARY_GUI
+constexpr bool kHasWindow = true;
+#else
+constexpr bool kHasWindow = false;
+#endif
+
+bool has_display() {
+    const auto set = [](const char* name) {
+        const char* value = std::getenv(name);
+        return value != nullptr && *value != '\0';
+    };
+    return set("DISPLAY") || set("WAYLAND_DISPLAY");
+}
+
+int without_command(const app::Options& options) {
+#if LAPIDARY_GUI
+    if (!options.script.empty() || has_display()) {
+        return app::run_window(options);
+    }
+#endif
+    fmt::print(stderr, "lapidary: {}; this is the chat in the terminal. 'lapidary --help' lists "
+                       "what else there is.\n",
+               !kHasWindow ? "built without the window"
+                           : "no display here ($DISPLAY and $WAYLAND_DISPLAY are empty)");
+    return app::chat_command(options);
+}
+
+int dispatch(const app::Options& options) {
+    switch (options.command) {
+        case app::CommandName::none: return without_command(options);
+        case app::CommandName::run: return app::run_command(options);
+        case app::CommandName::chat: return app::chat_command(options);
+        case app::CommandName::score: return app::score_command(options);
+        case app::CommandName::trace: return app::trace_command(options);
+        case app::CommandName::info: return app::info_command(options);
+        case app::CommandName::devices: return app::devices_command(options);
+    }
+    return 0;
+}
+
+int tell(const char* what, const std::string& hint, int exit_code) {
+    std::fflush(stdout);
+    fmt::print(stderr, "lapidary: {}\n", what);
+    if (!hint.empty()) {
+        fmt::print(stderr, "  {}\n", hint);
+    }
+    return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        const app::ParsedArguments parsed =
+            app::parse_arguments(std::vector<std::string>(argv + 1, argv + argc), kHasWindow);
+        return parsed.exit_code ? *parsed.exit_code : dispatch(parsed.options);
+    } catch (const base::Error& error) {
+        return tell(error.what(), error.hint(), base::exit_code(error.kind()));
+    } catch (const base::Cancelled&) {
+        return tell("stopped", "", app::kInterruptedExit);
+    } catch (const std::bad_alloc&) {
+        return tell("there is not enough memory", "Close other programs, or choose a smaller model "
+                                                  "or context (-c).",
+                    base::exit_code(base::ErrorKind::out_of_memory));
+    } catch (const std::exception& error) {
+        return tell(error.what(), "This is a mistake in Lapidary; please report it.", 1);
+    }
+}

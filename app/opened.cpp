@@ -1,0 +1,125 @@
+#include "app/opened.h"
+
+#include "app/engine.h"
+#include "app/interrupt.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+
+namespace app {
+
+namespace {
+
+/// A line that is written over, on terminals only.
+class ProgressLine {
+  public:
+    ProgressLine() : shown_(::isatty(STDERR_FILENO) == 1) {}
+    ~ProgressLine() { clear(); }
+    ProgressLine(const ProgressLine&) = delete;
+    ProgressLine& operator=(const ProgressLine&) = delete;
+
+    void show(const model::LoadProgress& progress) {
+        const uint64_t percent = progress.total == 0 ? 0 : 100 * progress.done / progress.total;
+        if (shown_ && (percent != last_ || stage_ != progress.stage)) {
+            last_ = percent;
+            stage_ = progress.stage;
+            fmt::print(stderr, "\r\x1b[Kloading: {} {} %", progress.stage, percent);
+        }
+    }
+    void clear() {
+        if (shown_ && !stage_.empty()) {
+            fmt::print(stderr, "\r\x1b[K");
+            stage_.clear();
+        }
+    }
+
+  private:
+    bool shown_;
+    uint64_t last_ = 0;
+    std::string stage_;
+};
+
+}  // namespace
+
+model::SamplingParams Opened::default_sampling() const {
+    const bool base = model::chat_format(model->tokenizer) == model::ChatFormat::question_answer;
+    return model::default_sampling(model->config, model->sampling, base);
+}
+
+std::string model_path(const Options& options) {
+    return options.model.empty() ? shipped_model_path() : options.model;
+}
+
+Opened open_session(const Options& options, const model::SessionOptions& session_options) {
+    const auto begin = std::chrono::steady_clock::now();
+    install_interrupt();
+    Opened opened;
+    // The path first: a missing file is told before a device is woken.
+    const std::string path = model_path(options);
+    if (::access(path.c_str(), R_OK) != 0) {
+        throw base::Error(base::ErrorKind::model,
+                          fmt::format("{}: {}", path, std::strerror(errno)),
+                          "Give a GGUF file or a Hugging Face folder with -m.");
+    }
+    opened.runtime = std::make_unique<model::Runtime>(gpu::DeviceOptions{.selector = options.device});
+    const gpu::DeviceInfo& device = opened.runtime->device.info();
+    if (device.type == gpu::DeviceType::cpu) {
+        fmt::print(stderr, "lapidary: computing on the CPU ({}), which is slow: {}\n", device.name,
+                   opened.runtime->device.why_chosen());
+    }
+    ProgressLine line;
+    opened.model = model::Model::load(
+        *opened.runtime, path,
+        {.progress = [&](const model::LoadProgress& progress) { line.show(progress); },
+         .stop = interrupted});
+    opened.session =
+        std::make_unique<model::Session>(*opened.runtime, opened.model, session_options);
+    opened.session->set_stop(interrupted);
+    line.clear();
+    for (const std::string& notice : opened.model->notices) {
+        fmt::print(stderr, "lapidary: {}\n", base::escaped(notice, 400));
+    }
+    opened.load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() -
+                                                               begin).count();
+    return opened;
+}
+
+std::string read_text_file(const std::string& path) {
+    std::FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
+    if (file == nullptr) {
+        throw base::Error(base::ErrorKind::usage,
+                          fmt::format("{}: {}", path, std::strerror(errno)),
+                          "Give a text file that can be read.");
+    }
+    std::string text;
+    char buffer[65536];
+    size_t n = 0;
+    while ((n = std::fread(buffer, 1, sizeof(buffer), file)) > 0) {
+        text.append(buffer, n);
+    }
+    const bool failed = std::ferror(file) != 0;
+    const int error = errno;
+    if (file != stdin) {
+        std::fclose(file);
+    }
+    if (failed) {
+        throw base::Error(base::ErrorKind::usage, fmt::format("{}: {}", path, std::strerror(error)),
+                          "Give a text file that can be read.");
+    }
+    return text;
+}
+
+std::string input_text(const Options& options) {
+    return options.prompt ? *options.prompt : read_text_file(options.file);
+}
+
+std::string token_text(const model::Tokenizer& tokenizer, model::TokenId id) {
+    const std::string_view bytes = tokenizer.bytes(id);
+    return bytes.empty() ? tokenizer.piece(id) : std::string(bytes);
+}
+
+}  // namespace app

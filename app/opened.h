@@ -1,0 +1,39 @@
+// What every command that runs a model begins with: device, model, session, said in one line.
+#pragma once
+
+#include "app/args.h"
+#include "model/model.h"
+#include "model/sampler.h"
+#include "model/session.h"
+
+#include <memory>
+#include <string>
+
+namespace app {
+
+/// Members in order of dependence: the session goes first at the end.
+struct Opened {
+    std::unique_ptr<model::Runtime> runtime;
+    std::shared_ptr<const model::Model> model;
+    std::unique_ptr<model::Session> session;
+    double load_ms = 0;
+
+    model::SamplingParams default_sampling() const;
+};
+
+/// -m, or the shipped model.
+std::string model_path(const Options& options);
+
+/// Open device, model and a session with `session_options`. Notes go to stderr: progress where it
+/// is a terminal, the device when it is a CPU, notices of the file. Ctrl-C throws base::Cancelled.
+Opened open_session(const Options& options, const model::SessionOptions& session_options);
+
+/// The text of -p or -f. Throws base::Error(usage) when the file cannot be read.
+std::string input_text(const Options& options);
+/// The whole of a file, "-" for standard input.
+std::string read_text_file(const std::string& path);
+
+/// Text of one token for JSON and tables: its bytes, or the piece of a control token.
+std::string token_text(const model::Tokenizer& tokenizer, model::TokenId id);
+
+}  // namespace app
