@@ -38,7 +38,7 @@ function(lapidary_add_shaders target)
     set(SHADER_COUNT ${n})
     configure_file("${PROJECT_SOURCE_DIR}/cmake/embedded_shaders.cpp.in"
                    "${out_dir}/embedded_shaders.cpp" @ONLY)
-    add_library(${target} STATIC "${out_dir}/embedded_shaders.cpp")
+    add_library(${target} OBJECT "${out_dir}/embedded_shaders.cpp")
     set_source_files_properties("${out_dir}/embedded_shaders.cpp" PROPERTIES
                                 OBJECT_DEPENDS "${outputs}")
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}" "${out_dir}")
