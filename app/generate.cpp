@@ -11,7 +11,7 @@ namespace {
 
 /// Carries the loop's state, so that each step is a short function.
 class Generation {
-  public:
+public:
     Generation(model::Session& session, model::Sampler& sampler, const GenerateRequest& request)
         : session_(session),
           sampler_(sampler),
@@ -32,7 +32,7 @@ class Generation {
         return std::move(result_);
     }
 
-  private:
+private:
     void loop() {
         while (true) {
             const size_t n_total = request_.tokens.size() + result_.ids.size();
@@ -49,9 +49,9 @@ class Generation {
                 session_.decode(result_.ids.back());
             }
             const model::TokenId id = draw();
-            if (tokenizer_.is_stop(id) || std::find(request_.stop_ids.begin(),
-                                                    request_.stop_ids.end(),
-                                                    id) != request_.stop_ids.end()) {
+            if (tokenizer_.is_stop(id) ||
+                std::find(request_.stop_ids.begin(), request_.stop_ids.end(), id) !=
+                    request_.stop_ids.end()) {
                 return finish(FinishReason::stop);
             }
             show(filter_.push(decoder_.push(id)));
@@ -100,10 +100,13 @@ class Generation {
 
 std::string_view finish_reason_name(FinishReason reason) {
     switch (reason) {
-        case FinishReason::stop: return "stop";
+        case FinishReason::stop:
+            return "stop";
         case FinishReason::length:
-        case FinishReason::context_full: return "length";
-        case FinishReason::stopped: return "stopped";
+        case FinishReason::context_full:
+            return "length";
+        case FinishReason::stopped:
+            return "stopped";
     }
     return "stop";
 }
@@ -131,12 +134,15 @@ std::string speed_line(const model::Session::Stats& stats, uint64_t logits_hash)
 std::string finish_note(FinishReason reason, uint32_t n_ctx) {
     switch (reason) {
         case FinishReason::context_full:
-            return fmt::format("the context of {} tokens is full: the answer ends here. A longer "
-                               "one: -c N.",
-                               n_ctx);
-        case FinishReason::stopped: return "stopped";
+            return fmt::format(
+                "the context of {} tokens is full: the answer ends here. A longer "
+                "one: -c N.",
+                n_ctx);
+        case FinishReason::stopped:
+            return "stopped";
         case FinishReason::stop:
-        case FinishReason::length: return "";
+        case FinishReason::length:
+            return "";
     }
     return "";
 }

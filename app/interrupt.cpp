@@ -11,7 +11,9 @@ namespace {
 std::atomic<bool> asked{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
-void on_signal(int) { asked.store(true); }
+void on_signal(int) {
+    asked.store(true);
+}
 
 }  // namespace
 
@@ -23,7 +25,11 @@ void install_interrupt() {
     sigaction(SIGTERM, &action, nullptr);
 }
 
-bool interrupted() { return asked.load(); }
-void clear_interrupt() { asked.store(false); }
+bool interrupted() {
+    return asked.load();
+}
+void clear_interrupt() {
+    asked.store(false);
+}
 
 }  // namespace app

@@ -39,22 +39,30 @@ int without_command(const app::Options& options) {
         return app::run_window(options);
     }
 #endif
-    fmt::print(stderr, "lapidary: {}; this is the chat in the terminal. 'lapidary --help' lists "
-                       "what else there is.\n",
-               !kHasWindow ? "built without the window"
-                           : "no display here ($DISPLAY and $WAYLAND_DISPLAY are empty)");
+    fmt::print(stderr,
+               "lapidary: {}; this is the chat in the terminal. 'lapidary --help' lists what else "
+               "there is.\n",
+               has_display() ? "built without the window"
+                             : "no display here ($DISPLAY and $WAYLAND_DISPLAY are empty)");
     return app::chat_command(options);
 }
 
 int dispatch(const app::Options& options) {
     switch (options.command) {
-        case app::CommandName::none: return without_command(options);
-        case app::CommandName::run: return app::run_command(options);
-        case app::CommandName::chat: return app::chat_command(options);
-        case app::CommandName::score: return app::score_command(options);
-        case app::CommandName::trace: return app::trace_command(options);
-        case app::CommandName::info: return app::info_command(options);
-        case app::CommandName::devices: return app::devices_command(options);
+        case app::CommandName::none:
+            return without_command(options);
+        case app::CommandName::run:
+            return app::run_command(options);
+        case app::CommandName::chat:
+            return app::chat_command(options);
+        case app::CommandName::score:
+            return app::score_command(options);
+        case app::CommandName::trace:
+            return app::trace_command(options);
+        case app::CommandName::info:
+            return app::info_command(options);
+        case app::CommandName::devices:
+            return app::devices_command(options);
     }
     return 0;
 }
@@ -80,8 +88,9 @@ int main(int argc, char** argv) {
     } catch (const base::Cancelled&) {
         return tell("stopped", "", app::kInterruptedExit);
     } catch (const std::bad_alloc&) {
-        return tell("there is not enough memory", "Close other programs, or choose a smaller model "
-                                                  "or context (-c).",
+        return tell("there is not enough memory",
+                    "Close other programs, or choose a smaller model "
+                    "or context (-c).",
                     base::exit_code(base::ErrorKind::out_of_memory));
     } catch (const std::exception& error) {
         return tell(error.what(), "This is a mistake in Lapidary; please report it.", 1);

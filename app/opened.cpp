@@ -16,7 +16,7 @@ namespace {
 
 /// A line that is written over, on terminals only.
 class ProgressLine {
-  public:
+public:
     ProgressLine() : shown_(::isatty(STDERR_FILENO) == 1) {}
     ~ProgressLine() { clear(); }
     ProgressLine(const ProgressLine&) = delete;
@@ -37,7 +37,7 @@ class ProgressLine {
         }
     }
 
-  private:
+private:
     bool shown_;
     uint64_t last_ = 0;
     std::string stage_;
@@ -61,11 +61,11 @@ Opened open_session(const Options& options, const model::SessionOptions& session
     // The path first: a missing file is told before a device is woken.
     const std::string path = model_path(options);
     if (::access(path.c_str(), R_OK) != 0) {
-        throw base::Error(base::ErrorKind::model,
-                          fmt::format("{}: {}", path, std::strerror(errno)),
+        throw base::Error(base::ErrorKind::model, fmt::format("{}: {}", path, std::strerror(errno)),
                           "Give a GGUF file or a Hugging Face folder with -m.");
     }
-    opened.runtime = std::make_unique<model::Runtime>(gpu::DeviceOptions{.selector = options.device});
+    opened.runtime =
+        std::make_unique<model::Runtime>(gpu::DeviceOptions{.selector = options.device});
     const gpu::DeviceInfo& device = opened.runtime->device.info();
     if (device.type == gpu::DeviceType::cpu) {
         fmt::print(stderr, "lapidary: computing on the CPU ({}), which is slow: {}\n", device.name,
@@ -83,16 +83,15 @@ Opened open_session(const Options& options, const model::SessionOptions& session
     for (const std::string& notice : opened.model->notices) {
         fmt::print(stderr, "lapidary: {}\n", base::escaped(notice, 400));
     }
-    opened.load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() -
-                                                               begin).count();
+    opened.load_ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
     return opened;
 }
 
 std::string read_text_file(const std::string& path) {
     std::FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
     if (file == nullptr) {
-        throw base::Error(base::ErrorKind::usage,
-                          fmt::format("{}: {}", path, std::strerror(errno)),
+        throw base::Error(base::ErrorKind::usage, fmt::format("{}: {}", path, std::strerror(errno)),
                           "Give a text file that can be read.");
     }
     std::string text;

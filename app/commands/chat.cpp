@@ -19,7 +19,7 @@ enum class Read : uint8_t { line, end, interrupted };
 
 /// Lines from standard input; unlike the C library's it comes back when Ctrl-C is pressed.
 class LineReader {
-  public:
+public:
     Read read(std::string& line) {
         while (true) {
             if (const size_t end = pending_.find('\n'); end != std::string::npos) {
@@ -42,7 +42,7 @@ class LineReader {
         }
     }
 
-  private:
+private:
     std::string pending_;
 };
 
@@ -56,7 +56,7 @@ constexpr const char* kHelp =
     "A message that begins with / is written as //.\n";
 
 class Chat {
-  public:
+public:
     Chat(const Options& options, Opened& opened)
         : options_(options),
           opened_(opened),
@@ -104,7 +104,7 @@ class Chat {
         return exit_code_;
     }
 
-  private:
+private:
     /// Talk that only a person at a terminal wants to see.
     template <class... Args>
     void say(fmt::format_string<Args...> format, Args&&... args) {
@@ -187,10 +187,11 @@ class Chat {
         request.top = 5;
         put_turns(request, tokenizer_, turns_);
         if (request.tokens.size() >= opened_.session->n_ctx()) {
-            fmt::print(stderr,
-                       "lapidary: the conversation has {} tokens, the context holds {}: no room for "
-                       "an answer. /undo takes the message back, -c N gives more room.\n",
-                       request.tokens.size(), opened_.session->n_ctx());
+            fmt::print(
+                stderr,
+                "lapidary: the conversation has {} tokens, the context holds {}: no room for "
+                "an answer. /undo takes the message back, -c N gives more room.\n",
+                request.tokens.size(), opened_.session->n_ctx());
             exit_code_ = terminal_ ? 0 : base::exit_code(base::ErrorKind::usage);
             return;
         }
@@ -228,7 +229,8 @@ class Chat {
                                      .add("model", opened_.model->name)
                                      .add("seed", sampling_.seed)
                                      .raw("turns", turns.str())
-                                     .str() + "\n";
+                                     .str() +
+                                 "\n";
         std::FILE* file = std::fopen(path.c_str(), "wb");
         const bool written =
             file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
@@ -245,12 +247,13 @@ class Chat {
             fmt::print(stderr, "lapidary: there is no answer yet\n");
         }
         for (const GeneratedToken& token : answer_tokens_) {
-            std::string line = fmt::format("{:>6.1f} %  {:<16}", 100 * std::exp(token.stats.logprob),
-                                           tokenizer_.display(token.id));
+            std::string line =
+                fmt::format("{:>6.1f} %  {:<16}", 100 * std::exp(token.stats.logprob),
+                            tokenizer_.display(token.id));
             for (const auto& [id, logprob] : token.top) {
                 if (id != token.id) {
-                    line += fmt::format("  {} {:.1f}", tokenizer_.display(id),
-                                        100 * std::exp(logprob));
+                    line +=
+                        fmt::format("  {} {:.1f}", tokenizer_.display(id), 100 * std::exp(logprob));
                 }
             }
             fmt::print(stderr, "{}\n", line);

@@ -1,5 +1,5 @@
-// The subcommands. Each writes its answer to stdout, everything else to stderr, and returns the exit
-// code; errors are thrown and told by main.
+// The subcommands. Each writes its answer to stdout, everything else to stderr, and returns the
+// exit code; errors are thrown and told by main.
 #pragma once
 
 #include "app/args.h"

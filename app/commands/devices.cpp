@@ -12,11 +12,16 @@ namespace {
 
 const char* type_name(gpu::DeviceType type) {
     switch (type) {
-        case gpu::DeviceType::discrete: return "discrete";
-        case gpu::DeviceType::integrated: return "integrated";
-        case gpu::DeviceType::virtual_gpu: return "virtual";
-        case gpu::DeviceType::cpu: return "cpu";
-        case gpu::DeviceType::other: return "other";
+        case gpu::DeviceType::discrete:
+            return "discrete";
+        case gpu::DeviceType::integrated:
+            return "integrated";
+        case gpu::DeviceType::virtual_gpu:
+            return "virtual";
+        case gpu::DeviceType::cpu:
+            return "cpu";
+        case gpu::DeviceType::other:
+            return "other";
     }
     return "other";
 }
@@ -25,7 +30,9 @@ std::string api_version(uint32_t v) {
     return fmt::format("{}.{}.{}", (v >> 22) & 0x7F, (v >> 12) & 0x3FF, v & 0xFFF);
 }
 
-double mib(uint64_t bytes) { return double(bytes) / (1024 * 1024); }
+double mib(uint64_t bytes) {
+    return double(bytes) / (1024 * 1024);
+}
 
 void print_json(size_t index, const gpu::DeviceInfo& d, bool chosen, const std::string& why) {
     JsonObject line;
@@ -59,15 +66,17 @@ void print_text(size_t index, const gpu::DeviceInfo& d, bool chosen) {
     fmt::print("    uuid {}{}{}\n", d.uuid, d.pci.empty() ? "" : ", PCI ", d.pci);
     fmt::print("    {}, Vulkan {}, {} {}\n", type_name(d.type), api_version(d.api_version),
                d.driver_name, d.driver_version);
-    fmt::print("    memory {:.0f} MiB, {:.0f} free; one binding {:.0f} MiB, one buffer {:.0f} MiB\n",
-               mib(d.local_heap_bytes), mib(d.budget_bytes), mib(d.max_range_bytes),
-               mib(d.max_buffer_bytes));
+    fmt::print(
+        "    memory {:.0f} MiB, {:.0f} free; one binding {:.0f} MiB, one buffer {:.0f} MiB\n",
+        mib(d.local_heap_bytes), mib(d.budget_bytes), mib(d.max_range_bytes),
+        mib(d.max_buffer_bytes));
     fmt::print("    workgroup {}, shared {} KiB, subgroup {}, timestamps {}\n",
                d.max_workgroup_size, d.max_shared_bytes / 1024, d.subgroup_size,
                d.timestamp_ns > 0 ? "yes" : "no");
     if (!d.float_controls_rte32) {
-        fmt::print("    rounding of f32 cannot be fixed: the same bits as elsewhere are likely, not "
-                   "promised\n");
+        fmt::print(
+            "    rounding of f32 cannot be fixed: the same bits as elsewhere are likely, not "
+            "promised\n");
     }
     if (!d.missing.empty()) {
         fmt::print("    not usable, it lacks: {}\n", d.missing);

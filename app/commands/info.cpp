@@ -15,7 +15,9 @@ namespace app {
 
 namespace {
 
-double mib(uint64_t bytes) { return double(bytes) / (1024 * 1024); }
+double mib(uint64_t bytes) {
+    return double(bytes) / (1024 * 1024);
+}
 
 struct TypeUse {
     uint64_t n_tensors = 0, n_bytes = 0;
@@ -33,8 +35,9 @@ std::vector<std::string> what_it_lacks(const model::ModelSource& source, bool ba
     std::vector<std::string> lacks;
     const model::TokenizerData& data = source.tokenizer;
     if (base_model) {
-        lacks.emplace_back("a chat template: it is a base model; 'chat' asks it as \"Question: ... "
-                           "Answer:\"");
+        lacks.emplace_back(
+            "a chat template: it is a base model; 'chat' asks it as \"Question: ... "
+            "Answer:\"");
     }
     if (data.scores.empty()) {
         lacks.emplace_back("scores of the pieces: their order is taken instead");
@@ -146,8 +149,7 @@ void print_memory(const Facts& facts, const Options&) {
 void print_text(const Facts& facts, const Options& options) {
     const model::ModelSource& source = *facts.source;
     fmt::print("{}\n  {}\n  {}, {:.1f} MiB{}\n\n", base::escaped(source.name), source.path,
-               source.format, mib(source.file_bytes),
-               facts.base_model ? ", a base model" : "");
+               source.format, mib(source.file_bytes), facts.base_model ? ", a base model" : "");
     print_structure(source);
     print_parameters(facts);
     print_memory(facts, options);

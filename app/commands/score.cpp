@@ -58,16 +58,13 @@ int print_hash(const Options& options, Opened& opened, const std::vector<model::
         }
     }
     const uint32_t last_layer = opened.model->config.num_hidden_layers - 1;
-    const std::vector<float> residual =
-        session.stored(model::Tap::resid_post, last_layer, 0, n);
+    const std::vector<float> residual = session.stored(model::Tap::resid_post, last_layer, 0, n);
     const std::string hash = fmt::format("{:016x}", model::score_hash(residual, logits));
     const uint32_t subgroup = opened.runtime->device.info().subgroup_size;
     if (options.json) {
-        fmt::print("{}\n", JsonObject()
-                               .add("hash", hash)
-                               .add("tokens", n)
-                               .add("subgroup_size", subgroup)
-                               .str());
+        fmt::print(
+            "{}\n",
+            JsonObject().add("hash", hash).add("tokens", n).add("subgroup_size", subgroup).str());
     } else {
         fmt::print("{}  {} tokens, subgroup size {}\n", hash, n, subgroup);
     }

@@ -30,13 +30,18 @@ Source source_of(Tap tap) {
     switch (tap) {
         case Tap::pattern:
         case Tap::attn_scores:
-        case Tap::attn_scores_raw: return Source::square;
+        case Tap::attn_scores_raw:
+            return Source::square;
         case Tap::rot_q:
         case Tap::rot_k:
-        case Tap::v: return Source::stored;
-        case Tap::lse: return Source::lse;
-        case Tap::logits: return Source::logits;
-        default: return Source::rows;
+        case Tap::v:
+            return Source::stored;
+        case Tap::lse:
+            return Source::lse;
+        case Tap::logits:
+            return Source::logits;
+        default:
+            return Source::rows;
     }
 }
 
@@ -57,10 +62,10 @@ std::vector<Tap> parse_taps(std::string_view list) {
             for (const model::TapInfo& info : model::tap_table()) {
                 known += (known.empty() ? "" : ", ") + std::string(info.name);
             }
-            throw base::Error(base::ErrorKind::usage,
-                              fmt::format("--taps holds '{}', expected names of taps",
-                                          base::escaped(name, 40)),
-                              "There are: " + known + ".");
+            throw base::Error(
+                base::ErrorKind::usage,
+                fmt::format("--taps holds '{}', expected names of taps", base::escaped(name, 40)),
+                "There are: " + known + ".");
         }
         if (std::find(taps.begin(), taps.end(), *tap) == taps.end()) {
             taps.push_back(*tap);
@@ -75,8 +80,13 @@ std::vector<Tap> parse_taps(std::string_view list) {
 /// A tap's dimensions behind the layer: "[T,Hq,hd]" in numbers.
 std::vector<uint64_t> row_shape(Tap tap, const model::Config& c, uint64_t n_tokens) {
     const std::map<std::string_view, uint64_t> sizes = {
-        {"T", n_tokens}, {"d", c.hidden_size}, {"1", 1}, {"ff", c.intermediate_size},
-        {"Hq", c.num_attention_heads}, {"Hkv", c.num_key_value_heads}, {"hd", c.head_dim},
+        {"T", n_tokens},
+        {"d", c.hidden_size},
+        {"1", 1},
+        {"ff", c.intermediate_size},
+        {"Hq", c.num_attention_heads},
+        {"Hkv", c.num_key_value_heads},
+        {"hd", c.head_dim},
         {"V", tap == Tap::logits ? c.vocab_size : c.embedding_rows}};
     std::string_view text = model::tap_info(tap).shape;
     text = text.substr(1, text.size() - 2);
@@ -92,7 +102,7 @@ std::vector<uint64_t> row_shape(Tap tap, const model::Config& c, uint64_t n_toke
 }
 
 class Trace {
-  public:
+public:
     Trace(const Options& options, Opened& opened, std::vector<model::TokenId> tokens)
         : options_(options),
           opened_(opened),
@@ -133,7 +143,7 @@ class Trace {
         out.finish();
     }
 
-  private:
+private:
     std::vector<uint64_t> shape_of(Tap tap) const {
         std::vector<uint64_t> shape = {select_.layers.size()};
         if (source_of(tap) == Source::square) {
@@ -177,14 +187,13 @@ class Trace {
             session_.set_capture(spec, [this](const auto& capture) { keep(*capture); });
         }
         const bool wants_logits = select_.has(Tap::logits);
-        scored_ = score(session_, tokens_, options_,
-                        [&](uint32_t position, std::span<const float> logits) {
-                            if (wants_logits && std::binary_search(select_.queries.begin(),
-                                                                   select_.queries.end(),
-                                                                   position)) {
-                                logits_[position].assign(logits.begin(), logits.end());
-                            }
-                        });
+        scored_ = score(
+            session_, tokens_, options_, [&](uint32_t position, std::span<const float> logits) {
+                if (wants_logits &&
+                    std::binary_search(select_.queries.begin(), select_.queries.end(), position)) {
+                    logits_[position].assign(logits.begin(), logits.end());
+                }
+            });
         session_.set_capture({}, {});
     }
 
