@@ -11,11 +11,12 @@
 // belongs to lane b % kMatmulLanes; within a lane products are added one by one in ascending order;
 // the lanes are added in order 0, 1, ..., 7.
 //
-// dispatch   x: rows, one invocation each (x KSPLIT), y: tiles of TOKENS tokens
-// spec 0     workgroup size = rows per workgroup (x KSPLIT invocations)
+// dispatch   x: rows, ROWS x workgroup size per workgroup, y: tiles of TOKENS tokens
+// spec 0     workgroup size in x (times KSPLIT in y)
 // spec 1     TYPE of W
-// spec 2     TOKENS per invocation, 1 or 8: every decoded weight is used that many times
+// spec 2     TOKENS per invocation: every decoded weight is used that many times
 // spec 3     KSPLIT: invocations that share one row, 1 or kMatmulLanes (wide GPUs, few rows)
+// spec 4     ROWS per invocation: every element of x that is read is used that many times
 // cost       reads W once per tile of tokens
 // reference  ref::matmul in tests/ops/matmul.cpp
 
@@ -27,6 +28,7 @@ layout(local_size_x_id = 0, local_size_y_id = 3) in;
 layout(constant_id = 1) const uint TYPE = 0;
 layout(constant_id = 2) const uint TOKENS = 1;
 layout(constant_id = 3) const uint KSPLIT = 1;
+layout(constant_id = 4) const uint ROWS = 1;
 
 layout(binding = 0) readonly buffer Quants { uint quants[]; };
 layout(binding = 1) readonly buffer Scales { uint scales[]; };
@@ -36,50 +38,65 @@ layout(push_constant) uniform Push { Matmul p; };
 
 #include "dequant.glsl"
 
-// One partial sum per (lane, row of the workgroup, token); only used when KSPLIT > 1.
-const uint kPartials = KSPLIT > 1 ? kMatmulLanes * gl_WorkGroupSize.x * TOKENS : 1u;
+// One partial sum per (lane, row, token) of the workgroup; only used when KSPLIT > 1.
+const uint kPartials = KSPLIT > 1 ? kMatmulLanes * gl_WorkGroupSize.x * ROWS * TOKENS : 1u;
 shared float partials[kPartials];
 
 void main() {
-    const uint row = p.row_first + gl_GlobalInvocationID.x;
+    // Row i of this invocation: 32 rows apart, so that neighbouring invocations read neighbouring words.
+    const uint first_row =
+        p.row_first + gl_WorkGroupID.x * gl_WorkGroupSize.x * ROWS + gl_LocalInvocationID.x;
     const uint t_begin = gl_WorkGroupID.y * TOKENS;
-    const bool in_range = row < p.row_end;
-    const RowCursor cursor = row_cursor(in_range ? row : p.row_first, p.cols);
     const uint first_block = p.col_begin / kBlock;
     const uint n_blocks = (p.n_cols + kBlock - 1u) / kBlock;
 
+    RowCursor cursor[ROWS];
+    [[unroll]] for (uint i = 0u; i < ROWS; i++) {
+        const uint row = first_row + i * gl_WorkGroupSize.x;
+        cursor[i] = row_cursor(row < p.row_end ? row : p.row_first, p.cols);
+    }
     uint x_row[TOKENS];
     [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
         x_row[t] = (min(t_begin + t, p.n_tokens - 1u) * p.x_stride + p.x_begin) / 4u;
     }
-    precise float total[TOKENS];
-    [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
-        total[t] = 0.0;
+    precise float total[ROWS * TOKENS];
+    [[unroll]] for (uint i = 0u; i < ROWS * TOKENS; i++) {
+        total[i] = 0.0;
     }
     for (uint lane = KSPLIT > 1u ? gl_LocalInvocationID.y : 0u; lane < kMatmulLanes; lane += KSPLIT) {
-        precise float sum[TOKENS];
-        [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
-            sum[t] = 0.0;
+        precise float sum[ROWS * TOKENS];
+        [[unroll]] for (uint i = 0u; i < ROWS * TOKENS; i++) {
+            sum[i] = 0.0;
         }
         for (uint b = lane; b < n_blocks; b += kMatmulLanes) {
-            const BlockScale s = block_scale(cursor, first_block + b);
+            BlockScale s[ROWS];
+            [[unroll]] for (uint i = 0u; i < ROWS; i++) {
+                s[i] = block_scale(cursor[i], first_block + b);
+            }
             const uint n_quads = min(kBlock, p.n_cols - b * kBlock) / 4u;
             for (uint q = 0u; q < n_quads; q++) {
-                const vec4 w = weight4(cursor, s, first_block + b, q);
+                vec4 w[ROWS];
+                [[unroll]] for (uint i = 0u; i < ROWS; i++) {
+                    w[i] = weight4(cursor[i], s[i], first_block + b, q);
+                }
                 [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
                     const vec4 v = x[x_row[t] + b * (kBlock / 4u) + q];
-                    sum[t] = sum[t] + w.x * v.x;
-                    sum[t] = sum[t] + w.y * v.y;
-                    sum[t] = sum[t] + w.z * v.z;
-                    sum[t] = sum[t] + w.w * v.w;
+                    [[unroll]] for (uint i = 0u; i < ROWS; i++) {
+                        const uint c = i * TOKENS + t;
+                        sum[c] = sum[c] + w[i].x * v.x;
+                        sum[c] = sum[c] + w[i].y * v.y;
+                        sum[c] = sum[c] + w[i].z * v.z;
+                        sum[c] = sum[c] + w[i].w * v.w;
+                    }
                 }
             }
         }
-        [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
+        [[unroll]] for (uint i = 0u; i < ROWS * TOKENS; i++) {
             if (KSPLIT > 1u) {
-                partials[(lane * TOKENS + t) * gl_WorkGroupSize.x + gl_LocalInvocationID.x] = sum[t];
+                partials[(lane * ROWS * TOKENS + i) * gl_WorkGroupSize.x + gl_LocalInvocationID.x] =
+                    sum[i];
             } else {
-                total[t] = total[t] + sum[t];
+                total[i] = total[i] + sum[i];
             }
         }
     }
@@ -89,16 +106,19 @@ void main() {
             return;
         }
         for (uint lane = 0u; lane < kMatmulLanes; lane++) {
-            [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
-                total[t] = total[t] +
-                           partials[(lane * TOKENS + t) * gl_WorkGroupSize.x + gl_LocalInvocationID.x];
+            [[unroll]] for (uint i = 0u; i < ROWS * TOKENS; i++) {
+                total[i] = total[i] + partials[(lane * ROWS * TOKENS + i) * gl_WorkGroupSize.x +
+                                               gl_LocalInvocationID.x];
             }
         }
     }
-    if (in_range) {
-        [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
-            if (t_begin + t < p.n_tokens) {
-                y[(t_begin + t) * p.y_stride + p.y_row_begin + row] = total[t];
+    [[unroll]] for (uint i = 0u; i < ROWS; i++) {
+        const uint row = first_row + i * gl_WorkGroupSize.x;
+        if (row < p.row_end) {
+            [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
+                if (t_begin + t < p.n_tokens) {
+                    y[(t_begin + t) * p.y_stride + p.y_row_begin + row] = total[i * TOKENS + t];
+                }
             }
         }
     }

@@ -7,11 +7,28 @@
 namespace model::ops {
 namespace {
 
-constexpr uint32_t kRowsPerGroup = params::kRowGroup;
-constexpr uint32_t kManyTokens = 8;  // TOKENS of the many-token kernel
+constexpr uint32_t kGroup = params::kRowGroup;  // invocations of a workgroup in x
 
-/// Columns [col_begin, col_begin + n_cols) of W times elements [x_begin, ...) of each row of x, into
-/// elements y_begin + r of each row of y.
+/// How one workgroup tiles the product. No choice changes a bit of the result.
+struct Tiling {
+    uint32_t tokens;   // TOKENS
+    uint32_t k_split;  // KSPLIT
+    uint32_t rows;     // ROWS
+};
+
+Tiling tiling(const gpu::Device& device, uint32_t n_tokens) {
+    if (n_tokens > 1) {
+        return {.tokens = 4, .k_split = 1, .rows = 4};  // a register tile of 16 sums
+    }
+    // With one token, a row an invocation is too little work for a wide GPU; a CPU reads x less
+    // often when an invocation has several rows.
+    return device.info().type == gpu::DeviceType::cpu
+               ? Tiling{.tokens = 1, .k_split = 1, .rows = 4}
+               : Tiling{.tokens = 1, .k_split = params::kMatmulLanes, .rows = 1};
+}
+
+/// Columns [col_begin, col_begin + n_cols) of W times elements [x_begin, ...) of each row of x,
+/// into elements y_begin + r of each row of y.
 struct Slice {
     uint32_t col_begin = 0;
     uint32_t n_cols = 0;
@@ -22,25 +39,24 @@ struct Slice {
 void matmul_slab(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const MatrixSlab& slab,
                  const Tensor& x, const Slice& slice) {
     const uint32_t n_tokens = x.shape.rows;
-    const uint32_t tokens = n_tokens == 1 ? 1 : kManyTokens;
-    // One row per invocation is too little work for a wide GPU when there is one token only.
-    const bool wide = cmd.device().info().type != gpu::DeviceType::cpu && n_tokens == 1;
-    const uint32_t k_split = wide ? params::kMatmulLanes : 1;
+    const Tiling tile = tiling(cmd.device(), n_tokens);
     const gpu::Kernel& kernel = cmd.kernel(
-        "matmul", {/* workgroup_size */ kRowsPerGroup, uint32_t(w.dtype), tokens, k_split});
+        "matmul",
+        {/* workgroup_size */ kGroup, uint32_t(w.dtype), tile.tokens, tile.k_split, tile.rows});
 
     // Long products are cut by rows, so that no submit takes long.
     const double share = double(slice.n_cols) / w.cols;
     const gpu::Work work{.flops = 2.0 * slab.n_rows * slice.n_cols * n_tokens,
                          .bytes = share * double(slab.quants.size + slab.scales.size) *
-                                      divide_up(n_tokens, tokens) +
+                                      divide_up(n_tokens, tile.tokens) +
                                   4.0 * slab.n_rows * n_tokens};
-    const uint32_t n_groups = divide_up(slab.n_rows, kRowsPerGroup);
-    const uint32_t parts = std::min(cmd.parts(work), n_groups);
+    const uint32_t group_rows = kGroup * tile.rows;
+    const uint32_t n_groups = divide_up(slab.n_rows, group_rows);
+    const uint32_t parts = std::min(cmd.parts(kernel, work), n_groups);
     for (uint32_t part = 0; part < parts; part++) {
-        const uint32_t begin = uint32_t(uint64_t{n_groups} * part / parts) * kRowsPerGroup;
-        const uint32_t end = std::min(
-            uint32_t(uint64_t{n_groups} * (part + 1) / parts) * kRowsPerGroup, slab.n_rows);
+        const uint32_t begin = uint32_t(uint64_t{n_groups} * part / parts) * group_rows;
+        const uint32_t end =
+            std::min(uint32_t(uint64_t{n_groups} * (part + 1) / parts) * group_rows, slab.n_rows);
         const params::Matmul push{.n_rows = slab.n_rows,
                                   .row_first = begin,
                                   .row_end = end,
@@ -52,10 +68,11 @@ void matmul_slab(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, cons
                                   .x_stride = x.shape.dim,
                                   .x_begin = slice.x_begin,
                                   .n_tokens = n_tokens};
-        cmd.dispatch(kernel,
-                     {.x = divide_up(end - begin, kRowsPerGroup), .y = divide_up(n_tokens, tokens)},
-                     push, {slab.quants, slab.scales, x.range, y.range},
-                     {.flops = work.flops / parts, .bytes = work.bytes / parts});
+        cmd.dispatch(
+            kernel,
+            {.x = divide_up(end - begin, group_rows), .y = divide_up(n_tokens, tile.tokens)}, push,
+            {slab.quants, slab.scales, x.range, y.range},
+            {.flops = work.flops / parts, .bytes = work.bytes / parts});
     }
 }
 
