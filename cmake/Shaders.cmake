@@ -1,9 +1,10 @@
-# lapidary_add_shaders(TARGET): shaders/*.comp -> SPIR-V, validated, embedded in a library.
-# The .spv files stay in <build>/shaders/, where LAPIDARY_SHADERS can point at them.
+# lapidary_add_shaders(TARGET [PATTERN...]): shaders/*.comp and files matching the patterns ->
+# SPIR-V, validated, embedded in a library of objects (so that no link order loses them).
+# The .spv files stay in <build>/TARGET/, where LAPIDARY_SHADERS can point at them.
 function(lapidary_add_shaders target)
     set(source_dir "${PROJECT_SOURCE_DIR}/shaders")
-    set(out_dir "${PROJECT_BINARY_DIR}/shaders")
-    file(GLOB kernels CONFIGURE_DEPENDS "${source_dir}/*.comp")
+    set(out_dir "${PROJECT_BINARY_DIR}/${target}")
+    lapidary_sources(kernels shaders/*.comp ${ARGN})
     file(GLOB shared CONFIGURE_DEPENDS "${source_dir}/*.glsl" "${source_dir}/*.h")
     file(MAKE_DIRECTORY "${out_dir}")
 
