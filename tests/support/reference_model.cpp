@@ -4,10 +4,10 @@
 #include <limits>
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include "gpu/base.h"
 #include "model/quant.h"
+#include "model/score_hash.h"
 #include "tests/support/parallel.h"
 #include "tests/support/twins.h"
 
@@ -298,15 +298,12 @@ template double log_probability(std::span<const double>, uint32_t);
 template double log_probability(std::span<const float>, uint32_t);
 
 uint64_t score_hash(const ExactScalar& forward, uint32_t n_tokens) {
-    XXH64_state_t state;
-    XXH64_reset(&state, 0);
-    const std::span<const float> resid = forward.resid();
-    XXH64_update(&state, resid.data(), resid.size_bytes());
+    std::vector<float> logits;
     for (uint32_t i = 0; i < 8; ++i) {
         const std::vector<float> row = forward.logits(i * (n_tokens - 1) / 7, 1);
-        XXH64_update(&state, row.data(), row.size() * sizeof(float));
+        logits.insert(logits.end(), row.begin(), row.end());
     }
-    return XXH64_digest(&state);
+    return model::score_hash(forward.resid(), logits);
 }
 
 }  // namespace support
