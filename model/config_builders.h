@@ -41,6 +41,8 @@ struct RopeValues {
     double theta_global = 10000, theta_local = 10000;
     double factor_global = 1, factor_local = 1;
 };
+/// Refuses values out of range, also where no layer of this model uses them.
+void check_rope(const RopeValues& rope, const std::string& source);
 /// local[i]: layer i has a window. Fills config.layers.
 void fill_layers(Config& config, const std::vector<bool>& local, uint32_t window,
                  const RopeValues& rope);

@@ -64,6 +64,22 @@ std::vector<bool> pattern_layers(uint32_t n_layers, uint32_t pattern) {
     return local;
 }
 
+void check_rope(const RopeValues& rope, const std::string& source) {
+    const struct {
+        std::string_view field;
+        double value, max;
+    } rules[] = {{"rope_theta", rope.theta_global, 1e9},
+                 {"rope_local_base_freq", rope.theta_local, 1e9},
+                 {"rope_scaling.factor", rope.factor_global, 1024},
+                 {"rope_scaling.factor", rope.factor_local, 1024}};
+    for (const auto& rule : rules) {
+        if (!(rule.value >= 1 && rule.value <= rule.max)) {  // also NaN
+            refuse(source, rule.field, fmt::format("{}", rule.value),
+                   fmt::format("1 to {}", rule.max));
+        }
+    }
+}
+
 void fill_layers(Config& config, const std::vector<bool>& local, uint32_t window,
                  const RopeValues& rope) {
     config.layers.assign(config.num_hidden_layers, {});

@@ -214,8 +214,9 @@ Config config_from_json(const Json& root, const std::string& name,
     const bool gemma2 = config.architecture == Architecture::gemma2;
     config.attn_logit_softcapping = cap_of(fields, "attn_logit_softcapping", gemma2 ? 50.f : 0);
     config.final_logit_softcapping = cap_of(fields, "final_logit_softcapping", gemma2 ? 30.f : 0);
-    fill_layers(config, local_layers(fields, config), window_of(fields, config),
-                rope_values(fields, config, notices));
+    const RopeValues rope = rope_values(fields, config, notices);
+    check_rope(rope, name);
+    fill_layers(config, local_layers(fields, config), window_of(fields, config), rope);
     config.vocab_size =
         fields.count("vocab_size")
             .value_or(config.architecture == Architecture::gemma3 ? 262'208 : 256'000);

@@ -14,14 +14,14 @@ namespace {
 
 class GgufSource : public ModelSource {
 public:
-    std::vector<File> files;
+    std::vector<std::unique_ptr<ByteSource>> files;
 
     void read(const SourceTensor& tensor, uint64_t offset,
               std::span<std::byte> dst) const override {
         CHECK(tensor.file < files.size() && offset <= tensor.n_bytes &&
                   dst.size() <= tensor.n_bytes - offset,
               "{} offset {} size {} of {}", tensor.name, offset, dst.size(), tensor.n_bytes);
-        files[tensor.file].read(tensor.offset + offset, dst);
+        files[tensor.file]->read(tensor.offset + offset, dst);
     }
 };
 
@@ -96,8 +96,8 @@ uint64_t add_parts(GgufSource& source, const Gguf& first, uint32_t n_parts, cons
             refuse(source.path, "file name", "another ending",
                    fmt::format("-00001-of-{:05}.gguf, as split.count {} asks", n_parts, n_parts));
         }
-        source.files.emplace_back(*path);
-        const Gguf part = parse_gguf(source.files.back(), limits);
+        source.files.push_back(std::make_unique<File>(*path));
+        const Gguf part = parse_gguf(*source.files.back(), limits);
         check_part(part, index, n_parts);
         n_tensors += part.tensors.size();
         n_vision += add_tensors(source, part, index);
@@ -115,7 +115,7 @@ void check_unique_names(const GgufSource& source) {
     std::set<std::string_view> names;
     for (const SourceTensor& tensor : source.tensors) {
         if (!names.insert(tensor.name).second) {
-            refuse(source.files[tensor.file].name(), tensor.name, "the same tensor in two parts",
+            refuse(source.files[tensor.file]->name(), tensor.name, "the same tensor in two parts",
                    "each tensor once");
         }
     }
@@ -148,10 +148,15 @@ std::optional<std::string> split_path(const std::string& first_part, uint32_t pa
 }
 
 std::unique_ptr<ModelSource> open_gguf(const std::string& path, const Limits& limits) {
+    return open_gguf(std::make_unique<File>(path), limits);
+}
+
+std::unique_ptr<ModelSource> open_gguf(std::unique_ptr<ByteSource> first, const Limits& limits) {
     auto source = std::make_unique<GgufSource>();
+    const std::string path = first->name();
     source->path = path;
-    source->files.emplace_back(path);
-    const Gguf gguf = parse_gguf(source->files[0], limits);
+    source->files.push_back(std::move(first));
+    const Gguf gguf = parse_gguf(*source->files[0], limits);
     source->format = fmt::format("GGUF v{}", gguf.version);
     source->name = display_name(gguf, path);
     source->file_bytes = gguf.file_bytes;

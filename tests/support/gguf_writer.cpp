@@ -67,6 +67,11 @@ uint32_t gguf_type_id(DType dtype) {
     return 0;
 }
 
+size_t GgufBytes::offset_of(const std::string& field) const {
+    CHECK(at.contains(field), "no field {}", field);
+    return at.at(field);
+}
+
 void GgufFile::set_raw(const std::string& key, GgufType type, Bytes value) {
     const auto it =
         std::find_if(kvs.begin(), kvs.end(), [&](const GgufKv& kv) { return kv.key == key; });

@@ -41,18 +41,19 @@ struct GgufBytes {
     Bytes bytes;
     std::map<std::string, size_t> at;
 
+    /// Offset of a field that must exist.
+    size_t offset_of(const std::string& field) const;
+
     template <class T>
     GgufBytes with(const std::string& field, T value) const {
-        CHECK(at.contains(field), "no field {}", field);
         GgufBytes copy = *this;
-        std::memcpy(copy.bytes.data() + at.at(field), &value, sizeof(T));
+        std::memcpy(copy.bytes.data() + offset_of(field), &value, sizeof(T));
         return copy;
     }
     template <class T>
     T get(const std::string& field) const {
-        CHECK(at.contains(field), "no field {}", field);
         T value;
-        std::memcpy(&value, bytes.data() + at.at(field), sizeof(T));
+        std::memcpy(&value, bytes.data() + offset_of(field), sizeof(T));
         return value;
     }
 };

@@ -1,9 +1,6 @@
 #include "tests/support/hf_writer.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstdlib>
-#include <filesystem>
 #include <map>
 
 #include <nlohmann/json.hpp>
@@ -17,18 +14,6 @@ using model::Config;
 using model::DType;
 using model::TokenizerData;
 using nlohmann::ordered_json;
-
-TempFolder::TempFolder() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "lapidary-test-XXXXXX").string();
-    CHECK(::mkdtemp(pattern.data()) != nullptr, "{}", pattern);
-    path_ = pattern;
-}
-
-TempFolder::~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-}
 
 Bytes safetensors_bytes(const std::string& header, const Bytes& data) {
     Bytes bytes;

@@ -42,18 +42,4 @@ struct HfOptions {
 void write_hf_folder(const TinyModel& tiny, const std::string& folder,
                      const HfOptions& options = {});
 
-/// A fresh, empty folder for a test, removed at the end of its life.
-class TempFolder {
-public:
-    TempFolder();
-    ~TempFolder();
-    TempFolder(const TempFolder&) = delete;
-    TempFolder& operator=(const TempFolder&) = delete;
-    const std::string& path() const { return path_; }
-    std::string file(const std::string& name) const { return path_ + "/" + name; }
-
-private:
-    std::string path_;
-};
-
 }  // namespace support
