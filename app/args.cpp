@@ -47,9 +47,10 @@ std::optional<uint64_t> parse_seed(const std::string& text) {
     const char* end = text.data() + text.size();
     const auto result = std::from_chars(text.data(), end, value);
     if (text.empty() || result.ec != std::errc() || result.ptr != end) {
-        usage(fmt::format("--seed is '{}', expected a whole number from 0 to 2^64-1, or -1 for a "
-                          "random one",
-                          base::escaped(text)));
+        usage(
+            fmt::format("--seed is '{}', expected a whole number from 0 to 2^64-1, or -1 for a "
+                        "random one",
+                        base::escaped(text)));
     }
     return value;
 }
@@ -123,30 +124,30 @@ void add_session(CLI::App* app, Options& o) {
              [&o](const auto& t) { o.session.type_v = parse_cache_type("--cache-type-v", t); });
     app->add_flag("--swa-full", o.session.full_cache,
                   "Local layers keep all positions, not only their window");
-    add_text(app, "--emb-scale",
-             "Scale of the embedding: f32, or bf16 as in the reference; default by file format",
-             [&o](const auto& t) {
-                 if (t != "f32" && t != "bf16") {
-                     usage(fmt::format("--emb-scale is '{}', expected f32 or bf16",
-                                       base::escaped(t)));
-                 }
-                 o.session.bf16_embedding_scale = t == "bf16";
-             });
-    add_text(app, "--path", "Kernels: plain (exact, the same bits everywhere)",
-             [](const auto& t) {
-                 if (t == "fast") {
-                     usage("--path is 'fast', and the fast path is not built yet",
-                           "Leave --path out, or give --path plain.");
-                 }
-                 if (t != "plain") {
-                     usage(fmt::format("--path is '{}', expected plain", base::escaped(t)));
-                 }
-             });
+    add_text(
+        app, "--emb-scale",
+        "Scale of the embedding: f32, or bf16 as in the reference; default by file format",
+        [&o](const auto& t) {
+            if (t != "f32" && t != "bf16") {
+                usage(fmt::format("--emb-scale is '{}', expected f32 or bf16", base::escaped(t)));
+            }
+            o.session.bf16_embedding_scale = t == "bf16";
+        });
+    add_text(app, "--path", "Kernels: plain (exact, the same bits everywhere)", [](const auto& t) {
+        if (t == "fast") {
+            usage("--path is 'fast', and the fast path is not built yet",
+                  "Leave --path out, or give --path plain.");
+        }
+        if (t != "plain") {
+            usage(fmt::format("--path is '{}', expected plain", base::escaped(t)));
+        }
+    });
 }
 
 void add_prompt(CLI::App* app, Options& o) {
-    add_text(app, "-p,--prompt", "The text", [&o](const auto& t) { o.prompt = t; })
-        ->type_name("TEXT");
+    add_text(app, "-p,--prompt", "The text", [&o](const auto& t) {
+        o.prompt = t;
+    })->type_name("TEXT");
     app->add_option("-f,--file", o.file, "Read the text from this file, as it is; - for stdin")
         ->type_name("FILE");
     app->add_flag("--special", o.special,
@@ -169,9 +170,9 @@ void add_sampling(CLI::App* app, Options& o) {
                  })
             ->type_name("N");
     }
-    add_text(app, "-s,--seed", "Seed of the draws; -1: random, and printed",
-             [&o](const auto& t) { o.seed = parse_seed(t); })
-        ->type_name("N");
+    add_text(app, "-s,--seed", "Seed of the draws; -1: random, and printed", [&o](const auto& t) {
+        o.seed = parse_seed(t);
+    })->type_name("N");
     add_text(app, "--sampler-order",
              "hf: temperature before top-k, top-p, min-p; llama.cpp: after them",
              [&o](const auto& t) {
@@ -208,12 +209,12 @@ void add_run(CLI::App& app, Options& o) {
                     "Answer every line of this JSON lines file: {\"prompt\":TEXT} or "
                     "{\"turns\":[{\"role\":\"user\",\"text\":TEXT}]}, optional n, temp, seed")
         ->type_name("FILE");
-    add_text(run, "--fim-before", "CodeGemma: text before the gap",
-             [&o](const auto& t) { o.fill_before = t; })
-        ->type_name("TEXT");
-    add_text(run, "--fim-after", "CodeGemma: text after the gap",
-             [&o](const auto& t) { o.fill_after = t; })
-        ->type_name("TEXT");
+    add_text(run, "--fim-before", "CodeGemma: text before the gap", [&o](const auto& t) {
+        o.fill_before = t;
+    })->type_name("TEXT");
+    add_text(run, "--fim-after", "CodeGemma: text after the gap", [&o](const auto& t) {
+        o.fill_after = t;
+    })->type_name("TEXT");
     add_sampling(run, o);
     add_session(run, o);
     run->footer(
@@ -228,8 +229,9 @@ void add_chat(CLI::App& app, Options& o) {
     CLI::App* chat = app.add_subcommand("chat", "Talk with a model in the terminal");
     add_model(chat, o);
     chat->add_option("--system-prompt", o.system, "(-sys) System text")->type_name("TEXT");
-    add_text(chat, "-p,--prompt", "The first message", [&o](const auto& t) { o.prompt = t; })
-        ->type_name("TEXT");
+    add_text(chat, "-p,--prompt", "The first message", [&o](const auto& t) {
+        o.prompt = t;
+    })->type_name("TEXT");
     chat->add_flag("--single-turn", o.single_turn, "(-st) End after one answer");
     add_n_predict(chat, o);
     add_sampling(chat, o);
@@ -274,7 +276,8 @@ void add_score(CLI::App& app, Options& o) {
     score->add_option("--decode", o.decode, "Evaluate the last N tokens one by one, as in writing")
         ->type_name("N")
         ->group("Ways to the same bits");
-    score->add_flag("--capture", o.capture, "Record queries, attention rows and every tap meanwhile")
+    score
+        ->add_flag("--capture", o.capture, "Record queries, attention rows and every tap meanwhile")
         ->group("Ways to the same bits");
     add_session(score, o);
     score->footer(
@@ -293,9 +296,10 @@ void add_trace(CLI::App& app, Options& o) {
     trace->add_option("--heads", o.heads, "all, or a list")->type_name("LIST");
     trace->add_option("--queries", o.queries, "Rows of attention and logits: all, or a list")
         ->type_name("LIST");
-    trace->add_option("--taps", o.taps,
-                      "List of pattern, attn_scores, attn_scores_raw, lse, rot_q, rot_k, v, embed, "
-                      "resid_pre, resid_mid, resid_post, attn_out, mlp_out, ..., logits")
+    trace
+        ->add_option("--taps", o.taps,
+                     "List of pattern, attn_scores, attn_scores_raw, lse, rot_q, rot_k, v, embed, "
+                     "resid_pre, resid_mid, resid_post, attn_out, mlp_out, ..., logits")
         ->type_name("LIST");
     trace->add_option("--top", o.top, "Most likely tokens per position; 0: 10")->type_name("N");
     trace->add_option("--limit", o.limit_mib, "Refuse to write more than this (default 2048)")
@@ -309,8 +313,9 @@ void add_trace(CLI::App& app, Options& o) {
 }
 
 void add_info(CLI::App& app, Options& o) {
-    CLI::App* info = app.add_subcommand("info", "What a model file holds and how much memory it "
-                                                "needs; no GPU involved");
+    CLI::App* info = app.add_subcommand("info",
+                                        "What a model file holds and how much memory it "
+                                        "needs; no GPU involved");
     add_model(info, o);
     info->add_flag("--json", o.json, "As one JSON object");
     info->footer("Examples:\n  lapidary info\n  lapidary info -m gemma.gguf");
@@ -380,17 +385,21 @@ void check_combinations(const Options& o) {
 
 }  // namespace
 
-std::string_view version() { return LAPIDARY_VERSION; }
+std::string_view version() {
+    return LAPIDARY_VERSION;
+}
 
 ParsedArguments parse_arguments(const std::vector<std::string>& argv, bool has_window) {
     ParsedArguments parsed;
     Options& o = parsed.options;
-    CLI::App app("Lapidary runs Gemma models on any Vulkan GPU and shows what they attend to.\n"
-                 "Without a command: the window, or the chat where there is no display.",
-                 "lapidary");
+    CLI::App app(
+        "Lapidary runs Gemma models on any Vulkan GPU and shows what they attend to.\n"
+        "Without a command: the window, or the chat where there is no display.",
+        "lapidary");
     app.get_formatter()->column_width(34);
-    app.footer("Exit codes: 0 done, 1 failed, 2 wrong usage, 3 model, 4 no Vulkan device,\n"
-               "5 out of memory, 6 device lost, 130 interrupted.");
+    app.footer(
+        "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 model, 4 no Vulkan device,\n"
+        "5 out of memory, 6 device lost, 130 interrupted.");
     add_top_level(app, o, has_window);
     add_run(app, o);
     add_chat(app, o);
@@ -425,9 +434,10 @@ std::vector<uint32_t> parse_selection(std::string_view text, uint32_t n, std::st
         int64_t value = 0;
         const auto result = std::from_chars(at, end, value);
         if (result.ec != std::errc() || value < -int64_t(n) || value >= int64_t(n)) {
-            usage(fmt::format("{} is '{}', expected all, or numbers from {} to {} separated by "
-                              "commas",
-                              what, base::escaped(text, 60), -int64_t(n), int64_t(n) - 1));
+            usage(
+                fmt::format("{} is '{}', expected all, or numbers from {} to {} separated by "
+                            "commas",
+                            what, base::escaped(text, 60), -int64_t(n), int64_t(n) - 1));
         }
         at = result.ptr;
         return uint32_t(value < 0 ? value + int64_t(n) : value);

@@ -118,14 +118,14 @@ GenerateResult generate(model::Session& session, model::Sampler& sampler,
 
 std::string speed_line(const model::Session::Stats& stats, uint64_t logits_hash) {
     const auto rate = [](uint64_t n, double ms) { return ms > 0 ? double(n) * 1000 / ms : 0.0; };
-    std::string line = fmt::format("{} tokens", stats.predicted_n);
+    std::string line;
     if (stats.predicted_n > 0) {
-        line += fmt::format(", {:.3g} tok/s, {:.3g} ms/tok",
+        line += fmt::format("{} tokens decoded, {:.3g} tok/s, {:.3g} ms/tok; ", stats.predicted_n,
                             rate(stats.predicted_n, stats.predicted_ms),
                             stats.predicted_ms / double(stats.predicted_n));
     }
     if (stats.prompt_n > 0) {
-        line += fmt::format("; prompt {} tokens, {:.3g} tok/s", stats.prompt_n,
+        line += fmt::format("prompt {} tokens, {:.3g} tok/s", stats.prompt_n,
                             rate(stats.prompt_n, stats.prompt_ms));
     }
     return line + fmt::format("  #{:016x}", logits_hash);

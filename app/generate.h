@@ -49,7 +49,7 @@ std::string_view finish_reason_name(FinishReason reason);
 GenerateResult generate(model::Session& session, model::Sampler& sampler,
                         const GenerateRequest& request);
 
-/// "12 tokens, 3.41 tok/s, 293 ms/tok; prompt 5 tokens, 20.3 tok/s  #0123456789abcdef"
+/// "12 tokens decoded, 3.41 tok/s, 293 ms/tok; prompt 5 tokens, 20.3 tok/s  #0123456789abcdef"
 std::string speed_line(const model::Session::Stats& stats, uint64_t logits_hash);
 
 /// What a person should know about the end of an answer; empty when it simply ended.

@@ -100,7 +100,7 @@ void NpzWriter::write_header(const Entry& entry) {
     put(header, 0x04034B50u);
     put(header, uint16_t{45});  // version needed: ZIP64
     put(header, uint16_t{0});
-    put(header, uint16_t{0});        // stored
+    put(header, uint16_t{0});           // stored
     put(header, uint32_t{0x00210000});  // 1980-01-01, so that equal data are equal files
     put(header, entry.crc);
     put(header, k32BitLimit);

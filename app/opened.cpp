@@ -76,8 +76,9 @@ Opened open_session(const Options& options, const model::SessionOptions& session
         *opened.runtime, path,
         {.progress = [&](const model::LoadProgress& progress) { line.show(progress); },
          .stop = interrupted});
-    opened.session =
-        std::make_unique<model::Session>(*opened.runtime, opened.model, session_options);
+    model::SessionOptions with_stop = session_options;
+    with_stop.stop = interrupted;
+    opened.session = std::make_unique<model::Session>(*opened.runtime, opened.model, with_stop);
     opened.session->set_stop(interrupted);
     line.clear();
     for (const std::string& notice : opened.model->notices) {

@@ -19,6 +19,15 @@ double mib(uint64_t bytes) {
     return double(bytes) / (1024 * 1024);
 }
 
+/// 268,098,176
+std::string grouped(uint64_t n) {
+    std::string digits = fmt::format("{}", n);
+    for (size_t at = digits.size(); at > 3; at -= 3) {
+        digits.insert(at - 3, ",");
+    }
+    return digits;
+}
+
 struct TypeUse {
     uint64_t n_tensors = 0, n_bytes = 0;
 };
@@ -114,7 +123,7 @@ void print_structure(const model::ModelSource& source) {
 
 void print_parameters(const Facts& facts) {
     const model::ParameterCounts counts = model::count_parameters(facts.source->config);
-    fmt::print("\nParameters: {:L}\n", counts.total());
+    fmt::print("\nParameters: {}\n", grouped(counts.total()));
     fmt::print("  embedding {:.1f} M, attention {:.1f} M, feed-forward {:.1f} M, norms {:.2f} M",
                double(counts.embedding) / 1e6, double(counts.attention) / 1e6,
                double(counts.mlp) / 1e6, double(counts.norms) / 1e6);
@@ -126,7 +135,7 @@ void print_parameters(const Facts& facts) {
     }
 }
 
-void print_memory(const Facts& facts, const Options&) {
+void print_memory(const Facts& facts) {
     const model::Config& c = facts.source->config;
     fmt::print("\nDevice memory in MiB, without the driver's own 100 to 300:\n");
     fmt::print("  {:>8} {:>9} {:>9} {:>9} {:>9}   as other quantizations\n", "context", "weights",
@@ -146,13 +155,13 @@ void print_memory(const Facts& facts, const Options&) {
     }
 }
 
-void print_text(const Facts& facts, const Options& options) {
+void print_text(const Facts& facts) {
     const model::ModelSource& source = *facts.source;
     fmt::print("{}\n  {}\n  {}, {:.1f} MiB{}\n\n", base::escaped(source.name), source.path,
                source.format, mib(source.file_bytes), facts.base_model ? ", a base model" : "");
     print_structure(source);
     print_parameters(facts);
-    print_memory(facts, options);
+    print_memory(facts);
     if (!facts.lacks.empty()) {
         fmt::print("\nThe file lacks\n");
     }
@@ -245,7 +254,7 @@ int info_command(const Options& options) {
     if (options.json) {
         print_json(facts);
     } else {
-        print_text(facts, options);
+        print_text(facts);
     }
     return 0;
 }
