@@ -83,7 +83,7 @@ void Session::Impl::warm_up() {
     cmd.set_stop(options.stop);
     const TokenId bos = std::max(model->tokenizer.bos(), 0);
     const std::array<TokenId, 2> prompt = {bos, bos};
-    for (const uint32_t n : {1u, std::min(2u, options.n_ctx)}) {
+    for (const uint32_t n : {1u, std::min(2u, options.n_ubatch)}) {
         run_chunk(std::span(prompt).first(n), WantLogits::last, {});
         cache.clear();
         tokens.clear();

@@ -215,9 +215,10 @@ std::vector<LensRow> Session::lens(uint32_t at, uint32_t n_top, std::span<const 
     const uint32_t n_layers = s.model->config.num_hidden_layers;
     std::vector<LensRow> out;
     s.taps.begin(at, 1, false);
-    for (uint32_t begin = 0; begin < n_layers; begin += kHeadRows) {
+    const uint32_t at_once = std::min(kHeadRows, s.act.x.shape.rows);
+    for (uint32_t begin = 0; begin < n_layers; begin += at_once) {
         // The rows of several layers go through the head together: the embedding is read once.
-        const uint32_t n = std::min(kHeadRows, n_layers - begin);
+        const uint32_t n = std::min(at_once, n_layers - begin);
         const Tensor rows = s.act.x.first_rows(n);
         for (uint32_t i = 0; i < n; i++) {
             s.cmd.copy(rows.rows(i, 1).range, s.act.residuals[begin + i].rows(at, 1).range);
