@@ -88,6 +88,12 @@ function(lapidary_add_tests)
     lapidary_add_suite(op_tests ops 1200 "${op_harness}" model tests/ops/*.cpp)
     lapidary_add_suite(model_tests model 5400 "" model tests/model/*.cpp)
     lapidary_add_suite(engine_tests engine 1800 "" app_core tests/engine/*.cpp)
+    lapidary_add_suite(cli_tests cli 1800 "" app_core tests/cli/*.cpp)
+    if(TARGET cli_tests)  # these start the program itself
+        add_dependencies(cli_tests lapidary)
+        target_compile_definitions(cli_tests PRIVATE
+                                   LAPIDARY_PROGRAM="$<TARGET_FILE:lapidary>")
+    endif()
     get_property(all_tests DIRECTORY PROPERTY TESTS)
     foreach(test IN LISTS all_tests)
         if(test MATCHES "^engine/")  # these measure how fast a Stop is obeyed
