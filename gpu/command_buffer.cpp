@@ -274,6 +274,10 @@ void CommandBuffer::fill(const Range& dst, uint32_t word) {
     impl_->done(command);
 }
 
+uint32_t CommandBuffer::parts(const Kernel& kernel, const Work& work) const {
+    return impl_->planner.parts(work, kernel.id());
+}
+
 uint32_t CommandBuffer::parts(const Work& work) const {
     return impl_->planner.parts(work);
 }
