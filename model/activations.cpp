@@ -8,13 +8,16 @@
 namespace model {
 namespace {
 
-constexpr uint64_t kAlign = 256;  // no device asks for more between two ranges
+constexpr uint64_t kAlign = 256;                       // no device asks for more between two ranges
 constexpr uint64_t kScratchCells = uint64_t{1} << 21;  // 8 MiB of scores
 
-uint64_t aligned(uint64_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
+uint64_t aligned(uint64_t n) {
+    return (n + kAlign - 1) / kAlign * kAlign;
+}
 
 uint64_t inputs_bytes(const Config& config, const ActivationOptions& o) {
-    return aligned(4 * uint64_t{o.n_ubatch}) + 2 * aligned(4 * uint64_t{o.n_ubatch} * config.head_dim);
+    return aligned(4 * uint64_t{o.n_ubatch}) +
+           2 * aligned(4 * uint64_t{o.n_ubatch} * config.head_dim);
 }
 
 /// Cells of the attention scratch: the usual amount, or what one query of a global layer needs.
@@ -48,16 +51,17 @@ uint64_t Activations::bytes_for(const Config& c, const ActivationOptions& o) {
 
 Activations::Activations(gpu::Device& device, const Config& c, const ActivationOptions& o)
     : inputs_(device, inputs_bytes(c, o), gpu::Memory::upload, "step inputs"),
-      readback_(device, 4 * uint64_t{kHeadRows} * c.embedding_rows, gpu::Memory::readback, "logits"),
+      readback_(device, 4 * uint64_t{kHeadRows} * c.embedding_rows, gpu::Memory::readback,
+                "logits"),
       arena_(device, gpu::Memory::device, "activations", uint64_t{16} << 20) {
     const auto allocate = [&](const char* name, DType dtype, uint32_t rows, uint32_t dim) {
         const uint64_t bytes = uint64_t{rows} * dim * block_bytes(dtype);
         if (bytes > device.info().max_range_bytes) {
-            throw base::Error(base::ErrorKind::out_of_memory,
-                              fmt::format("{} of [{}, {}] takes {} MiB; {} binds at most {} MiB", name,
-                                          rows, dim, bytes >> 20, device.info().name,
-                                          device.info().max_range_bytes >> 20),
-                              "ask for a shorter context (-c)");
+            throw base::Error(
+                base::ErrorKind::out_of_memory,
+                fmt::format("{} of [{}, {}] takes {} MiB; {} binds at most {} MiB", name, rows, dim,
+                            bytes >> 20, device.info().name, device.info().max_range_bytes >> 20),
+                "ask for a shorter context (-c)");
         }
         return Tensor{name, dtype, {rows, dim}, arena_.allocate(bytes)};
     };
@@ -66,9 +70,13 @@ Activations::Activations(gpu::Device& device, const Config& c, const ActivationO
     const uint64_t ids = aligned(4 * uint64_t{rows});
     const gpu::Range in = inputs_.range();
     tokens = {"tokens", DType::i32, {1, rows}, in.slice(0, 4 * uint64_t{rows})};
-    rope_local = {"rope_local", DType::f32, {rows, c.head_dim},
+    rope_local = {"rope_local",
+                  DType::f32,
+                  {rows, c.head_dim},
                   in.slice(ids, 4 * uint64_t{rows} * c.head_dim)};
-    rope_global = {"rope_global", DType::f32, {rows, c.head_dim},
+    rope_global = {"rope_global",
+                   DType::f32,
+                   {rows, c.head_dim},
                    in.slice(ids + table, 4 * uint64_t{rows} * c.head_dim)};
 
     x = allocate("x", DType::f32, rows, c.hidden_size);
@@ -106,15 +114,16 @@ Tensor Activations::q_rows(uint32_t l, uint32_t position, uint32_t n) const {
     return kept_q.empty() ? chunk_q.first_rows(n) : kept_q[l].rows(position, n);
 }
 
-std::byte* Activations::host_tokens() const { return inputs_.mapped() + tokens.range.offset; }
+std::byte* Activations::host_tokens() const {
+    return inputs_.mapped() + tokens.range.offset;
+}
 
 std::byte* Activations::host_rope(bool local) const {
     return inputs_.mapped() + (local ? rope_local : rope_global).range.offset;
 }
 
 const float* Activations::host_logits(uint32_t row) const {
-    return reinterpret_cast<const float*>(readback_.mapped()) +
-           size_t{row} * logits_host.shape.dim;
+    return reinterpret_cast<const float*>(readback_.mapped()) + size_t{row} * logits_host.shape.dim;
 }
 
 }  // namespace model

@@ -27,18 +27,18 @@ struct Activations {
     static uint64_t bytes_for(const Config& config, const ActivationOptions& options);
 
     // T = n_ubatch
-    Tensor tokens;      // i32 [1, T]                host writes
-    Tensor rope_local;  // f32 [T, head_dim]         host writes: cos, sin pairs
-    Tensor rope_global; // f32 [T, head_dim]
-    Tensor x;           // f32 [T, d]                the residual stream
-    Tensor h;           // f32 [T, d]                normalised input, then the block's output
-    Tensor scale;       // f32 [T * Hq, 1]           roots of the last norm
-    Tensor q;           // f32 [T, Hq*hd]
-    Tensor k, v;        // f32 [T, Hkv*hd]
-    Tensor z;           // f32 [T, Hq*hd]
-    Tensor gate, up;    // f32 [T, ff]
-    Tensor logits;      // f32 [kHeadRows, embedding_rows]
-    Tensor logits_host; // the same, where the host reads
+    Tensor tokens;       // i32 [1, T]                host writes
+    Tensor rope_local;   // f32 [T, head_dim]         host writes: cos, sin pairs
+    Tensor rope_global;  // f32 [T, head_dim]
+    Tensor x;            // f32 [T, d]                the residual stream
+    Tensor h;            // f32 [T, d]                normalised input, then the block's output
+    Tensor scale;        // f32 [T * Hq, 1]           roots of the last norm
+    Tensor q;            // f32 [T, Hq*hd]
+    Tensor k, v;         // f32 [T, Hkv*hd]
+    Tensor z;            // f32 [T, Hq*hd]
+    Tensor gate, up;     // f32 [T, ff]
+    Tensor logits;       // f32 [kHeadRows, embedding_rows]
+    Tensor logits_host;  // the same, where the host reads
     ops::AttentionScratch attention;
     std::vector<Tensor> lse;        // per layer, f32 [Hq, n_ctx]
     std::vector<Tensor> kept_q;     // per layer, q_dtype [n_ctx, Hq*hd]; empty: not kept
@@ -52,7 +52,7 @@ struct Activations {
     std::byte* host_rope(bool local) const;
     const float* host_logits(uint32_t row) const;
 
-  private:
+private:
     gpu::Buffer inputs_;
     gpu::Buffer readback_;
     gpu::Arena arena_;

@@ -15,26 +15,43 @@ namespace model {
 enum class Tap : uint8_t {
     embed,
     resid_pre,
-    ln1_scale, ln1,
-    q, k, v,
-    rot_q, rot_k,
-    attn_scores_raw, attn_scores, pattern, lse,
-    z, result, attn_proj, attn_out,
+    ln1_scale,
+    ln1,
+    q,
+    k,
+    v,
+    rot_q,
+    rot_k,
+    attn_scores_raw,
+    attn_scores,
+    pattern,
+    lse,
+    z,
+    result,
+    attn_proj,
+    attn_out,
     resid_mid,
-    ln2_scale, ln2,
-    mlp_pre, mlp_pre_linear, mlp_post, mlp_proj, mlp_out,
+    ln2_scale,
+    ln2,
+    mlp_pre,
+    mlp_pre_linear,
+    mlp_post,
+    mlp_proj,
+    mlp_out,
     resid_post,
-    ln_final_scale, ln_final,
-    logits_raw, logits,
+    ln_final_scale,
+    ln_final,
+    logits_raw,
+    logits,
     count_,
 };
 
 struct TapInfo {
     Tap tap;
     std::string_view name;
-    std::string_view shape;         // "[T,d]", "[T,Hq,hd]", "[Hq,T,T]"
+    std::string_view shape;             // "[T,d]", "[T,Hq,hd]", "[Hq,T,T]"
     std::string_view transformer_lens;  // its name there, or "none"
-    std::string_view description;   // one line; also the tooltip
+    std::string_view description;       // one line; also the tooltip
     bool per_layer;
 };
 
@@ -45,7 +62,7 @@ std::optional<Tap> tap_from_name(std::string_view name);
 
 /// A set of taps.
 class TapSet {
-  public:
+public:
     TapSet() = default;
     TapSet(std::initializer_list<Tap> taps) {
         for (const Tap t : taps) {
@@ -57,7 +74,7 @@ class TapSet {
     bool has(Tap tap) const { return (bits_ >> uint32_t(tap)) & 1; }
     bool empty() const { return bits_ == 0; }
 
-  private:
+private:
     uint64_t bits_ = 0;
 };
 
@@ -71,7 +88,8 @@ struct CaptureSpec {
 };
 
 /// Rows of one tap of one layer: [n_rows, dim], f32. For the attention square taps
-/// (attn_scores_raw, attn_scores, pattern): rows = query x head, dim = keys; see Session::attention.
+/// (attn_scores_raw, attn_scores, pattern): rows = query x head, dim = keys; see
+/// Session::attention.
 struct TapRows {
     Tap tap = Tap::embed;
     uint32_t layer = 0;
@@ -85,11 +103,11 @@ struct TapRows {
 /// u16 = round((max - s) * 2048), s the score after cap, max the row's own maximum; 65535 = zero.
 struct LiveRows {
     uint32_t layer = 0;
-    uint32_t position = 0;    // the query
-    uint32_t first_key = 0;   // column 0 of the rows; columns are absolute positions
-    uint32_t n_keys = 0;      // keys [first_key, first_key + n_keys), the visible ones
-    std::vector<float> max;   // [n_heads]
-    std::vector<float> lse;   // [n_heads]
+    uint32_t position = 0;        // the query
+    uint32_t first_key = 0;       // column 0 of the rows; columns are absolute positions
+    uint32_t n_keys = 0;          // keys [first_key, first_key + n_keys), the visible ones
+    std::vector<float> max;       // [n_heads]
+    std::vector<float> lse;       // [n_heads]
     std::vector<uint16_t> log16;  // [n_heads, n_keys]
 
     /// Attention weight of head h on column j (0 <= j < n_keys): exp(max - u / 2048 - lse).
@@ -111,12 +129,13 @@ struct AttentionTile {
     uint32_t head = 0;
     uint32_t query_begin = 0, n_queries = 0;
     uint32_t key_begin = 0, n_keys = 0;
-    uint32_t window = 0;           // of the layer; 0: global. Masked is decided by this rule:
-                                   // query i sees key j iff j <= i and (window == 0 or i - j < window)
-    std::vector<float> pattern;    // [n_queries, n_keys], masked = 0
-    std::vector<float> scores;     // after cap, masked = -inf; only when asked for
-    std::vector<float> scores_raw; // scaled, before cap and mask; masked = NaN; only when asked for
-    std::vector<float> lse;        // [n_queries]
+    uint32_t window = 0;  // of the layer; 0: global. Masked is decided by this rule:
+                          // query i sees key j iff j <= i and (window == 0 or i - j < window)
+    std::vector<float> pattern;  // [n_queries, n_keys], masked = 0
+    std::vector<float> scores;   // after cap, masked = -inf; only when asked for
+    std::vector<float>
+        scores_raw;          // scaled, before cap and mask; masked = NaN; only when asked for
+    std::vector<float> lse;  // [n_queries]
 
     static bool visible(uint32_t query, uint32_t key, uint32_t window) {
         return key <= query && (window == 0 || query - key < window);

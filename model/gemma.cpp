@@ -42,7 +42,8 @@ void attention_block(const Step& s, uint32_t l) {
     if (config.qk_norm) {
         const Tensor q_heads = q.reshaped(n * n_heads, config.head_dim);
         const Tensor k_heads = k.reshaped(n * n_kv_heads, config.head_dim);
-        ops::rms_norm(cmd, q_heads, s.act.scale.first_rows(n * n_heads), q_heads, w.attn_q_norm, eps);
+        ops::rms_norm(cmd, q_heads, s.act.scale.first_rows(n * n_heads), q_heads, w.attn_q_norm,
+                      eps);
         ops::rms_norm(cmd, k_heads, s.act.scale.first_rows(n * n_kv_heads), k_heads, w.attn_k_norm,
                       eps);
     }
@@ -146,7 +147,9 @@ void fill_rope_tables(const Config& config, const Activations& act, uint32_t pos
 
 void forward(const Step& s) {
     const Tensor x = s.act.x.first_rows(s.n_tokens);
-    const Tensor tokens{"tokens", DType::i32, {1, s.n_tokens},
+    const Tensor tokens{"tokens",
+                        DType::i32,
+                        {1, s.n_tokens},
                         s.act.tokens.range.slice(0, 4 * uint64_t{s.n_tokens})};
     ops::embed(s.cmd, x, s.model.weights.token_embd, tokens, s.embedding_scale);
     s.taps.tap(s.cmd, Tap::embed, 0, x);

@@ -17,10 +17,10 @@ namespace model {
 struct Step {
     const Model& model;
     gpu::CommandBuffer& cmd;
-    Activations& act;        // tokens and rope tables of the chunk are filled in by the host
+    Activations& act;  // tokens and rope tables of the chunk are filled in by the host
     const KvCache& cache;
     TapRecorder& taps;
-    uint32_t position = 0;   // of the first token
+    uint32_t position = 0;  // of the first token
     uint32_t n_tokens = 1;
     float embedding_scale = 1;
 };

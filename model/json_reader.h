@@ -45,7 +45,7 @@ void parse_json_members(std::string_view text, const std::string& name, const Li
 /// Typed access to the members of one object, with a message per field. A member that is null
 /// counts as absent.
 class JsonFields {
-  public:
+public:
     JsonFields(const Json& object, std::string name);
 
     const Json* find(std::string_view field) const;
@@ -62,7 +62,7 @@ class JsonFields {
     [[noreturn]] void fail(std::string_view field, std::string_view found,
                            std::string_view expected, std::string hint = {}) const;
 
-  private:
+private:
     const Json* object_;
     std::string name_;
 };

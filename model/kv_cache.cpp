@@ -21,7 +21,8 @@ uint64_t plane_bytes_of(DType dtype, uint32_t capacity, uint32_t width) {
 }  // namespace
 
 KvCache::KvCache(gpu::Device& device, const Config& config, const KvCacheOptions& options)
-    : options_(options), arena_(device, gpu::Memory::device, "KV cache", bytes_for(config, options)) {
+    : options_(options),
+      arena_(device, gpu::Memory::device, "KV cache", bytes_for(config, options)) {
     for (const DType dtype : {options.type_k, options.type_v}) {
         CHECK(dtype == DType::f16 || dtype == DType::f32, "{}", dtype_name(dtype));
     }
@@ -41,7 +42,9 @@ KvCache::KvCache(gpu::Device& device, const Config& config, const KvCacheOptions
                 fmt::format("ask for at most -c {}", fits));
         }
         const auto plane = [&](const char* name, DType dtype) {
-            return Tensor{name, dtype, {capacity, width},
+            return Tensor{name,
+                          dtype,
+                          {capacity, width},
                           arena_.allocate(plane_bytes_of(dtype, capacity, width))};
         };
         layers_.push_back({.k = plane("k cache", options.type_k),
@@ -91,7 +94,9 @@ uint32_t KvCache::first_kept(uint32_t l) const {
     return high_water_ > capacity ? high_water_ - capacity : 0;
 }
 
-uint64_t KvCache::bytes() const { return arena_.allocated_bytes(); }
+uint64_t KvCache::bytes() const {
+    return arena_.allocated_bytes();
+}
 
 uint64_t KvCache::bytes_for(const Config& config, const KvCacheOptions& options) {
     uint64_t sum = 0;

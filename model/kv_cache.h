@@ -12,11 +12,11 @@
 namespace model {
 
 struct KvCacheOptions {
-    uint32_t n_ctx = 2048;    // positions
-    uint32_t n_ubatch = 256;  // largest prefill chunk: a ring holds window + chunk positions
+    uint32_t n_ctx = 2048;      // positions
+    uint32_t n_ubatch = 256;    // largest prefill chunk: a ring holds window + chunk positions
     DType type_k = DType::f16;  // f16 or f32
     DType type_v = DType::f16;
-    bool full = false;        // local layers keep everything (llama.cpp: --swa-full)
+    bool full = false;  // local layers keep everything (llama.cpp: --swa-full)
 };
 
 /// Where one layer's keys and values lie. Slot of position p is p % capacity.
@@ -28,7 +28,7 @@ struct KvLayer {
 };
 
 class KvCache {
-  public:
+public:
     KvCache(gpu::Device& device, const Config& config, const KvCacheOptions& options);
 
     const KvLayer& layer(uint32_t l) const { return layers_[l]; }
@@ -36,8 +36,8 @@ class KvCache {
 
     /// Positions [0, length) hold the sequence's keys and values.
     uint32_t length() const { return length_; }
-    /// Call before work that writes positions up to (excluding) `end` is submitted: from then on the
-    /// rings may have lost what those positions overwrite, even when the work is cancelled.
+    /// Call before work that writes positions up to (excluding) `end` is submitted: from then on
+    /// the rings may have lost what those positions overwrite, even when the work is cancelled.
     void wrote(uint32_t end);
     /// Call when that work has finished: positions [0, length) are good.
     void extend(uint32_t length);
@@ -53,7 +53,7 @@ class KvCache {
     uint64_t bytes() const;
     static uint64_t bytes_for(const Config& config, const KvCacheOptions& options);
 
-  private:
+private:
     KvCacheOptions options_;
     gpu::Arena arena_;
     std::vector<KvLayer> layers_;

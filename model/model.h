@@ -36,7 +36,7 @@ struct LoadOptions {
 };
 
 class Model {
-  public:
+public:
     /// Opens `path` (GGUF file or Hugging Face folder), checks it, uploads the weights.
     /// Throws base::Error(model, out_of_memory, device_lost), base::Cancelled.
     static std::shared_ptr<const Model> load(Runtime& runtime, const std::string& path,

@@ -50,17 +50,17 @@ void kv_write(gpu::CommandBuffer& cmd, const Tensor& dst, const Tensor& x, uint3
 struct AttentionShape {
     uint32_t position = 0;
     uint32_t n_heads = 0, n_kv_heads = 0, head_dim = 0;
-    uint32_t window = 0;   // 0: global
+    uint32_t window = 0;  // 0: global
     float scale = 1;
-    float cap = 0;         // 0: none
+    float cap = 0;  // 0: none
 };
 
 /// Scratch that attention works in; sized by attention_scratch_rows().
 struct AttentionScratch {
-    Tensor scores;   // f32 [1, n]
-    Tensor prob;     // f32 [1, n]
-    Tensor tiles;    // f32 [1, n / kKeyTile * 2]
-    Tensor stats;    // f32 [rows, 2]   rows = queries x heads of one sub-batch
+    Tensor scores;  // f32 [1, n]
+    Tensor prob;    // f32 [1, n]
+    Tensor tiles;   // f32 [1, n / kKeyTile * 2]
+    Tensor stats;   // f32 [rows, 2]   rows = queries x heads of one sub-batch
 };
 
 /// Columns of the scratch for queries [position, position + n): keys from the first visible one,
@@ -73,15 +73,16 @@ KeySpan key_span(uint32_t position, uint32_t n_queries, uint32_t window);
 
 /// Optional output of attention: rows in log16 of a single query (n_tokens == 1).
 struct LiveRowsTarget {
-    gpu::Range rows;    // u16 [n_heads, key_span(position, 1, window).n]
-    gpu::Range stats;   // f32 [n_heads, 2]: row maximum, sum of exp(s - maximum)
+    gpu::Range rows;   // u16 [n_heads, key_span(position, 1, window).n]
+    gpu::Range stats;  // f32 [n_heads, 2]: row maximum, sum of exp(s - maximum)
 };
 
 /// z = softmax(mask(cap(scale q k^T))) v, all heads, causal and windowed; lse of every row.
 ///   z      f32 [n_tokens, n_heads * head_dim]
 ///   lse    f32 [n_heads, n_ctx]          columns position .. position + n_tokens are written
 ///   q      f16 or f32 [n_tokens, n_heads * head_dim]   rotated, rounded to storage type
-///   k, v   f16 or f32 [capacity, n_kv_heads * head_dim] position p in row p % capacity; the queries'
+///   k, v   f16 or f32 [capacity, n_kv_heads * head_dim] position p in row p % capacity; the
+///   queries'
 ///          own keys and values are already there
 ///   live   nullptr, or where the log16 rows go
 /// Long chunks are worked through in sub-batches that fit the scratch.

@@ -23,27 +23,43 @@ struct PackedBlock {
 PackedBlock packed_block(DType dtype) {
     constexpr size_t kNone = SIZE_MAX;
     switch (dtype) {
-        case DType::f32: return {32, 128, 32, kNone};
+        case DType::f32:
+            return {32, 128, 32, kNone};
         case DType::f16:
-        case DType::bf16: return {32, 64, 16, kNone};
-        case DType::q8_0: return {32, 34, 8, 0};
+        case DType::bf16:
+            return {32, 64, 16, kNone};
+        case DType::q8_0:
+            return {32, 34, 8, 0};
         case DType::q4_0:
-        case DType::iq4_nl: return {32, 18, 4, 0};
-        case DType::q4_1: return {32, 20, 5, kNone};
-        case DType::q5_0: return {32, 22, 5, 0};
-        case DType::q5_1: return {32, 24, 6, kNone};
-        case DType::q2_k: return {256, 84, 21, kNone};
-        case DType::q3_k: return {256, 110, 27, 108};
-        case DType::q4_k: return {256, 144, 36, kNone};
-        case DType::q5_k: return {256, 176, 44, kNone};
-        case DType::q6_k: return {256, 210, 52, 208};
-        case DType::iq4_xs: return {256, 136, 34, kNone};
-        case DType::i32: break;
+        case DType::iq4_nl:
+            return {32, 18, 4, 0};
+        case DType::q4_1:
+            return {32, 20, 5, kNone};
+        case DType::q5_0:
+            return {32, 22, 5, 0};
+        case DType::q5_1:
+            return {32, 24, 6, kNone};
+        case DType::q2_k:
+            return {256, 84, 21, kNone};
+        case DType::q3_k:
+            return {256, 110, 27, 108};
+        case DType::q4_k:
+            return {256, 144, 36, kNone};
+        case DType::q5_k:
+            return {256, 176, 44, kNone};
+        case DType::q6_k:
+            return {256, 210, 52, 208};
+        case DType::iq4_xs:
+            return {256, 136, 34, kNone};
+        case DType::i32:
+            break;
     }
     CHECK(false, "no weight type: {}", dtype_name(dtype));
 }
 
-uint64_t groups_of(uint64_t rows) { return (rows + kGroup - 1) / kGroup; }
+uint64_t groups_of(uint64_t rows) {
+    return (rows + kGroup - 1) / kGroup;
+}
 
 }  // namespace
 

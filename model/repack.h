@@ -30,7 +30,8 @@
 
 namespace model {
 
-/// Bytes of each plane for `rows` rows of `cols` elements; scales is 0 for types without that plane.
+/// Bytes of each plane for `rows` rows of `cols` elements; scales is 0 for types without that
+/// plane.
 struct PlaneBytes {
     uint64_t quants = 0;
     uint64_t scales = 0;

@@ -29,9 +29,9 @@ struct Vocabulary {
 };
 
 /// Applies the fix-ups of spec 6.4 and checks the result. Every vocabulary must be one that can
-/// tokenize any text: all 256 byte tokens exactly once, "▁", <unk>, begin and end of text, and pieces
-/// that are unique UTF-8 of 1 to 512 bytes. There is no half-working tokenizer: anything else
-/// throws base::Error(model) naming the token.
+/// tokenize any text: all 256 byte tokens exactly once, "▁", <unk>, begin and end of text, and
+/// pieces that are unique UTF-8 of 1 to 512 bytes. There is no half-working tokenizer: anything
+/// else throws base::Error(model) naming the token.
 Vocabulary make_vocabulary(const TokenizerData& data, const Config& config);
 
 /// sentencepiece.ModelProto: BPE with byte fallback and no normalization but " " -> "▁".

@@ -51,7 +51,8 @@ ActivationOptions activation_options(const SessionOptions& o) {
 }
 
 double ms_since(std::chrono::steady_clock::time_point begin) {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
+        .count();
 }
 
 }  // namespace
@@ -70,8 +71,8 @@ Session::Impl::Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in,
     std::memset(act.host_tokens(), 0, 4 * size_t{options.n_ubatch});
 }
 
-/// One step of one token and one of two: every kernel is made, and compiled by drivers that wait for
-/// the first use. Then the cache is frozen, and what the planner learned of compiling is forgotten.
+/// One step of one token and one of two: every kernel is made, and compiled by drivers that wait
+/// for the first use. Then the cache is frozen.
 void Session::Impl::warm_up() {
     gpu::KernelCache& kernels = runtime.kernels;
     kernels.freeze(false);
@@ -90,7 +91,6 @@ void Session::Impl::warm_up() {
         logits_valid = false;
     }
     cmd.set_stop({});
-    cmd.planner() = gpu::SubmitPlanner(gpu::starting_rates(runtime.device.info().type));
     cmd.reset_stats();
     kernels.freeze();
     kernels.save();
@@ -159,39 +159,54 @@ void Session::Impl::send_capture(uint32_t position, uint32_t n) {
 
 void Session::Impl::check_tokens(std::span<const TokenId> all) const {
     if (all.size() > options.n_ctx) {
-        throw base::Error(base::ErrorKind::usage,
-                          fmt::format("the text has {} tokens, the context holds {}", all.size(),
-                                      options.n_ctx),
-                          "shorten the text or ask for a longer context with -c");
+        throw base::Error(
+            base::ErrorKind::usage,
+            fmt::format("the text has {} tokens, the context holds {}", all.size(), options.n_ctx),
+            "shorten the text or ask for a longer context with -c");
     }
     for (size_t i = 0; i < all.size(); i++) {
         if (all[i] < 0 || uint32_t(all[i]) >= model->config.embedding_rows) {
-            throw base::Error(base::ErrorKind::usage,
-                              fmt::format("token id {} at position {} is outside the vocabulary of {}",
-                                          all[i], i, model->config.vocab_size));
+            throw base::Error(
+                base::ErrorKind::usage,
+                fmt::format("token id {} at position {} is outside the vocabulary of {}", all[i], i,
+                            model->config.vocab_size));
         }
     }
 }
 
-Session::Session(Runtime& runtime, std::shared_ptr<const Model> model, const SessionOptions& options)
+Session::Session(Runtime& runtime, std::shared_ptr<const Model> model,
+                 const SessionOptions& options)
     : impl_(std::make_unique<Impl>(runtime, std::move(model), options)) {
     impl_->warm_up();
 }
 
 Session::~Session() = default;
 
-const Model& Session::model() const { return *impl_->model; }
-const SessionOptions& Session::options() const { return impl_->options; }
-uint32_t Session::n_ctx() const { return impl_->options.n_ctx; }
-const std::vector<TokenId>& Session::tokens() const { return impl_->tokens; }
-uint32_t Session::position() const { return uint32_t(impl_->tokens.size()); }
-const KvCache& Session::cache() const { return impl_->cache; }
+const Model& Session::model() const {
+    return *impl_->model;
+}
+const SessionOptions& Session::options() const {
+    return impl_->options;
+}
+uint32_t Session::n_ctx() const {
+    return impl_->options.n_ctx;
+}
+const std::vector<TokenId>& Session::tokens() const {
+    return impl_->tokens;
+}
+uint32_t Session::position() const {
+    return uint32_t(impl_->tokens.size());
+}
+const KvCache& Session::cache() const {
+    return impl_->cache;
+}
 
 SyncResult Session::sync(std::span<const TokenId> tokens) {
     return sync(tokens, WantLogits::last, {});
 }
 
-SyncResult Session::sync(std::span<const TokenId> all, WantLogits want, const LogitsSink& on_logits) {
+SyncResult Session::sync(std::span<const TokenId> all, WantLogits want,
+                         const LogitsSink& on_logits) {
     Impl& s = *impl_;
     s.check_tokens(all);
     const auto mismatch = std::mismatch(s.tokens.begin(), s.tokens.end(), all.begin(), all.end());
@@ -214,7 +229,8 @@ SyncResult Session::sync(std::span<const TokenId> all, WantLogits want, const Lo
     while (position() < all.size()) {
         const uint32_t n = std::min(chunk_limit, uint32_t(all.size()) - position());
         const bool is_last = position() + n == all.size();
-        const WantLogits chunk_want = want == WantLogits::last && !is_last ? WantLogits::none : want;
+        const WantLogits chunk_want =
+            want == WantLogits::last && !is_last ? WantLogits::none : want;
         s.run_chunk(all.subspan(position(), n), chunk_want, on_logits);
         result.n_prefilled += n;
     }
@@ -277,7 +293,9 @@ void Session::set_capture(const CaptureSpec& spec, CaptureSink sink) {
     s.sink = std::move(sink);
 }
 
-void Session::set_stop(std::function<bool()> stop) { impl_->cmd.set_stop(std::move(stop)); }
+void Session::set_stop(std::function<bool()> stop) {
+    impl_->cmd.set_stop(std::move(stop));
+}
 
 const Session::Stats& Session::stats() const {
     Impl& s = *impl_;
@@ -294,7 +312,9 @@ void Session::reset_stats() {
     impl_->cmd.reset_stats();
 }
 
-void Session::set_profiler(gpu::Profiler* profiler) { impl_->cmd.set_profiler(profiler); }
+void Session::set_profiler(gpu::Profiler* profiler) {
+    impl_->cmd.set_profiler(profiler);
+}
 
 uint64_t Session::bytes_for(const Config& config, const SessionOptions& options) {
     SessionOptions o = options;

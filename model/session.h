@@ -17,15 +17,15 @@
 namespace model {
 
 struct SessionOptions {
-    uint32_t n_ctx = 0;       // 0: min(4096, the model's)
-    uint32_t n_ubatch = 0;    // largest prefill chunk; 0: 256. Larger values are split
+    uint32_t n_ctx = 0;     // 0: min(4096, the model's)
+    uint32_t n_ubatch = 0;  // largest prefill chunk; 0: 256. Larger values are split
     DType type_k = DType::f16;
     DType type_v = DType::f16;
-    bool full_cache = false;  // local layers keep all positions
+    bool full_cache = false;                   // local layers keep all positions
     std::optional<bool> bf16_embedding_scale;  // unset: the source's default (spec 2.2)
-    bool keep_q = false;          // Q of all positions, for attention()
+    bool keep_q = false;                       // Q of all positions, for attention()
     bool keep_residuals = false;  // resid_post of every layer and position, for lens(), logits_at()
-    std::function<bool()> stop;   // asked during the warm-up; true: the constructor throws Cancelled
+    std::function<bool()> stop;  // asked during the warm-up; true: the constructor throws Cancelled
 };
 
 /// Which positions' logits a step computes and hands to `on_logits`.
@@ -51,7 +51,7 @@ struct LensRow {
 };
 
 class Session {
-  public:
+public:
     /// Allocates every buffer and runs one warm-up step of each kind, so that all kernels exist;
     /// from then on the runtime's kernel cache is frozen. Throws base::Error(out_of_memory).
     Session(Runtime& runtime, std::shared_ptr<const Model> model, const SessionOptions& options);
@@ -106,7 +106,8 @@ class Session {
     /// Full logits that follow `position`, from the kept residual: same bits as when computed.
     std::vector<float> logits_at(uint32_t position);
     std::vector<LensRow> lens(uint32_t position, uint32_t n_top, std::span<const TokenId> ids);
-    /// rot_q, rot_k, v or (where kept) resid_post of positions [begin, begin + n) of one layer as stored: [n, width] f32.
+    /// rot_q, rot_k, v or (where kept) resid_post of positions [begin, begin + n) of one layer as
+    /// stored: [n, width] f32.
     std::vector<float> stored(Tap tap, uint32_t layer, uint32_t begin, uint32_t n);
     const KvCache& cache() const;
 
@@ -123,7 +124,7 @@ class Session {
     /// Bytes of device memory a session with these options takes, without making one.
     static uint64_t bytes_for(const Config& config, const SessionOptions& options);
 
-  private:
+private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

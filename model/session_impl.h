@@ -16,7 +16,8 @@
 namespace model {
 
 struct Session::Impl {
-    Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in, const SessionOptions& options_in);
+    Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in,
+         const SessionOptions& options_in);
 
     void warm_up();
     Step step(uint32_t position, uint32_t n);
@@ -41,7 +42,7 @@ struct Session::Impl {
     uint32_t logits_row = 0;  // row of act.logits_host that holds the last position
     CaptureSink sink;
     Stats stats;
-    std::unique_ptr<gpu::Buffer> tile_cells;   // device: pattern and scores of one tile
+    std::unique_ptr<gpu::Buffer> tile_cells;  // device: pattern and scores of one tile
 };
 
 }  // namespace model

@@ -79,8 +79,8 @@ AttentionTile Session::attention(const AttentionRequest& r) {
     Impl& s = *impl_;
     const Config& config = s.model->config;
     if (r.layer >= config.num_hidden_layers || r.head >= config.num_attention_heads) {
-        refuse(fmt::format("layer {}, head {}: the model has {} layers of {} heads", r.layer, r.head,
-                           config.num_hidden_layers, config.num_attention_heads));
+        refuse(fmt::format("layer {}, head {}: the model has {} layers of {} heads", r.layer,
+                           r.head, config.num_hidden_layers, config.num_attention_heads));
     }
     if (uint64_t{r.query_begin} + r.n_queries > position() ||
         uint64_t{r.key_begin} + r.n_keys > position() || r.n_queries == 0 || r.n_keys == 0) {
@@ -122,7 +122,8 @@ AttentionTile Session::attention(const AttentionRequest& r) {
     return out;
 }
 
-void Session::Impl::append_attention_taps(std::vector<TapRows>& out, uint32_t position, uint32_t n) {
+void Session::Impl::append_attention_taps(std::vector<TapRows>& out, uint32_t position,
+                                          uint32_t n) {
     const CaptureSpec& spec = taps.spec();
     const uint32_t n_heads = model->config.num_attention_heads;
     const uint32_t n_keys = position + n;
@@ -131,9 +132,9 @@ void Session::Impl::append_attention_taps(std::vector<TapRows>& out, uint32_t po
         TapRows square[3] = {{Tap::pattern, l, position, n * n_heads, n_keys, {}},
                              {Tap::attn_scores, l, position, n * n_heads, n_keys, {}},
                              {Tap::attn_scores_raw, l, position, n * n_heads, n_keys, {}}};
-        const bool wants_square = std::any_of(std::begin(square), std::end(square), [&](const TapRows& r) {
-            return spec.wants(r.tap, l);
-        });
+        const bool wants_square =
+            std::any_of(std::begin(square), std::end(square),
+                        [&](const TapRows& r) { return spec.wants(r.tap, l); });
         if (!wants_square && !spec.wants(Tap::lse, l)) {
             continue;
         }
@@ -142,10 +143,15 @@ void Session::Impl::append_attention_taps(std::vector<TapRows>& out, uint32_t po
         }
         for (uint32_t h = 0; h < n_heads; h++) {
             if (wants_square) {
-                const AttentionTile cells = tile({.layer = l, .head = h, .query_begin = position,
-                                                  .n_queries = n, .key_begin = 0, .n_keys = n_keys,
+                const AttentionTile cells = tile({.layer = l,
+                                                  .head = h,
+                                                  .query_begin = position,
+                                                  .n_queries = n,
+                                                  .key_begin = 0,
+                                                  .n_keys = n_keys,
                                                   .scores = true});
-                const std::vector<float>* from[3] = {&cells.pattern, &cells.scores, &cells.scores_raw};
+                const std::vector<float>* from[3] = {&cells.pattern, &cells.scores,
+                                                     &cells.scores_raw};
                 for (uint32_t t = 0; t < n; t++) {
                     for (int i = 0; i < 3; i++) {
                         std::copy_n(from[i]->begin() + size_t{t} * n_keys, n_keys,
@@ -175,10 +181,11 @@ std::vector<float> Session::lse(uint32_t layer) {
     const uint32_t n_heads = s.model->config.num_attention_heads;
     std::vector<float> out(size_t{n_heads} * position());
     for (uint32_t h = 0; h < n_heads; h++) {
-        gpu::download(s.runtime.device,
-                      std::as_writable_bytes(std::span(out).subspan(size_t{h} * position(), position())),
-                      s.act.lse[layer].range.slice(4 * uint64_t{h} * s.options.n_ctx,
-                                                   4 * uint64_t{position()}));
+        gpu::download(
+            s.runtime.device,
+            std::as_writable_bytes(std::span(out).subspan(size_t{h} * position(), position())),
+            s.act.lse[layer].range.slice(4 * uint64_t{h} * s.options.n_ctx,
+                                         4 * uint64_t{position()}));
     }
     return out;
 }
@@ -208,9 +215,9 @@ std::vector<float> Session::logits_at(uint32_t at) {
 std::vector<LensRow> Session::lens(uint32_t at, uint32_t n_top, std::span<const TokenId> ids) {
     Impl& s = *impl_;
     if (at >= position() || s.act.residuals.empty()) {
-        refuse(s.act.residuals.empty() ? "the session does not keep residuals"
-                                       : fmt::format("position {}: {} positions were computed", at,
-                                                     position()));
+        refuse(s.act.residuals.empty()
+                   ? "the session does not keep residuals"
+                   : fmt::format("position {}: {} positions were computed", at, position()));
     }
     const uint32_t n_layers = s.model->config.num_hidden_layers;
     std::vector<LensRow> out;
@@ -260,10 +267,11 @@ std::vector<float> Session::stored(Tap tap, uint32_t layer, uint32_t begin, uint
         refuse("the session does not keep residuals");
     }
     if (!is_q && !is_residual && begin < s.cache.first_kept(layer)) {
-        refuse(fmt::format("layer {} keeps positions from {} on", layer, s.cache.first_kept(layer)));
+        refuse(
+            fmt::format("layer {} keeps positions from {} on", layer, s.cache.first_kept(layer)));
     }
-    const Tensor& from = is_q              ? s.act.kept_q[layer]
-                         : is_residual     ? s.act.residuals[layer]
+    const Tensor& from = is_q                ? s.act.kept_q[layer]
+                         : is_residual       ? s.act.residuals[layer]
                          : tap == Tap::rot_k ? s.cache.layer(layer).k
                                              : s.cache.layer(layer).v;
     const uint32_t width = from.shape.dim;

@@ -9,32 +9,42 @@
 namespace model {
 namespace {
 
-uint64_t aligned(uint64_t n) { return (n + 255) / 256 * 256; }
+uint64_t aligned(uint64_t n) {
+    return (n + 255) / 256 * 256;
+}
 
 /// Elements of one row of a tap that is copied out of the forward pass; 0: it is made otherwise.
 uint64_t row_elements(Tap tap, const Config& c) {
     switch (tap) {
         case Tap::ln1_scale:
         case Tap::ln2_scale:
-        case Tap::ln_final_scale: return 1;
+        case Tap::ln_final_scale:
+            return 1;
         case Tap::q:
         case Tap::rot_q:
-        case Tap::z: return c.q_width();
+        case Tap::z:
+            return c.q_width();
         case Tap::k:
         case Tap::v:
-        case Tap::rot_k: return c.kv_width();
+        case Tap::rot_k:
+            return c.kv_width();
         case Tap::mlp_pre:
         case Tap::mlp_pre_linear:
-        case Tap::mlp_post: return c.intermediate_size;
-        case Tap::result: return uint64_t{c.num_attention_heads} * c.hidden_size;
+        case Tap::mlp_post:
+            return c.intermediate_size;
+        case Tap::result:
+            return uint64_t{c.num_attention_heads} * c.hidden_size;
         case Tap::logits_raw:
-        case Tap::logits: return c.embedding_rows;
+        case Tap::logits:
+            return c.embedding_rows;
         case Tap::attn_scores_raw:
         case Tap::attn_scores:
         case Tap::pattern:
         case Tap::lse:
-        case Tap::count_: return 0;
-        default: return c.hidden_size;
+        case Tap::count_:
+            return 0;
+        default:
+            return c.hidden_size;
     }
 }
 
@@ -80,9 +90,8 @@ void TapRecorder::allocate_live() {
     std::vector<std::pair<uint64_t, uint64_t>> sizes;  // rows, stats
     for (const LayerConfig& layer : config_.layers) {
         // A window's keys touch one tile more than they fill.
-        const uint32_t widest = layer.is_local()
-                                    ? std::min(n_ctx_ + 63, layer.sliding_window + 128)
-                                    : n_ctx_ + 63;
+        const uint32_t widest =
+            layer.is_local() ? std::min(n_ctx_ + 63, layer.sliding_window + 128) : n_ctx_ + 63;
         const uint64_t rows = aligned(2 * uint64_t{config_.num_attention_heads} * widest);
         const uint64_t stats = aligned(8 * uint64_t{config_.num_attention_heads});
         sizes.emplace_back(rows, stats);
@@ -121,8 +130,8 @@ void TapRecorder::record(gpu::CommandBuffer& cmd, Tap tap, uint32_t layer, uint3
                          const Tensor& tensor) {
     const uint64_t bytes = 4 * uint64_t{tensor.shape.rows} * tensor.shape.dim;
     CHECK(tensor.dtype == DType::f32, "tap {}", tap_info(tap).name);
-    CHECK(used_ + bytes <= staging_->size(), "tap {}: {} + {} of {}", tap_info(tap).name, used_, bytes,
-          staging_->size());
+    CHECK(used_ + bytes <= staging_->size(), "tap {}: {} + {} of {}", tap_info(tap).name, used_,
+          bytes, staging_->size());
     cmd.copy(staging_->range().slice(used_, bytes), tensor.range.slice(0, bytes));
     records_.push_back({tap, layer, first_row, tensor.shape.rows, tensor.shape.dim, used_});
     used_ += aligned(bytes);
@@ -134,7 +143,9 @@ void TapRecorder::tap_per_head(gpu::CommandBuffer& cmd, uint32_t layer, const Ma
         return;
     }
     const uint32_t dim = n_heads * w.rows;
-    const Tensor result{"result", DType::f32, {z.shape.rows, dim},
+    const Tensor result{"result",
+                        DType::f32,
+                        {z.shape.rows, dim},
                         per_head_->range().slice(0, 4 * uint64_t{z.shape.rows} * dim)};
     ops::matmul_per_head(cmd, result, w, z, n_heads);
     record(cmd, Tap::result, layer, 0, result);
@@ -147,7 +158,8 @@ const ops::LiveRowsTarget* TapRecorder::live_target(uint32_t layer) const {
 std::vector<TapRows> TapRecorder::collect() const {
     std::vector<TapRows> out;
     for (const Record& record : records_) {
-        TapRows rows{record.tap, record.layer, position_ + record.first_row, record.rows, record.dim, {}};
+        TapRows rows{record.tap,  record.layer, position_ + record.first_row,
+                     record.rows, record.dim,   {}};
         rows.values.resize(size_t{record.rows} * record.dim);
         std::memcpy(rows.values.data(), staging_->mapped() + record.offset,
                     rows.values.size() * sizeof(float));

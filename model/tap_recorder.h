@@ -16,7 +16,7 @@
 namespace model {
 
 class TapRecorder {
-  public:
+public:
     TapRecorder(gpu::Device& device, const Config& config, uint32_t n_ctx);
 
     /// Prepare for steps of at most `max_rows` rows. Allocates; throws base::Error(out_of_memory).
@@ -25,7 +25,8 @@ class TapRecorder {
     /// Anything at all to capture?
     bool active() const { return spec_.live_rows || !spec_.taps.empty(); }
 
-    /// A step begins: forget the last one's records. live: rows of this (one-token) step are wanted.
+    /// A step begins: forget the last one's records. live: rows of this (one-token) step are
+    /// wanted.
     void begin(uint32_t position, uint32_t n_tokens, bool live);
 
     void tap(gpu::CommandBuffer& cmd, Tap tap, uint32_t layer, const Tensor& tensor) {
@@ -50,7 +51,7 @@ class TapRecorder {
     /// Live rows of every layer of this step; empty when not wanted.
     std::vector<LiveRows> collect_live() const;
 
-  private:
+private:
     struct Record {
         Tap tap;
         uint32_t layer, first_row, rows, dim;
@@ -69,9 +70,9 @@ class TapRecorder {
     const Config& config_;
     const uint32_t n_ctx_;
     CaptureSpec spec_;
-    std::optional<gpu::Buffer> staging_;  // readback; taps
-    std::optional<gpu::Buffer> live_;     // readback; live rows and their statistics
-    std::optional<gpu::Buffer> per_head_; // device; the tap `result`
+    std::optional<gpu::Buffer> staging_;   // readback; taps
+    std::optional<gpu::Buffer> live_;      // readback; live rows and their statistics
+    std::optional<gpu::Buffer> per_head_;  // device; the tap `result`
     std::vector<LiveLayer> live_layers_;
     std::vector<Record> records_;
     uint64_t used_ = 0;

@@ -5,11 +5,15 @@
 namespace model {
 namespace {
 
-uint64_t element_bytes(DType dtype) { return block_bytes(dtype) / block_elements(dtype); }
+uint64_t element_bytes(DType dtype) {
+    return block_bytes(dtype) / block_elements(dtype);
+}
 
 }  // namespace
 
-Tensor Tensor::first_rows(uint32_t n) const { return rows(0, n); }
+Tensor Tensor::first_rows(uint32_t n) const {
+    return rows(0, n);
+}
 
 Tensor Tensor::rows(uint32_t begin, uint32_t n) const {
     CHECK(uint64_t{begin} + n <= shape.rows, "{}: rows {} + {} of {}", name, begin, n, shape.rows);
@@ -18,8 +22,8 @@ Tensor Tensor::rows(uint32_t begin, uint32_t n) const {
 }
 
 Tensor Tensor::reshaped(uint32_t rows, uint32_t dim) const {
-    CHECK(uint64_t{rows} * dim == uint64_t{shape.rows} * shape.dim, "{}: [{}, {}] as [{}, {}]", name,
-          shape.rows, shape.dim, rows, dim);
+    CHECK(uint64_t{rows} * dim == uint64_t{shape.rows} * shape.dim, "{}: [{}, {}] as [{}, {}]",
+          name, shape.rows, shape.dim, rows, dim);
     return {name, dtype, {rows, dim}, range};
 }
 

@@ -15,9 +15,21 @@ namespace model {
 /// Element types and GGUF block types that Lapidary reads. The order is ours; ids of files are
 /// translated in gguf.cpp and safetensors.cpp.
 enum class DType : uint8_t {
-    f32, f16, bf16,
-    q8_0, q4_0, q4_1, q5_0, q5_1, iq4_nl,          // blocks of 32
-    q2_k, q3_k, q4_k, q5_k, q6_k, iq4_xs,          // super-blocks of 256
+    f32,
+    f16,
+    bf16,
+    q8_0,
+    q4_0,
+    q4_1,
+    q5_0,
+    q5_1,
+    iq4_nl,  // blocks of 32
+    q2_k,
+    q3_k,
+    q4_k,
+    q5_k,
+    q6_k,
+    iq4_xs,  // super-blocks of 256
     i32,
 };
 

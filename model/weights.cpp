@@ -15,7 +15,7 @@ constexpr uint64_t kPieceBytes = uint64_t{8} << 20;  // file bytes read and repa
 
 /// Loads tensors by name into one arena; counts file bytes for the progress report.
 class Loader {
-  public:
+public:
     Loader(gpu::Device& device, const ModelSource& source,
            const std::function<void(uint64_t, uint64_t)>& progress)
         : device_(device),
@@ -32,8 +32,8 @@ class Loader {
     Tensor vector(const char* role, const std::string& name) {
         const SourceTensor& tensor = require(name);
         const std::vector<float> values = source_.read_f32(tensor);
-        const Tensor result{role, DType::f32, {1, tensor.cols},
-                            arena_.allocate(values.size() * sizeof(float))};
+        const Tensor result{
+            role, DType::f32, {1, tensor.cols}, arena_.allocate(values.size() * sizeof(float))};
         gpu::upload(device_, result.range, std::as_bytes(std::span(values)));
         count(tensor.n_bytes, tensor);
         return result;
@@ -44,7 +44,8 @@ class Loader {
         Matrix result{name, tensor.dtype, tensor.rows, tensor.cols, {}};
         const uint32_t rows_per_slab = slab_rows(tensor);
         for (uint32_t begin = 0; begin < tensor.rows; begin += rows_per_slab) {
-            result.slabs.push_back(slab(tensor, begin, std::min(rows_per_slab, tensor.rows - begin)));
+            result.slabs.push_back(
+                slab(tensor, begin, std::min(rows_per_slab, tensor.rows - begin)));
         }
         n_params_ += uint64_t{tensor.rows} * tensor.cols;
         return result;
@@ -53,7 +54,7 @@ class Loader {
     gpu::Arena take_memory() { return std::move(arena_); }
     uint64_t n_params() const { return n_params_; }
 
-  private:
+private:
     /// One block a buffer: everything where that fits, so that little is wasted.
     static uint64_t weight_block_bytes(const gpu::Device& device, const ModelSource& source) {
         constexpr uint64_t kBlock = uint64_t{256} << 20;
@@ -73,13 +74,13 @@ class Loader {
         const uint64_t limit = device_.info().max_range_bytes;
         const uint64_t groups = limit / std::max(group.quants, group.scales);
         if (groups == 0) {
-            throw base::Error(base::ErrorKind::out_of_memory,
-                              fmt::format("{}: 32 rows of {} take {} bytes; {} binds at most {}",
-                                          source_.path, tensor.name, group.quants,
-                                          device_.info().name, limit));
+            throw base::Error(
+                base::ErrorKind::out_of_memory,
+                fmt::format("{}: 32 rows of {} take {} bytes; {} binds at most {}", source_.path,
+                            tensor.name, group.quants, device_.info().name, limit));
         }
-        return uint32_t(std::min<uint64_t>(groups * params::kRowGroup,
-                                           (uint64_t{tensor.rows} + 31) / 32 * 32));
+        return uint32_t(
+            std::min<uint64_t>(groups * params::kRowGroup, (uint64_t{tensor.rows} + 31) / 32 * 32));
     }
 
     MatrixSlab slab(const SourceTensor& tensor, uint32_t row_begin, uint32_t n_rows) {
@@ -146,7 +147,8 @@ LayerWeights load_layer(Loader& load, const Config& config, uint32_t l) {
     w.ffn_up = load.matrix(blk + "ffn_up.weight");
     w.ffn_down = load.matrix(blk + "ffn_down.weight");
     if (config.post_norms) {
-        w.post_attention_norm = load.vector("post_attention_norm", blk + "post_attention_norm.weight");
+        w.post_attention_norm =
+            load.vector("post_attention_norm", blk + "post_attention_norm.weight");
         w.post_ffw_norm = load.vector("post_ffw_norm", blk + "post_ffw_norm.weight");
     }
     return w;

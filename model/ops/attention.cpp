@@ -12,7 +12,29 @@ namespace {
 constexpr uint32_t kTile = params::kKeyTile;
 constexpr uint32_t kSmallGroup = 32;  // tiles and rows are few
 
-uint32_t is_half(const Tensor& t) { return uint32_t(t.dtype == DType::f16); }
+uint32_t is_half(const Tensor& t) {
+    return uint32_t(t.dtype == DType::f16);
+}
+
+/// What the products of `cells` scores or weights with their keys or values cost.
+gpu::Work products_of(double cells, const AttentionShape& shape) {
+    return {.flops = 2 * cells * shape.head_dim, .bytes = cells * shape.head_dim / 2};
+}
+
+/// One call of attention(): its tensors, and the kernels that multiply, which decide how many
+/// queries make one dispatch.
+struct Job {
+    gpu::CommandBuffer& cmd;
+    const Tensor& z;
+    const Tensor& lse;
+    const Tensor& q;
+    const Tensor& k;
+    const Tensor& v;
+    const AttentionScratch& scratch;
+    const AttentionShape& shape;
+    const gpu::Kernel& scores;
+    const gpu::Kernel& values;
+};
 
 /// One sub-batch: queries [first, first + n) of the chunk, on the same keys.
 struct SubBatch {
@@ -21,52 +43,53 @@ struct SubBatch {
     KeySpan keys;
 };
 
-/// What the products of `cells` scores or weights with their keys or values cost.
-gpu::Work products_of(double cells, const AttentionShape& shape) {
-    return {.flops = 2 * cells * shape.head_dim, .bytes = cells * shape.head_dim / 2};
-}
-
 /// As many queries from `first` on as the scratch holds and one submit bears; at least one.
-SubBatch next_sub_batch(const gpu::CommandBuffer& cmd, const AttentionScratch& scratch,
-                        const AttentionShape& shape, uint32_t first, uint32_t n_left) {
+SubBatch next_sub_batch(const Job& job, uint32_t first, uint32_t n_left) {
+    const AttentionShape& shape = job.shape;
     SubBatch batch{first, n_left, {}};
     for (;;) {
         batch.keys = key_span(shape.position + first, batch.n, shape.window);
         const uint64_t cells = uint64_t{batch.n} * shape.n_heads * batch.keys.n;
-        const bool fits = cells <= scratch.scores.shape.dim &&
-                          uint64_t{batch.n} * shape.n_heads <= scratch.stats.shape.rows;
-        if (fits && (batch.n == 1 || cmd.parts(products_of(double(cells), shape)) == 1)) {
+        const bool fits = cells <= job.scratch.scores.shape.dim &&
+                          uint64_t{batch.n} * shape.n_heads <= job.scratch.stats.shape.rows;
+        const gpu::Work products = products_of(double(cells), shape);
+        if (fits && (batch.n == 1 || (job.cmd.parts(job.scores, products) == 1 &&
+                                      job.cmd.parts(job.values, products) == 1))) {
             return batch;
         }
         CHECK(batch.n > 1, "attention scratch of {} cells is too small for {} heads and {} keys",
-              scratch.scores.shape.dim, shape.n_heads, batch.keys.n);
+              job.scratch.scores.shape.dim, shape.n_heads, batch.keys.n);
         batch.n = divide_up(batch.n, 2);
     }
 }
 
-void attend(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, const Tensor& q,
-            const Tensor& k, const Tensor& v, const AttentionScratch& scratch,
-            const AttentionShape& shape, const SubBatch& batch) {
-    const params::Attention push{.n_tokens = batch.n,
-                                 .position = shape.position + batch.first,
-                                 .n_heads = shape.n_heads,
-                                 .n_kv_heads = shape.n_kv_heads,
-                                 .head_dim = shape.head_dim,
-                                 .capacity = k.shape.rows,
-                                 .window = shape.window,
-                                 .key_begin = batch.keys.begin,
-                                 .n_keys = batch.keys.n,
-                                 .q_row = batch.first,
-                                 .lse_stride = lse.shape.dim,
-                                 .scale = shape.scale,
-                                 .cap = shape.cap};
+params::Attention push_of(const AttentionShape& shape, const SubBatch& batch, uint32_t capacity,
+                          uint32_t lse_stride) {
+    return {.n_tokens = batch.n,
+            .position = shape.position + batch.first,
+            .n_heads = shape.n_heads,
+            .n_kv_heads = shape.n_kv_heads,
+            .head_dim = shape.head_dim,
+            .capacity = capacity,
+            .window = shape.window,
+            .key_begin = batch.keys.begin,
+            .n_keys = batch.keys.n,
+            .q_row = batch.first,
+            .lse_stride = lse_stride,
+            .scale = shape.scale,
+            .cap = shape.cap};
+}
+
+void attend(const Job& job, const SubBatch& batch) {
+    const auto& [cmd, z, lse, q, k, v, scratch, shape, scores, values] = job;
+    const params::Attention push = push_of(shape, batch, k.shape.rows, lse.shape.dim);
     const uint32_t n_tiles = batch.keys.n / kTile;
     const double cells = double(batch.n) * shape.n_heads * batch.keys.n;
     const gpu::Work products = products_of(cells, shape);
 
-    cmd.dispatch(cmd.kernel("attention_scores", {kElementwiseGroup, is_half(q), is_half(k)}),
-                 {.x = divide_up(batch.keys.n, kElementwiseGroup), .y = shape.n_heads, .z = batch.n},
-                 push, {q.range, k.range, scratch.scores.range}, products);
+    cmd.dispatch(
+        scores, {.x = divide_up(batch.keys.n, kElementwiseGroup), .y = shape.n_heads, .z = batch.n},
+        push, {q.range, k.range, scratch.scores.range}, products);
     cmd.dispatch(cmd.kernel("attention_softmax", {kSmallGroup}),
                  {.x = divide_up(n_tiles, kSmallGroup), .y = shape.n_heads, .z = batch.n}, push,
                  {scratch.scores.range, scratch.prob.range, scratch.tiles.range},
@@ -75,35 +98,23 @@ void attend(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, const T
                  {.x = divide_up(batch.n * shape.n_heads, kSmallGroup)}, push,
                  {scratch.tiles.range, scratch.stats.range, lse.range},
                  {.flops = cells, .bytes = cells / 4});
-    cmd.dispatch(cmd.kernel("attention_values", {kElementwiseGroup, is_half(v)}),
-                 {.x = divide_up(shape.head_dim / 2, kElementwiseGroup),
-                  .y = shape.n_heads,
-                  .z = batch.n},
-                 push,
-                 {scratch.prob.range, scratch.tiles.range, scratch.stats.range, v.range,
-                  z.rows(batch.first, batch.n).range},
-                 products);
+    cmd.dispatch(
+        values,
+        {.x = divide_up(shape.head_dim / 2, kElementwiseGroup), .y = shape.n_heads, .z = batch.n},
+        push,
+        {scratch.prob.range, scratch.tiles.range, scratch.stats.range, v.range,
+         z.rows(batch.first, batch.n).range},
+        products);
 }
 
+/// Rows of the one query that attend() has just worked on.
 void live_rows(gpu::CommandBuffer& cmd, const LiveRowsTarget& live, const AttentionScratch& scratch,
                const AttentionShape& shape) {
-    const KeySpan keys = key_span(shape.position, 1, shape.window);
-    const params::Attention push{.n_tokens = 1,
-                                 .position = shape.position,
-                                 .n_heads = shape.n_heads,
-                                 .n_kv_heads = shape.n_kv_heads,
-                                 .head_dim = shape.head_dim,
-                                 .capacity = 0,
-                                 .window = shape.window,
-                                 .key_begin = keys.begin,
-                                 .n_keys = keys.n,
-                                 .q_row = 0,
-                                 .lse_stride = 0,
-                                 .scale = shape.scale,
-                                 .cap = shape.cap};
-    const double cells = double(shape.n_heads) * keys.n;
+    const SubBatch batch{0, 1, key_span(shape.position, 1, shape.window)};
+    const double cells = double(shape.n_heads) * batch.keys.n;
     cmd.dispatch(cmd.kernel("live_rows", {kElementwiseGroup}),
-                 {.x = divide_up(keys.n / 2, kElementwiseGroup), .y = shape.n_heads}, push,
+                 {.x = divide_up(batch.keys.n / 2, kElementwiseGroup), .y = shape.n_heads},
+                 push_of(shape, batch, 0, 0),
                  {scratch.scores.range, scratch.stats.range, live.rows},
                  {.flops = 5 * cells, .bytes = 6 * cells});
     cmd.copy(live.stats, scratch.stats.range.slice(0, live.stats.size));
@@ -133,9 +144,21 @@ void attention(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, cons
     CHECK(shape.position + n_tokens <= lse.shape.dim, "position {} + {} of {}", shape.position,
           n_tokens, lse.shape.dim);
 
+    const Job job{
+        cmd,
+        z,
+        lse,
+        q,
+        k,
+        v,
+        scratch,
+        shape,
+        cmd.kernel("attention_scores", {kElementwiseGroup, is_half(q), is_half(k)}),
+        cmd.kernel("attention_values", {kElementwiseGroup, is_half(v)}),
+    };
     for (uint32_t first = 0; first < n_tokens;) {
-        const SubBatch batch = next_sub_batch(cmd, scratch, shape, first, n_tokens - first);
-        attend(cmd, z, lse, q, k, v, scratch, shape, batch);
+        const SubBatch batch = next_sub_batch(job, first, n_tokens - first);
+        attend(job, batch);
         first += batch.n;
     }
     if (live != nullptr) {
@@ -172,12 +195,12 @@ void attention_tile(gpu::CommandBuffer& cmd, const Tensor& pattern, const Tensor
         .scale = shape.scale,
         .cap = shape.cap};
     const double cells = double(n_queries) * n_keys;
-    cmd.dispatch(cmd.kernel("attention_tile", {kElementwiseGroup, is_half(q), is_half(k),
-                                               uint32_t(wants_scores)}),
-                 {.x = divide_up(n_keys, kElementwiseGroup), .y = n_queries}, push,
-                 {q.range, k.range, lse.range, pattern.range,
-                  wants_scores ? scores.range : pattern.range},
-                 {.flops = 2 * cells * shape.head_dim, .bytes = cells * shape.head_dim / 2});
+    cmd.dispatch(
+        cmd.kernel("attention_tile",
+                   {kElementwiseGroup, is_half(q), is_half(k), uint32_t(wants_scores)}),
+        {.x = divide_up(n_keys, kElementwiseGroup), .y = n_queries}, push,
+        {q.range, k.range, lse.range, pattern.range, wants_scores ? scores.range : pattern.range},
+        {.flops = 2 * cells * shape.head_dim, .bytes = cells * shape.head_dim / 2});
 }
 
 }  // namespace model::ops
