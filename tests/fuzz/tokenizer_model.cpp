@@ -1,0 +1,18 @@
+// A tokenizer.model of a stranger: checked pieces, or refused by an Error.
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "gpu/base.h"
+#include "model/tokenizer_files.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    try {
+        const model::TokenizerData tokenizer =
+            model::parse_tokenizer_model(std::as_bytes(std::span(data, size)), "fuzz");
+        CHECK(tokenizer.pieces.size() >= 256 && tokenizer.scores.size() == tokenizer.pieces.size());
+    } catch (const base::Error&) {
+        // Refused, as it should be.
+    }
+    return 0;
+}
