@@ -97,21 +97,20 @@ std::vector<size_t> matching(const std::vector<DeviceInfo>& devices, std::string
     const bool is_index = parsed.ec == std::errc() && parsed.ptr == word.data() + word.size() &&
                           number < devices.size();
 
+    const auto fits = [&](size_t i) {
+        const DeviceInfo& device = devices[i];
+        if (word == "cpu" || word == "none") {
+            return device.type == DeviceType::cpu;
+        }
+        if (is_index) {
+            return i == number;
+        }
+        return uuid_digits(word) == device.uuid || contains(device.name, word) ||
+               contains(device.driver_name, word);  // the empty word is part of every name
+    };
     std::vector<size_t> found;
     for (size_t i = 0; i < devices.size(); ++i) {
-        const DeviceInfo& device = devices[i];
-        if (word.empty()) {
-            found.push_back(i);
-        } else if (word == "cpu" || word == "none") {
-            if (device.type == DeviceType::cpu) {
-                found.push_back(i);
-            }
-        } else if (is_index) {
-            if (i == number) {
-                found.push_back(i);
-            }
-        } else if (uuid_digits(word) == device.uuid || contains(device.name, word) ||
-                   contains(device.driver_name, word)) {
+        if (fits(i)) {
             found.push_back(i);
         }
     }

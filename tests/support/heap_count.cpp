@@ -9,8 +9,20 @@ thread_local size_t n_allocations = 0;
 
 }  // namespace
 
-size_t support::heap_allocations() { return n_allocations; }
+size_t support::heap_allocations() {
+    return n_allocations;
+}
 
+// The sanitizers bring their own operators, which they must keep to pair new with delete.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LAPIDARY_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define LAPIDARY_SANITIZED
+#endif
+#endif
+
+#ifndef LAPIDARY_SANITIZED
 void* operator new(size_t size) {
     ++n_allocations;
     if (void* const memory = std::malloc(size > 0 ? size : 1)) {
@@ -19,5 +31,10 @@ void* operator new(size_t size) {
     throw std::bad_alloc();
 }
 
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, size_t) noexcept {
+    std::free(memory);
+}
+#endif
