@@ -33,6 +33,17 @@ uint64_t bytes_of(const model::Capture& capture) {
     return n;
 }
 
+/// Of what must have an ending.
+std::optional<RequestId> request_id(const Command& command) {
+    if (const auto* load = std::get_if<LoadModel>(&command)) {
+        return load->id;
+    }
+    if (const auto* generate = std::get_if<Generate>(&command)) {
+        return generate->id;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 // ---- the other threads' side ----
@@ -142,22 +153,18 @@ void Worker::receive(Command command) {
             [&](LoadModel& c) { waiting_.emplace_back(std::move(c)); },
             [&](UnloadModel& c) { waiting_.emplace_back(c); },
             [&](Generate& c) {
+                if (activity_ == Activity::generating && stop_requested_) {
+                    waiting_.emplace_back(std::move(c));  // the one before it is ending
+                    return;
+                }
                 emit(Failed{
                     c.id, "busy",
                     activity_ == Activity::loading
                         ? "A model is being loaded. Send again when it is ready."
                         : "An answer is being written. Stop it first, or wait for its end."});
             },
-            [&](CancelLoad& c) {
-                if (activity_ == Activity::loading && c.id == active_id_) {
-                    stop_requested_ = true;
-                } else {
-                    cancel_waiting_load(c.id);
-                }
-            },
-            [&](Stop& c) {
-                stop_requested_ |= activity_ == Activity::generating && c.id == active_id_;
-            },
+            [&](CancelLoad& c) { stop(Activity::loading, c.id); },
+            [&](Stop& c) { stop(Activity::generating, c.id); },
             [&](SetCapture& c) {
                 capture_ = std::move(c.spec);
                 capture_changed_ = true;
@@ -168,15 +175,19 @@ void Worker::receive(Command command) {
         command);
 }
 
-void Worker::cancel_waiting_load(RequestId id) {
-    const auto is_it = [&](const Command& command) {
-        const auto* load = std::get_if<LoadModel>(&command);
-        return load != nullptr && load->id == id;
-    };
-    const auto it = std::find_if(waiting_.begin(), waiting_.end(), is_it);
+/// CancelLoad and Stop: of what runs, or of what has not begun.
+void Worker::stop(Activity activity, RequestId id) {
+    if (activity_ == activity && id == active_id_) {
+        stop_requested_ = true;
+        return;
+    }
+    const auto it = std::find_if(waiting_.begin(), waiting_.end(),
+                                 [&](const Command& command) { return request_id(command) == id; });
     if (it != waiting_.end()) {
+        const bool generation = std::holds_alternative<Generate>(*it);
         waiting_.erase(it);
-        emit(Failed{id, "cancelled"});
+        emit(generation ? Event(Finished{id, FinishReason::stopped, {}})
+                        : Event(Failed{id, "cancelled", {}}));
     }
 }
 
@@ -203,11 +214,8 @@ bool Worker::should_stop() {
 void Worker::finish() {
     mail_.commands.close();
     const auto end = [&](const Command& command) {
-        const auto* load = std::get_if<LoadModel>(&command);
-        const auto* generate = std::get_if<Generate>(&command);
-        if (load != nullptr || generate != nullptr) {
-            emit(Failed{load != nullptr ? load->id : generate->id, "cancelled",
-                        "The program is being closed."});
+        if (const std::optional<RequestId> id = request_id(command)) {
+            emit(Failed{*id, "cancelled", "The program is being closed."});
         }
     };
     std::for_each(waiting_.begin(), waiting_.end(), end);

@@ -31,6 +31,7 @@ public:
 ///             CancelLoad: Failed{"cancelled"}.
 /// Generate    prompt and answer together have at most n_ctx tokens; a longer prompt fails, a full
 ///             context is Finished{context_full}. While a model is loading: Failed{"busy"}.
+///             One that follows a Stop of the running one waits for its end, and runs.
 ///             After Stop, text held back because it may begin a stop text is not shown.
 /// Inspect     the newest of a kind wins, for thumbnails the newest of a kind and layer, so all
 ///             layers may be asked for at once. Tiles above 256 x 256 cells come without scores;

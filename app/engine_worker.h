@@ -68,7 +68,7 @@ private:
     std::optional<Command> next_command();
     void handle(Command command);
     void receive(Command command);
-    void cancel_waiting_load(RequestId id);
+    void stop(Activity activity, RequestId id);
     bool should_stop();
     bool quitting() const { return quit_ || mail_.closed; }
     void finish();
@@ -135,7 +135,7 @@ private:
     RequestId active_id_ = 0;
     bool stop_requested_ = false;
     bool quit_ = false;
-    std::deque<Command> waiting_;         // LoadModel and UnloadModel that came during work
+    std::deque<Command> waiting_;         // loads, unloads, a Generate after Stop
     std::deque<Inspection> inspections_;  // at most one of a kind (thumbnails: and layer)
 
     // Destroyed from the bottom up: session, model, device.
