@@ -208,13 +208,18 @@ uint64_t Worker::free_bytes() const {
 
 void Worker::report_load(RequestId id, const model::LoadProgress& progress) {
     const Clock::time_point now = Clock::now();
-    if (last_stage_ == progress.stage && now - last_progress_ < std::chrono::milliseconds(30)) {
+    const bool new_stage = last_stage_ != progress.stage;
+    if (!new_stage && now - last_progress_ < std::chrono::milliseconds(30)) {
         return;
     }
     last_stage_ = progress.stage;
     last_progress_ = now;
     offer(LoadProgressed{id, progress.stage, progress.done, progress.total});
-    wake_if_due();
+    if (new_stage) {
+        wake_now();  // the stage may take long and say nothing more
+    } else {
+        wake_if_due();
+    }
 }
 
 std::shared_ptr<const ModelInfo> Worker::describe_model(const std::string& path,

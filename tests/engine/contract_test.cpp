@@ -14,10 +14,10 @@ namespace {
 using app::FinishReason;
 using app::TokenId;
 using app::TokenInfo;
-using test::Answer;
-using test::ask;
-using test::EngineDriver;
-using test::go_on;
+using support::Answer;
+using support::ask;
+using support::EngineDriver;
+using support::go_on;
 
 /// One engine with the shipped model for all cases that do not change it.
 EngineDriver& shared() {

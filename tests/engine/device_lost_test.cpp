@@ -7,9 +7,9 @@
 
 namespace {
 
-using test::Answer;
-using test::ask;
-using test::EngineDriver;
+using support::Answer;
+using support::ask;
+using support::EngineDriver;
 
 /// An engine whose device is declared lost when `lose` is set, in the engine's own thread.
 struct Losing {

@@ -11,9 +11,9 @@ namespace {
 using app::Inspect;
 using app::InspectKind;
 using app::InspectReady;
-using test::Answer;
-using test::ask;
-using test::EngineDriver;
+using support::Answer;
+using support::ask;
+using support::EngineDriver;
 
 /// An engine whose cache holds a prompt and an answer of 40 tokens.
 struct Shown {

@@ -1,5 +1,6 @@
 // A consumer that does not read: tokens wait, captures and stats are dropped and counted.
 #include "tests/support/engine_driver.h"
+#include "tests/support/real_model.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -8,9 +9,9 @@
 
 namespace {
 
-using test::Answer;
-using test::ask;
-using test::EngineDriver;
+using support::Answer;
+using support::ask;
+using support::EngineDriver;
 
 void capture_live_rows(EngineDriver& driver) {
     model::CaptureSpec spec;
@@ -30,7 +31,7 @@ TEST_CASE("queue full: a stalled reader loses no token and order is kept") {
     driver.load();
     capture_live_rows(driver);
     const app::RequestId id = driver.send_generate(ask("Tell me a story.", 60));
-    std::this_thread::sleep_for(std::chrono::milliseconds(test::full_run() ? 10000 : 1500));
+    std::this_thread::sleep_for(std::chrono::milliseconds(support::full_run() ? 10000 : 1500));
     driver.wait([&] { return driver.ended(id); });
     const Answer answer = driver.answer_of(id);
     REQUIRE(answer.ids == expected.ids);

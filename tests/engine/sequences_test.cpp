@@ -1,5 +1,6 @@
 // Random commands in random order, read slowly or fast: every request ends exactly once.
 #include "tests/support/engine_driver.h"
+#include "tests/support/real_model.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -8,8 +9,8 @@
 
 namespace {
 
-using test::ask;
-using test::EngineDriver;
+using support::ask;
+using support::EngineDriver;
 
 app::Command random_command(std::mt19937& random, app::RequestId id, app::RequestId last) {
     const auto one_of = [&](uint32_t n) { return uint32_t(random() % n); };
@@ -93,7 +94,7 @@ void play(uint32_t seed, size_t n_commands) {
 }  // namespace
 
 TEST_CASE("sequences: random commands, one ending each") {
-    const uint32_t n_rounds = test::full_run() ? 100 : 4;
+    const uint32_t n_rounds = support::full_run() ? 100 : 4;
     for (uint32_t seed = 0; seed < n_rounds; ++seed) {
         play(seed, 100);
     }

@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <utility>
 
-namespace test {
+namespace support {
 
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
@@ -215,15 +214,10 @@ app::Generate go_on(std::vector<app::TokenId> tokens, int32_t max_tokens) {
     return request;
 }
 
-bool full_run() {
-    const char* full = std::getenv("LAPIDARY_FULL");
-    return full != nullptr && std::string(full) == "1";
-}
-
 double quantile(std::vector<double> values, double p) {
     REQUIRE_FALSE(values.empty());
     std::sort(values.begin(), values.end());
     return values[std::min(values.size() - 1, size_t(p * double(values.size())))];
 }
 
-}  // namespace test
+}  // namespace support

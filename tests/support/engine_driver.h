@@ -14,7 +14,7 @@
 #include "app/engine.h"
 #include "app/engine_worker.h"
 
-namespace test {
+namespace support {
 
 /// A worker in a thread of its own, with an event queue of a chosen size and a hook in its wake.
 class SmallEngine : public app::EngineLink {
@@ -99,9 +99,7 @@ private:
 app::Generate ask(const std::string& text, int32_t max_tokens);
 /// Exact ids.
 app::Generate go_on(std::vector<app::TokenId> tokens, int32_t max_tokens);
-/// LAPIDARY_FULL=1: the long version of a test.
-bool full_run();
 /// The p-quantile (0..1) of the values.
 double quantile(std::vector<double> values, double p);
 
-}  // namespace test
+}  // namespace support
