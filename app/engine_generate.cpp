@@ -128,6 +128,9 @@ void Worker::prefill(Generation& g) {
     prefill_total_ = uint32_t(g.ids.size());
     prefill_reported_ = std::min(n_same, prefill_total_ - 1);
     const model::LogitsSink on_logits = [&](uint32_t position, std::span<const float> logits) {
+        if (should_stop()) {
+            throw base::Cancelled();  // scores of many rows take time, too
+        }
         if (position + 1 < g.prompt.size()) {
             score(g.prompt[position + 1], logits);
         }
