@@ -106,7 +106,7 @@ void random_cancels(EngineDriver& driver, int n_cancels, int prefill_ms, int ans
                 support::quantile(latencies_ms, 1));
     REQUIRE(latencies_ms.size() >= size_t(n_cancels) / 2);
     REQUIRE(n_in_prefill >= size_t(n_cancels) / 10);
-    REQUIRE(p99_ms <= 300);
+    REQUIRE(p99_ms <= 300 * support::load_factor());
 }
 
 }  // namespace
@@ -147,5 +147,5 @@ TEST_CASE("stop: the engine ends within a second in any state") {
         worst_ms = std::max(worst_ms, driver.destroy());
     }
     std::printf("stop: %d engines ended, the slowest in %.0f ms\n", n_rounds, worst_ms);
-    REQUIRE(worst_ms <= 1000);
+    REQUIRE(worst_ms <= 1000 * support::load_factor());
 }

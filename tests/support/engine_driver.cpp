@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 namespace support {
@@ -212,6 +214,18 @@ app::Generate go_on(std::vector<app::TokenId> tokens, int32_t max_tokens) {
     request.sampling.temperature = 0;
     request.max_tokens = max_tokens;
     return request;
+}
+
+double load_factor() {
+    double load = 0;
+    if (getloadavg(&load, 1) != 1) {
+        return 1;
+    }
+    const double factor = std::max(1.0, load / std::max(1U, std::thread::hardware_concurrency()));
+    if (factor > 1) {
+        std::printf("load average %.1f: time limits are %.1f times as long\n", load, factor);
+    }
+    return factor;
 }
 
 double quantile(std::vector<double> values, double p) {

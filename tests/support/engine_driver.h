@@ -99,6 +99,9 @@ private:
 app::Generate ask(const std::string& text, int32_t max_tokens);
 /// Exact ids.
 app::Generate go_on(std::vector<app::TokenId> tokens, int32_t max_tokens);
+/// How much slower than alone this process may be by the machine's load: running tasks per core, at
+/// least 1. Latency limits are meant for a machine that does nothing else.
+double load_factor();
 /// The p-quantile (0..1) of the values.
 double quantile(std::vector<double> values, double p);
 
