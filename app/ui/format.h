@@ -1,0 +1,42 @@
+// Numbers and short texts as the window writes them: "23.1 %", "262,144", minus as U+2212.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace app::ui {
+
+/// Three significant digits down to 0.0001 %, then "< 0.0001 %". Without unit: percent_number.
+std::string percent(double p);
+/// As percent, but with the digits a column of probabilities needs: 88.82 %, 0.0098 %.
+std::string percent_fine(double p);
+std::string thousands(uint64_t n);
+/// Fixed digits, minus sign U+2212, "–" for NaN.
+std::string fixed(double value, int digits);
+/// 11.7 MB, 253 MB, 2.6 GB (powers of 1000, as file managers show).
+std::string file_size(uint64_t bytes);
+/// 5.8 M, 270 M, 2.6 B parameters.
+std::string parameter_count(uint64_t n);
+/// 420 ms, 1.4 s, 2 min 05 s.
+std::string duration(double ms);
+
+/// Bytes of the UTF-8 character at text[i]; 1 for broken bytes.
+size_t utf8_length(std::string_view text, size_t i);
+/// At most max_chars characters, with "…" when cut; line breaks become spaces.
+std::string one_line(std::string_view text, size_t max_chars);
+/// Case-insensitive (ASCII) search.
+bool contains_folded(std::string_view text, std::string_view part);
+
+/// What stands in a token's box: leading spaces counted apart, line breaks as U+21B5.
+struct TokenFace {
+    int leading_spaces = 0;  // drawn as open boxes
+    std::string text;        // the rest, printable
+    bool only_spaces = false;
+    bool dim = false;  // line breaks and byte tokens: secondary colour
+};
+TokenFace token_face(std::string_view display, std::string_view bytes, bool control);
+/// One line for sentences: `return`, `␣0`, `↵`.
+std::string token_words(std::string_view display, std::string_view bytes, bool control);
+
+}  // namespace app::ui

@@ -1,0 +1,178 @@
+// UiState: everything the window knows, and what each event and each wish of the user does to it.
+// Pure: no drawing, no threads, no clock. Commands for the engine are left in `outbox`.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/messages.h"
+#include "app/ui/attention_data.h"
+#include "app/ui/conversation.h"
+
+namespace app::ui {
+
+/// One selection for every view. Positions, layers and heads count from 0; the token at position n
+/// was drawn from row n - 1, so position n goes with query n - 1.
+struct Selection {
+    NodeId branch = kNoNode;  // the answer whose sequence is looked at
+    uint32_t position = 0;
+    uint32_t layer = 0, head = 0;
+    uint32_t query = 0;
+    std::optional<uint32_t> key;
+    bool locked = false;  // false: follows the last token
+};
+
+struct LoadStatus {
+    RequestId id = 0;
+    std::string path, stage;
+    uint64_t done = 0, total = 0;
+    bool cancelled = false;
+};
+
+/// An error as the window shows it: cause, what to do, copy button.
+struct Trouble {
+    std::string message, hint;
+    bool device_lost = false;
+};
+
+enum class SinkMode : uint8_t { raw, gutter, renormalized };
+
+/// Answers of the engine about one row: which one, and why not.
+struct RowAnswer {
+    std::optional<uint32_t> row;
+    std::string not_captured;
+};
+struct Distribution : RowAnswer {
+    std::shared_ptr<const std::vector<float>> logits;
+    uint64_t version = 0;
+};
+struct Lens : RowAnswer {
+    std::vector<TokenId> ids;
+    std::vector<LensAnswer> layers;
+};
+
+class UiState {
+public:
+    // ---- what the engine said ----
+    void apply(const Event& event);
+
+    // ---- what the user wants; each leaves commands in the outbox ----
+    void open_model(const std::string& path, const std::string& device, uint32_t n_ctx);
+    void cancel_load();
+    void send(const std::string& text);
+    void regenerate(NodeId answer);
+    void edit_and_resend(NodeId message, const std::string& text);
+    /// The same ids before `position`, then this one, then the model goes on.
+    void branch(uint32_t position, TokenId id);
+    void stop();
+    /// Compute the selected answer's sequence again, so that it can be looked into.
+    void restore_selected();
+    void show_sibling(NodeId id, int step);
+    void new_chat();
+    void show_chat(size_t index);
+    void select_position(int64_t position);
+    void select_query(uint32_t query);
+    void select_key(std::optional<uint32_t> key);
+    void select_head(int64_t layer, int64_t head);
+    void go_live();
+    void reset_sampling();
+    /// Ask for what the open views lack. Called once a frame; at most one question of a kind is
+    /// out.
+    void ask_for_data(bool inspector_open);
+
+    // ---- looking ----
+    bool ready() const { return model != nullptr; }
+    bool loading() const { return load.has_value(); }
+    bool busy() const { return generating != 0; }
+    /// A question to the engine is out.
+    bool asking() const {
+        return std::any_of(asked_.begin(), asked_.end(), [](RequestId id) { return id != 0; });
+    }
+    bool restoring() const { return busy() && restoring_; }
+    Conversation& chat() { return chats[current_chat]; }
+    const Conversation& chat() const { return chats[current_chat]; }
+    /// The answer looked at; null when there is none.
+    const Message* selected() const;
+    /// Why branching here is not possible; empty: it is.
+    std::string branch_obstacle(uint32_t position) const;
+    /// Rows the engine has computed for the sequence in its cache.
+    uint32_t rows_in_cache() const;
+    bool selected_in_cache() const { return selection.branch != kNoNode && selected_cached(); }
+    std::string not_in_cache_reason() const;
+    const std::string& token_text(TokenId id) const;
+    std::vector<TokenId> ids_before(const Message& answer, uint32_t position) const;
+
+    std::shared_ptr<const ModelInfo> model;
+    std::string device_selector;
+    uint32_t n_ctx = 0;
+    std::optional<LoadStatus> load;
+    std::optional<Trouble> trouble;
+    std::vector<std::string> log;
+
+    std::vector<Conversation> chats = std::vector<Conversation>(1);
+    size_t current_chat = 0;
+    Selection selection;
+    bool head_chosen = false;  // by the user; until then the data choose
+    model::SamplingParams sampling;
+    SinkMode sink = SinkMode::gutter;
+
+    LiveRowStore live;
+    ThumbStore thumbs;
+    HeadMatrix matrix;
+    std::string matrix_not_captured, thumbs_not_captured;
+    Distribution distribution;
+    Lens lens;
+
+    RequestId generating = 0;
+    bool stopping = false;
+    uint64_t next_seed = 1;
+    uint64_t n_events = 0, n_stale = 0;  // late answers that were ignored
+    std::vector<Command> outbox;
+
+private:
+    void on(const LoadProgressed& e);
+    void on(const ModelReady& e);
+    void on(const ModelUnloaded& e);
+    void on(const PromptReady& e);
+    void on(const PrefillProgressed& e);
+    void on(const TokenReady& e);
+    void on(const CaptureReady& e);
+    void on(const InspectReady& e);
+    void on(const StatsReady& e);
+    void on(const Finished& e);
+    void on(const Failed& e);
+    void on(const Logged& e);
+
+    Message* writing(RequestId id);
+    bool selected_cached() const;
+    void start(NodeId answer, Generate command);
+    void forget_cache();
+    void forget_row_answers();
+    void follow();
+    void choose_head(const model::Capture& capture);
+    void fail_generation(const Failed& e);
+    void ask_thumbnails();
+    void ask_tile();
+    void ask_distribution();
+    void ask_lens();
+    Inspect& ask(InspectKind kind);
+    bool waiting(InspectKind kind) const { return asked_[size_t(kind)] != 0; }
+
+    RequestId next_id_ = 1;
+    std::array<RequestId, 5> asked_{};  // per InspectKind: the question that is out
+    size_t generating_chat_ = 0;
+    NodeId cache_node_ = kNoNode;  // whose sequence the engine holds
+    size_t cache_chat_ = 0;
+    uint64_t cache_serial_ = 0;  // changes with every generation
+    uint64_t model_serial_ = 0;
+    std::array<uint64_t, 5> asked_serial_{};
+    uint32_t thumbs_wanted_ = 0;
+    bool restoring_ = false;  // the generation only brings a sequence back
+};
+
+}  // namespace app::ui

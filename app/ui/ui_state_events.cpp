@@ -1,0 +1,263 @@
+// The engine's events, one function each. Late and foreign events change nothing.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "app/ui/format.h"
+#include "app/ui/ui_state.h"
+
+namespace app::ui {
+
+void UiState::apply(const Event& event) {
+    ++n_events;
+    std::visit([this](const auto& e) { on(e); }, event);
+}
+
+Message* UiState::writing(RequestId id) {
+    if (id == 0 || id != generating || generating_chat_ >= chats.size()) {
+        ++n_stale;
+        return nullptr;
+    }
+    Conversation& c = chats[generating_chat_];
+    const NodeId node = c.find_request(id);
+    return node == kNoNode ? nullptr : &c.at(node);
+}
+
+void UiState::on(const LoadProgressed& e) {
+    if (load && load->id == e.id) {
+        load->stage = e.stage;
+        load->done = e.done;
+        load->total = e.total;
+    }
+}
+
+void UiState::on(const ModelReady& e) {
+    if (!load || load->id != e.id) {
+        ++n_stale;
+        return;
+    }
+    load.reset();
+    trouble.reset();
+    model = e.info;
+    ++model_serial_;
+    sampling = model->sampling;
+    head_chosen = false;
+    selection.layer = std::min(selection.layer, model->n_layers > 0 ? model->n_layers - 1 : 0);
+    selection.head = 0;
+    forget_cache();
+    thumbs.reset(model->n_layers, model->n_heads);
+    SetCapture capture;
+    capture.spec.live_rows = true;
+    outbox.push_back(capture);
+}
+
+void UiState::on(const ModelUnloaded&) {
+    model.reset();
+    forget_cache();
+}
+
+void UiState::on(const PromptReady& e) {
+    Message* m = writing(e.id);
+    if (m == nullptr) {
+        return;
+    }
+    if (restoring_) {
+        return;  // a restored sequence: its tokens are here already
+    }
+    if (e.scored) {
+        // Complete tokens; answer tokens that came meanwhile stay.
+        for (size_t i = 0; i < std::min(e.tokens.size(), m->tokens.size()); ++i) {
+            m->tokens[i] = e.tokens[i];
+        }
+        m->scored = true;
+        return;
+    }
+    m->tokens = e.tokens;
+    m->n_prompt = uint32_t(e.tokens.size());
+    if (!m->branch) {
+        m->answer_begin = m->n_prompt;
+    }
+    m->text_end.assign(m->tokens.size(), 0);
+    m->text.clear();
+    for (uint32_t i = m->answer_begin; i < m->n_prompt; ++i) {
+        m->text += m->tokens[i].bytes;
+        m->text_end[i] = uint32_t(m->text.size());
+    }
+    if (m->branch) {
+        const TokenInfo& chosen = m->tokens.back();
+        m->branch->chosen = token_words(chosen.text, chosen.bytes, chosen.control);
+    }
+    follow();
+}
+
+void UiState::on(const PrefillProgressed& e) {
+    if (Message* m = writing(e.id)) {
+        m->prefill_done = e.done;
+        m->prefill_total = e.total;
+    }
+}
+
+void UiState::on(const TokenReady& e) {
+    Message* m = writing(e.id);
+    if (m == nullptr || e.token.position != m->tokens.size()) {
+        n_stale += m != nullptr;
+        return;
+    }
+    m->state = AnswerState::writing;
+    m->tokens.push_back(e.token);
+    if (!e.stop) {
+        m->text += e.text;
+    }
+    m->text_end.push_back(uint32_t(m->text.size()));
+    follow();
+}
+
+void UiState::choose_head(const model::Capture& capture) {
+    // Until somebody picks a head: the one with the strongest single link that is neither the
+    // first token nor the row itself nor its neighbour.
+    float best = 0;
+    for (const model::LiveRows& rows : capture.live) {
+        for (uint32_t h = 0; h < rows.max.size(); ++h) {
+            for (uint32_t j = 0; j < rows.n_keys; ++j) {
+                const uint32_t key = rows.first_key + j;
+                if (key == 0 || key + 3 > rows.position) {
+                    continue;
+                }
+                const float w = rows.weight(h, j);
+                if (w > best) {
+                    best = w;
+                    selection.layer = rows.layer;
+                    selection.head = h;
+                }
+            }
+        }
+    }
+}
+
+void UiState::on(const CaptureReady& e) {
+    if (e.id != generating || e.id == 0 || !e.capture) {
+        ++n_stale;
+        return;
+    }
+    const bool first = !e.capture->live.empty() && live.bytes() == 0;
+    live.add(e.capture);
+    if (first && !head_chosen && selected_cached()) {
+        choose_head(*e.capture);
+    }
+    for (const model::LiveRows& rows : e.capture->live) {
+        thumbs.add(rows);
+        if (rows.layer == selection.layer && matrix.end() == rows.position) {
+            matrix.set_range(matrix.begin(), rows.position + 1);
+        }
+        matrix.add(rows);
+    }
+}
+
+void UiState::on(const InspectReady& e) {
+    const auto kind = size_t(e.kind);
+    if (kind >= asked_.size() || asked_[kind] != e.id || asked_serial_[kind] != cache_serial_) {
+        ++n_stale;
+        return;
+    }
+    asked_[kind] = 0;
+    switch (e.kind) {
+        case InspectKind::thumbnails:
+            thumbs_not_captured = e.not_captured;
+            if (e.thumbnails) {
+                thumbs.add(*e.thumbnails);
+                // Asked for fewer rows than wanted: this is what there is.
+                thumbs_wanted_ = std::min(thumbs_wanted_, std::max(e.n_positions, 1u));
+            }
+            break;
+        case InspectKind::tile:
+        case InspectKind::row:
+            matrix_not_captured = e.not_captured;
+            if (e.tile) {
+                matrix.add(*e.tile);
+            }
+            break;
+        case InspectKind::distribution:
+            distribution.row = e.request.position;
+            distribution.logits = e.logits;
+            distribution.not_captured = e.not_captured;
+            ++distribution.version;
+            break;
+        case InspectKind::lens:
+            lens.row = e.request.position;
+            lens.ids = e.request.ids;
+            lens.layers = e.lens;
+            lens.not_captured = e.not_captured;
+            break;
+    }
+}
+
+void UiState::on(const StatsReady& e) {
+    if (Message* m = writing(e.id)) {
+        m->stats = e.stats;
+    }
+}
+
+void UiState::on(const Finished& e) {
+    Message* m = writing(e.id);
+    if (m != nullptr && !restoring_) {
+        m->state = AnswerState::done;
+        m->finish = e.reason;
+        m->stats = e.stats;
+    }
+    if (e.id == generating) {
+        generating = 0;
+        stopping = false;
+        restoring_ = false;
+    }
+}
+
+void UiState::fail_generation(const Failed& e) {
+    if (restoring_) {
+        trouble = Trouble{e.message, e.hint, e.device_lost};
+        forget_cache();
+    } else if (Message* m = writing(e.id)) {
+        m->state = AnswerState::failed;
+        m->error = e.message;
+        m->hint = e.hint;
+    }
+    generating = 0;
+    stopping = false;
+    restoring_ = false;
+}
+
+void UiState::on(const Failed& e) {
+    for (RequestId& id : asked_) {
+        if (id == e.id && id != 0) {
+            id = 0;
+        }
+    }
+    if (load && load->id == e.id) {
+        const bool cancelled = load->cancelled;
+        load.reset();
+        if (!cancelled) {
+            trouble = Trouble{e.message, e.hint, e.device_lost};
+        }
+    } else if (e.id != 0 && e.id == generating) {
+        fail_generation(e);
+    } else if (e.id == 0 || e.device_lost) {
+        trouble = Trouble{e.message, e.hint, e.device_lost};
+    }
+    if (e.device_lost) {
+        if (generating != 0) {
+            Failed all = e;
+            all.id = generating;
+            fail_generation(all);
+        }
+        model.reset();
+        forget_cache();
+    }
+}
+
+void UiState::on(const Logged& e) {
+    log.push_back(e.line);
+    if (log.size() > 500) {
+        log.erase(log.begin());
+    }
+}
+
+}  // namespace app::ui
