@@ -1,0 +1,165 @@
+#include "app/ui/theme.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace app::ui {
+
+namespace {
+
+struct Entry {
+    Color color;
+    std::string_view name;
+    Rgb dark, light;
+};
+
+constexpr Entry kTable[] = {
+    {Color::text, "text", 0xECEDF1, 0x1A1B21},
+    {Color::text2, "text2", 0xAEB3BF, 0x50545F},
+    {Color::text3, "text3", 0x8C92A0, 0x5E6370},
+    {Color::accent, "accent", 0xAFA1FF, 0x5540CC},
+    {Color::on_accent, "on_accent", 0xFFFFFF, 0xFFFFFF},
+    {Color::accent_fill, "accent_fill", 0x6B54E0, 0x5A45D4},
+    {Color::row_text, "row_text", 0xF0B429, 0x845500},
+    {Color::key_text, "key_text", 0x56B4E9, 0x0E6397},
+    {Color::error, "error", 0xFF8A80, 0xB3261E},
+    {Color::code_keyword, "code_keyword", 0xC4B5FF, 0x5540CC},
+    {Color::code_function, "code_function", 0x7CC4F2, 0x0E6397},
+    {Color::code_number, "code_number", 0xF0B97A, 0x8A4B00},
+    {Color::code_string, "code_string", 0x9FD8B0, 0x1E6B3C},
+    {Color::code_comment, "code_comment", 0x8C92A0, 0x5E6370},
+    {Color::rail, "rail", 0x0F1013, 0xEFEFF3},
+    {Color::bg, "bg", 0x16171B, 0xFFFFFF},
+    {Color::inspector, "inspector", 0x121317, 0xF7F7FA},
+    {Color::card, "card", 0x1E2026, 0xFFFFFF},
+    {Color::hover, "hover", 0x22252C, 0xF0F0F4},
+    {Color::raised, "raised", 0x272A32, 0xE6E6ED},
+    {Color::list_selection, "list_selection", 0x272A32, 0xDEDEE6},
+    {Color::separator, "separator", 0x25282F, 0xE4E4EA},
+    {Color::edge, "edge", 0x363A44, 0xCFD0D9},
+    {Color::accent_bg, "accent_bg", 0x2A2547, 0xECE9FD},
+    {Color::row_bg, "row_bg", 0x33270B, 0xFFF3D6},
+    {Color::key_bg, "key_bg", 0x10293A, 0xE3F2FC},
+    {Color::masked, "masked", 0x1A1C21, 0xF1F1F5},
+    {Color::hatch, "hatch", 0x2A2D35, 0xDDDDE5},
+    {Color::bar, "bar", 0x7E8594, 0x8A8F9C},
+    {Color::bar_track, "bar_track", 0x24272E, 0xE9E9EE},
+    {Color::crosshair, "crosshair", 0xFFFFFF, 0x1A1B21},
+    {Color::row, "row", 0xE69F00, 0xE69F00},
+    {Color::key, "key", 0x56B4E9, 0x56B4E9},
+    {Color::surprise_bar, "surprise_bar", 0xE0709F, 0xB83A70},
+    {Color::accent_fill_hover, "accent_fill_hover", 0x7762E2, 0x4E3AC4},
+    {Color::accent_fill_pressed, "accent_fill_pressed", 0x5643B3, 0x4433AB},
+    {Color::accent_bg_hover, "accent_bg_hover", 0x3A345D, 0xDCD6FA},
+    {Color::accent_bg_pressed, "accent_bg_pressed", 0x47406F, 0xCCC4F5},
+    {Color::halo, "halo", 0x35324A, 0xD9D3F7},
+    {Color::knob, "knob", 0xECEDF1, 0xFFFFFF},
+    {Color::gutter, "gutter", 0x636875, 0x9A9EAA},
+    {Color::drop_edge, "drop_edge", 0x6A6F7B, 0x9A9EAA},
+    {Color::gem_dark, "gem_dark", 0x7A63E6, 0x7A63E6},
+    {Color::gem_mid, "gem_mid", 0xA08BF5, 0xA08BF5},
+    {Color::gem_light, "gem_light", 0xC9BDFB, 0xC9BDFB},
+};
+static_assert(std::size(kTable) == size_t(Color::count_));
+
+Theme make_theme(bool dark) {
+    Theme theme;
+    theme.dark = dark;
+    for (const Entry& e : kTable) {
+        theme.colors[size_t(e.color)] = dark ? e.dark : e.light;
+    }
+    return theme;
+}
+
+Rgb blend(Rgb a, Rgb b, float t) {
+    Rgb out = 0;
+    for (const int shift : {16, 8, 0}) {
+        const float x = float((a >> shift) & 255), y = float((b >> shift) & 255);
+        out |= Rgb(std::lround(x + (y - x) * t)) << shift;
+    }
+    return out;
+}
+
+template <size_t N>
+Rgb ramp(const std::array<Rgb, N>& knots, float x) {
+    const float at = std::clamp(x, 0.0f, 1.0f) * float(N - 1);
+    const size_t i = std::min(size_t(at), N - 2);
+    return blend(knots[i], knots[i + 1], at - float(i));
+}
+
+constexpr std::array<Rgb, 4> kSurpriseDark = {0x1E2026, 0x43233A, 0x6B2850, 0x9A2E62};
+constexpr std::array<Rgb, 4> kSurpriseLight = {0xFFFFFF, 0xFBE4ED, 0xF6C6D9, 0xEE9DBD};
+constexpr std::array<Rgb, 17> kViridis = {
+    0x440154, 0x48186A, 0x472D7B, 0x424086, 0x3B528B, 0x33638D, 0x2C728E, 0x26828E, 0x21918C,
+    0x1F9F88, 0x27AD81, 0x3DBC74, 0x5CC863, 0x81D34D, 0xAADC32, 0xD5E21A, 0xFDE725};
+constexpr std::array<Rgb, 9> kBlues = {0xF7FBFF, 0xDEEBF7, 0xC6DBEF, 0x9ECAE1, 0x6BAED6,
+                                       0x4292C6, 0x2171B5, 0x08519C, 0x08306B};
+
+double luminance(Rgb c) {
+    const auto linear = [&](int shift) {
+        const double v = double((c >> shift) & 255) / 255;
+        return v <= 0.04045 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4);
+    };
+    return 0.2126 * linear(16) + 0.7152 * linear(8) + 0.0722 * linear(0);
+}
+
+}  // namespace
+
+Rgb Theme::surprise(float nats) const {
+    const float x = std::isnan(nats) ? 0 : nats / 8;
+    return dark ? ramp(kSurpriseDark, x) : ramp(kSurpriseLight, x);
+}
+
+Rgb Theme::attention(float x) const {
+    return dark ? ramp(kViridis, x) : ramp(kBlues, x);
+}
+
+Rgb Theme::mix(Color from, Color to, float amount) const {
+    return blend(rgb(from), rgb(to), amount);
+}
+
+const Theme& dark_theme() {
+    static const Theme theme = make_theme(true);
+    return theme;
+}
+
+const Theme& light_theme() {
+    static const Theme theme = make_theme(false);
+    return theme;
+}
+
+double contrast(Rgb a, Rgb b) {
+    const double x = luminance(a), y = luminance(b);
+    return (std::max(x, y) + 0.05) / (std::min(x, y) + 0.05);
+}
+
+std::vector<TextPair> text_pairs() {
+    std::vector<TextPair> pairs;
+    for (const Color text :
+         {Color::text, Color::text2, Color::text3, Color::accent, Color::row_text, Color::key_text,
+          Color::error, Color::code_keyword, Color::code_function, Color::code_number,
+          Color::code_string, Color::code_comment}) {
+        for (const Color surface :
+             {Color::rail, Color::bg, Color::inspector, Color::card, Color::hover, Color::raised}) {
+            pairs.push_back({text, surface});
+        }
+    }
+    pairs.push_back({Color::on_accent, Color::accent_fill});
+    pairs.push_back({Color::text, Color::accent_bg});
+    pairs.push_back({Color::text, Color::list_selection});
+    pairs.push_back({Color::text, Color::row_bg});
+    pairs.push_back({Color::row_text, Color::row_bg});
+    pairs.push_back({Color::text, Color::key_bg});
+    return pairs;
+}
+
+std::string_view color_name(Color c) {
+    for (const Entry& e : kTable) {
+        if (e.color == c) {
+            return e.name;
+        }
+    }
+    return "?";
+}
+
+}  // namespace app::ui

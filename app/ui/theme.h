@@ -1,0 +1,93 @@
+// Theme: every colour of the window as a token, in two themes. No hex outside theme.cpp.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace app::ui {
+
+enum class Color : uint8_t {
+    // text
+    text,
+    text2,
+    text3,
+    accent,
+    on_accent,
+    accent_fill,
+    row_text,
+    key_text,
+    error,
+    code_keyword,
+    code_function,
+    code_number,
+    code_string,
+    code_comment,
+    // surfaces
+    rail,
+    bg,
+    inspector,
+    card,
+    hover,
+    raised,
+    list_selection,
+    separator,
+    edge,
+    accent_bg,
+    row_bg,
+    key_bg,
+    masked,
+    hatch,
+    bar,
+    bar_track,
+    crosshair,
+    // marks and derived tones
+    row,
+    key,
+    surprise_bar,
+    accent_fill_hover,
+    accent_fill_pressed,
+    accent_bg_hover,
+    accent_bg_pressed,
+    halo,
+    knob,
+    gutter,
+    drop_edge,
+    gem_dark,
+    gem_mid,
+    gem_light,
+    count_,
+};
+
+enum class ThemeMode : uint8_t { dark, light, system };
+
+/// 0xRRGGBB.
+using Rgb = uint32_t;
+
+struct Theme {
+    bool dark = true;
+    std::array<Rgb, size_t(Color::count_)> colors{};
+
+    Rgb rgb(Color c) const { return colors[size_t(c)]; }
+    /// Surprise in nats to a background, 4 knots at 0, 2.67, 5.33 and 8.
+    Rgb surprise(float nats) const;
+    /// 0..1 to viridis (dark) or Blues (light).
+    Rgb attention(float x) const;
+    Rgb mix(Color from, Color to, float amount) const;
+};
+
+const Theme& dark_theme();
+const Theme& light_theme();
+
+/// WCAG 2.1 contrast ratio.
+double contrast(Rgb a, Rgb b);
+
+/// Pairs that carry text, for the contrast test.
+struct TextPair {
+    Color text, surface;
+};
+std::vector<TextPair> text_pairs();
+std::string_view color_name(Color c);
+
+}  // namespace app::ui
