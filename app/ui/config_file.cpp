@@ -1,0 +1,131 @@
+#include "app/ui/config_file.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+#include <nlohmann/json.hpp>
+
+namespace app::ui {
+
+namespace fs = std::filesystem;
+using json = nlohmann::json;
+
+namespace {
+
+const char* theme_name(ThemeMode mode) {
+    return mode == ThemeMode::dark ? "dark" : mode == ThemeMode::light ? "light" : "system";
+}
+
+/// Only values of the right type are taken; everything else keeps its default.
+Config from_json(const json& j) {
+    Config config;
+    if (const auto it = j.find("theme"); it != j.end() && it->is_string()) {
+        const auto name = it->get<std::string>();
+        config.theme = name == "dark"    ? ThemeMode::dark
+                       : name == "light" ? ThemeMode::light
+                                         : ThemeMode::system;
+    }
+    if (const auto it = j.find("scale_percent"); it != j.end() && it->is_number_integer()) {
+        config.scale_percent =
+            int(std::clamp<int64_t>(it->get<int64_t>(), Config::kMinScale, Config::kMaxScale));
+    }
+    if (const auto it = j.find("device"); it != j.end() && it->is_string()) {
+        config.device = it->get<std::string>();
+    }
+    if (const auto it = j.find("recent"); it != j.end() && it->is_array()) {
+        for (const json& path : *it) {
+            if (path.is_string() && config.recent.size() < Config::kMaxRecent) {
+                config.recent.push_back(path.get<std::string>());
+            }
+        }
+    }
+    return config;
+}
+
+}  // namespace
+
+std::string ConfigFile::default_path() {
+    const char* base = std::getenv("XDG_CONFIG_HOME");
+    if (base != nullptr && *base == '/') {
+        return std::string(base) + "/lapidary/config.json";
+    }
+    const char* home = std::getenv("HOME");
+    return home == nullptr ? std::string() : std::string(home) + "/.config/lapidary/config.json";
+}
+
+Config ConfigFile::load(std::string& problem) {
+    std::ifstream in(path_, std::ios::binary);
+    if (path_.empty() || !in) {
+        return {};
+    }
+    std::stringstream all;
+    all << in.rdbuf();
+    text_ = all.str();
+    const json j = json::parse(text_, nullptr, false);
+    if (j.is_object()) {
+        return from_json(j);
+    }
+    std::error_code error;
+    fs::rename(path_, path_ + ".bad", error);
+    problem = error
+                  ? "The settings in " + path_ + " cannot be read, and are left as they are."
+                  : "The settings could not be read; the file was set aside as " + path_ + ".bad.";
+    if (error) {
+        path_.clear();  // never write over it
+    }
+    text_.clear();
+    return {};
+}
+
+bool ConfigFile::save(const Config& config, std::string& problem) {
+    if (path_.empty()) {
+        return true;
+    }
+    json j = json::parse(text_, nullptr, false);
+    if (!j.is_object()) {
+        j = json::object();
+    }
+    j["theme"] = theme_name(config.theme);
+    j["scale_percent"] = config.scale_percent;
+    j["device"] = config.device;
+    j["recent"] = config.recent;
+    const std::string text = j.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+    if (text == text_) {
+        return true;
+    }
+    std::error_code error;
+    fs::create_directories(fs::path(path_).parent_path(), error);
+    const std::string temporary = path_ + ".new";
+    {
+        std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+        out << text;
+        if (!out.flush()) {
+            problem = "The settings could not be written to " + temporary + ".";
+            return false;
+        }
+    }
+    fs::rename(temporary, path_, error);
+    if (error) {
+        problem = "The settings could not be written to " + path_ + ": " + error.message() + ".";
+        return false;
+    }
+    text_ = text;
+    return true;
+}
+
+void remember_recent(Config& config, const std::string& path) {
+    if (path.empty()) {
+        return;
+    }
+    std::erase(config.recent, path);
+    config.recent.insert(config.recent.begin(), path);
+    if (config.recent.size() > Config::kMaxRecent) {
+        config.recent.resize(Config::kMaxRecent);
+    }
+}
+
+}  // namespace app::ui

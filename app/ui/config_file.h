@@ -1,0 +1,41 @@
+// Config: what the window remembers between starts, in $XDG_CONFIG_HOME/lapidary/config.json.
+// Unknown keys are kept; a file that cannot be read is set aside as .bad, never overwritten.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "app/ui/theme.h"
+
+namespace app::ui {
+
+struct Config {
+    ThemeMode theme = ThemeMode::system;
+    int scale_percent = 100;          // 75..250
+    std::vector<std::string> recent;  // model paths, newest first
+    std::string device;               // selector of the device that was chosen
+
+    static constexpr size_t kMaxRecent = 8;
+    static constexpr int kMinScale = 75, kMaxScale = 250;
+};
+
+class ConfigFile {
+public:
+    /// Empty path: nothing is read or written (tests, scripts).
+    explicit ConfigFile(std::string path) : path_(std::move(path)) {}
+    static std::string default_path();
+
+    /// Defaults for what is missing; `problem` is a sentence for the user, if there was one.
+    Config load(std::string& problem);
+    /// Written to a temporary file, then renamed. False with a sentence when that failed.
+    bool save(const Config& config, std::string& problem);
+
+private:
+    std::string path_;
+    std::string text_;  // as it was read: unknown keys are taken from here
+};
+
+void remember_recent(Config& config, const std::string& path);
+
+}  // namespace app::ui

@@ -1,0 +1,103 @@
+// View: how the window looks at the state: panes, zoom, hovers, open fields. Nothing here is known
+// to the engine, nothing is a fact about the model.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/ui/config_file.h"
+#include "app/ui/conversation.h"
+#include "app/ui/gui.h"
+#include "app/ui/picture.h"
+#include "app/ui/text_layout.h"
+#include "app/ui/ui_state.h"
+
+namespace app::ui {
+
+enum class Tab : uint8_t { overview, attention, next_token, layers };
+
+/// The part of the matrix on the screen: a square of `span` cells.
+struct MatrixZoom {
+    bool whole = true;
+    double key = 0, query = 0;  // top left
+    double span = 0;
+};
+
+struct LaidMessage {
+    uint64_t key = 0;  // of text, width, scale and theme
+    TextLayout layout;
+};
+
+/// A text field that wraps: see text_field.h.
+struct FieldText {
+    std::string buffer;  // with soft breaks
+    bool take_focus = false;
+};
+
+/// The sampler's stages of one row, computed here from the full logits.
+struct StageCache {
+    uint64_t key = 0;
+    std::vector<model::StageResult> stages;
+    std::unique_ptr<model::Sampler> sampler;
+    double raw_log_sum = 0;
+};
+
+struct View {
+    Config config;
+    bool system_dark = true;
+    float dpi_scale = 1;
+
+    bool inspector = true;
+    bool rail_open = false;
+    float chat_em = 26;
+    Tab tab = Tab::overview;
+    bool show_shortcuts = false;
+    bool menu_model = false, menu_device = false, menu_settings = false, menu_sampling = false;
+    Rect menu_anchor;
+    std::string path_field;
+    std::string path_problem;
+    bool show_open = false;  // the "open a model" dialog
+
+    FieldText composer;
+    NodeId editing = kNoNode;
+    FieldText edit_field;
+    bool chat_at_bottom = true;
+    bool scroll_to_bottom = false;
+    std::map<NodeId, LaidMessage> laid;
+
+    std::optional<uint32_t> hovered_position;  // a token under the pointer, anywhere
+    std::optional<uint32_t> next_hovered_position;
+    std::optional<std::pair<uint32_t, uint32_t>> hovered_cell;  // query, key
+    std::optional<std::pair<uint32_t, uint32_t>> next_hovered_cell;
+    MatrixZoom zoom;
+    Picture matrix_picture, heads_picture, strip_picture;
+
+    int stage = int(model::SamplerStage::final);
+    std::optional<TokenId> open_candidate;
+    std::string search;
+    bool focus_search = false;
+    std::string searched;
+    std::vector<TokenId> found;
+    size_t n_found = 0;
+    StageCache stages;
+
+    std::string toast;
+    double toast_until = 0;
+    bool quit = false;
+
+    float user_scale() const { return float(config.scale_percent) / 100; }
+    float scale() const { return user_scale() * dpi_scale; }
+    bool dark() const {
+        return config.theme == ThemeMode::dark ||
+               (config.theme == ThemeMode::system && system_dark);
+    }
+    void say(std::string text) {
+        toast = std::move(text);
+        toast_until = ImGui::GetTime() + 2.5;
+    }
+};
+
+}  // namespace app::ui
