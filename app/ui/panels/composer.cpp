@@ -1,0 +1,109 @@
+// The composer: the text that goes to the model, its sampling, Send or Stop.
+#include <algorithm>
+
+#include "app/ui/panels/panels.h"
+#include "app/ui/text_field.h"
+
+namespace app::ui {
+
+float composer_height(const Panel& p) {
+    const float lines = float(std::clamp(line_count(p.view.composer), 1, 8));
+    return p.gui.px(68 + 20 * lines);
+}
+
+namespace {
+
+bool sampling_is_standard(const Panel& p) {
+    const model::SamplingParams &a = p.state.sampling, &b = p.state.model->sampling;
+    return a.temperature == b.temperature && a.top_k == b.top_k && a.top_p == b.top_p &&
+           a.min_p == b.min_p && a.repeat_penalty == b.repeat_penalty;
+}
+
+void draw_preset(Panel& p, float x, float cy) {
+    Gui& gui = p.gui;
+    const std::string label =
+        sampling_is_standard(p) ? defaults_name(*p.state.model) : "Changed sampling";
+    const TextStyle style{Face::regular, 13, Color::text2};
+    const Rect r{x - gui.px(6), cy - gui.px(13), gui.width(style, label) + gui.px(32), gui.px(26)};
+    const Hit hit = gui.hit("composer.sampling", r, "button", label);
+    gui.tooltip("How tokens are drawn");
+    if (hit.hovered) {
+        gui.fill(r, Color::hover, 7);
+    }
+    if (hit.focused) {
+        gui.focus_ring(r, 7);
+    }
+    const float end = gui.text(style, x, cy, label);
+    gui.icon(Icon::chevron_down, end + gui.px(12), cy, 12, Color::text2);
+    if (hit.clicked) {
+        p.view.menu_sampling = true;
+        p.view.menu_anchor = {r.x, r.y - gui.px(128), 0, 0};
+    }
+}
+
+void submit(Panel& p) {
+    const std::string text = typed_text(p.view.composer);
+    if (p.state.busy() || !p.state.ready() ||
+        text.find_first_not_of(" \t\r\n") == std::string::npos) {
+        return;
+    }
+    p.state.send(text);
+    p.view.composer.buffer.clear();
+    p.view.composer.take_focus = true;
+    p.view.scroll_to_bottom = true;
+}
+
+}  // namespace
+
+void draw_composer(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    const bool ready = p.state.ready();
+    const std::string name = ready ? display_name(*p.state.model) : std::string();
+    const std::string hint = !ready                   ? "Open a model to start"
+                             : p.state.chat().empty() ? "Say something"
+                                                      : "Message " + name;
+    const Rect field{r.x + gui.px(16), r.y + gui.px(10), r.w - gui.px(32), r.h - gui.px(58)};
+    gui.fill(r, Color::card, 12);
+    const FieldResult result = text_field(gui, "composer.text", field, p.view.composer, hint);
+    gui.frame(r, result.focused ? Color::accent : Color::edge, 12, result.focused ? 1.5f : 1);
+    const float cy = r.bottom() - gui.px(24);
+    if (result.submitted) {
+        submit(p);
+        p.view.composer.take_focus = true;
+    }
+    if (!ready) {
+        return;
+    }
+    draw_preset(p, r.x + gui.px(18), cy);
+    if (p.state.busy()) {
+        const ButtonOptions stop{Look::outline, Icon::stop, "Esc", "Stop writing",
+                                 !p.state.stopping};
+        const float w = button_width(gui, "Stop", stop);
+        if (button_at(gui, "composer.stop", r.right() - gui.px(12) - w, cy, "Stop", stop)) {
+            p.state.stop();
+        }
+        return;
+    }
+    const bool can = typed_text(p.view.composer).find_first_not_of(" \t\r\n") != std::string::npos;
+    const Rect send{r.right() - gui.px(12) - gui.px(34), cy - gui.px(15), gui.px(34), gui.px(30)};
+    const Hit hit = gui.hit("composer.send", send, "button", "Send", can);
+    gui.tooltip("Send (Enter)");
+    gui.fill(send,
+             !can          ? Color::raised
+             : hit.hovered ? Color::accent_fill_hover
+                           : Color::accent_fill,
+             8);
+    gui.icon(Icon::arrow_up, send.cx(), send.cy(), 16, can ? Color::on_accent : Color::text3);
+    if (hit.focused) {
+        gui.focus_ring(send, 8);
+    }
+    const float note = send.x - gui.px(12) - gui.width(type::kNote, "Enter to send");
+    if (note > r.x + gui.px(190)) {
+        gui.text(with(type::kNote, Color::text3), note, cy, "Enter to send");
+    }
+    if (hit.clicked) {
+        submit(p);
+    }
+}
+
+}  // namespace app::ui

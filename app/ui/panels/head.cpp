@@ -1,0 +1,360 @@
+// One head: its title, the heads strongest on the selected link, the row's links as arcs over the
+// words. The matrix below is in matrix.cpp.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "app/ui/panels/matrix.h"
+#include "app/ui/panels/panels.h"
+
+namespace app::ui {
+
+namespace {
+
+void draw_head_title(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    const Selection& s = p.state.selection;
+    const ModelInfo& model = *p.state.model;
+    const float cy = r.y + gui.px(18);
+    float x = gui.text({Face::semibold, 14, Color::text}, r.x + gui.px(16), cy,
+                       fmt::format("Layer {}, head {}", s.layer, s.head));
+    const uint32_t window = s.layer < model.layers.size() ? model.layers[s.layer].window : 0;
+    draw_layer_sign(gui, x + gui.px(12), cy, window == 0, Color::text2);
+    const float right = r.right() - gui.px(16);
+    const bool cached = p.state.selected_in_cache() && p.state.matrix_not_captured.empty();
+    const bool live = cached && p.state.matrix.row_is_live(s.query);
+    const Source source = !cached ? Source::not_captured
+                          : live  ? Source::captured
+                                  : Source::recomputed;
+    const float left = badge(gui, "matrix.badge", right, cy, source);
+    gui.text_fit(
+        type::kNote, x + gui.px(28), cy, left - x - gui.px(36),
+        window == 0 ? "global, sees all" : fmt::format("local, sees {} back", thousands(window)));
+}
+
+void draw_strongest(Panel& p, const Rect& r, float cy, std::optional<uint32_t> key) {
+    Gui& gui = p.gui;
+    const uint32_t query = p.state.selection.query;
+    float x = r.x + gui.px(16);
+    if (!key || !p.state.live.has(query)) {
+        gui.text_fit(with(type::kNote, Color::text3), x, cy, r.w - gui.px(32),
+                     "Other heads on this link: not captured, the row was not kept live");
+        return;
+    }
+    struct Item {
+        uint32_t layer, head;
+        float weight;
+    };
+    std::vector<Item> all;
+    for (uint32_t l = 0; l < p.state.model->n_layers; ++l) {
+        for (uint32_t h = 0; h < p.state.model->n_heads; ++h) {
+            if (const auto w = p.state.live.weight(l, h, query, *key); w && *w > 0) {
+                all.push_back({l, h, *w});
+            }
+        }
+    }
+    std::stable_sort(all.begin(), all.end(),
+                     [](const Item& a, const Item& b) { return a.weight > b.weight; });
+    x = gui.text(type::kNote, x, cy, "Largest on this link") + gui.px(12);
+    const TextStyle style{Face::mono_medium, 12, Color::text};
+    for (size_t i = 0; i < std::min<size_t>(all.size(), 6); ++i) {
+        const std::string label = fmt::format("{}.{}", all[i].layer, all[i].head);
+        const float w = gui.width(style, label) + gui.px(13);
+        const Rect chip{std::round(x), std::round(cy - gui.px(11)), std::round(w),
+                        std::round(gui.px(22))};
+        if (chip.right() > r.right() - gui.px(12)) {
+            break;
+        }
+        const bool on =
+            all[i].layer == p.state.selection.layer && all[i].head == p.state.selection.head;
+        const Hit hit = gui.hit("strongest." + std::to_string(i), chip, "button", label);
+        gui.tooltip(fmt::format("Layer {}, head {}: {} on this link", all[i].layer, all[i].head,
+                                percent(double(all[i].weight))));
+        if (on || hit.hovered) {
+            gui.fill(chip, on ? Color::accent_bg : Color::hover, 6);
+        }
+        gui.frame(chip, on ? Color::accent : Color::edge, 6);
+        gui.text_centred(style, chip.cx(), cy, label);
+        if (hit.clicked) {
+            p.state.select_head(all[i].layer, all[i].head);
+        }
+        x += w + gui.px(6);
+    }
+}
+
+// ---- words ----
+
+struct Word {
+    uint32_t position = 0;
+    uint32_t gap = 0;  // > 0: this many tokens are left out here
+    Rect box;
+};
+
+constexpr float kGapPad = 12;
+
+float gap_width(const Gui& gui, uint32_t n) {
+    return gui.width(type::kNote, fmt::format("{} tokens", n)) + gui.px(kGapPad);
+}
+
+float words_width(const Gui& gui, const Message& m, const std::set<uint32_t>& shown) {
+    float w = 0;
+    uint32_t before = *shown.begin();
+    for (const uint32_t at : shown) {
+        if (at > before + 1) {
+            w += gap_width(gui, at - before - 1) + gui.px(2);
+        }
+        w += token_width(gui, face_of(m.tokens[at])) + gui.px(4);
+        before = at;
+    }
+    return w;
+}
+
+/// The row, its links by strength as far as they fit, then neighbours while there is room.
+std::vector<Word> choose_words(const Gui& gui, const Message& m, const RowLinks& links, float room,
+                               std::optional<uint32_t> key, std::set<uint32_t>& fitted) {
+    std::set<uint32_t> shown{links.query};
+    const auto try_add = [&](uint32_t at) {
+        if (at >= m.tokens.size() || at > links.query || shown.count(at) != 0) {
+            return true;
+        }
+        shown.insert(at);
+        if (words_width(gui, m, shown) <= room) {
+            return true;
+        }
+        shown.erase(at);
+        return false;
+    };
+    if (key && *key > 0) {
+        try_add(*key);
+    }
+    for (const RowLinks::Link& link : links.links) {
+        if (try_add(link.key)) {
+            fitted.insert(link.key);
+        }
+    }
+    const uint32_t first = *shown.begin();
+    bool room_left = true;
+    for (uint32_t d = 1; d <= 40 && room_left; ++d) {
+        const std::set<uint32_t> now = shown;
+        for (auto it = now.rbegin(); it != now.rend() && room_left; ++it) {
+            room_left = *it < first + 1 || try_add(*it - 1);
+            room_left = room_left && (*it + 1 > links.query || try_add(*it + 1));
+        }
+    }
+    std::vector<Word> words;
+    uint32_t before = *shown.begin();
+    for (const uint32_t at : shown) {
+        if (at > before + 1) {
+            words.push_back({0, at - before - 1, {}});
+        }
+        words.push_back({at, 0, {}});
+        before = at;
+    }
+    return words;
+}
+
+void place_words(const Gui& gui, const Message& m, std::vector<Word>& words, float x, float y,
+                 float right) {
+    float total = 0;
+    for (const Word& word : words) {
+        total += word.gap > 0 ? gap_width(gui, word.gap) + gui.px(2)
+                              : token_width(gui, face_of(m.tokens[word.position])) + gui.px(4);
+    }
+    float at = std::max(x, right - total + gui.px(2));
+    for (Word& word : words) {
+        const float w = word.gap > 0
+                            ? gap_width(gui, word.gap)
+                            : token_width(gui, face_of(m.tokens[word.position])) + gui.px(2);
+        word.box = {std::round(at), std::round(y), std::round(w), std::round(gui.px(22))};
+        at += w + gui.px(2);
+    }
+}
+
+void draw_arc(const Gui& gui, ImVec2 from, ImVec2 to, float width, Color c, float alpha) {
+    const float dx = std::fabs(from.x - to.x);
+    const float height = (gui.px(14) + std::min(gui.px(40), 0.12f * dx)) / 0.75f;
+    gui.draw()->AddBezierCubic(from, {from.x, from.y - height}, {to.x, to.y - height}, to,
+                               gui.color(c, alpha), width, 32);
+}
+
+const Word* find_word(const std::vector<Word>& words, uint32_t position) {
+    const auto it = std::find_if(words.begin(), words.end(), [&](const Word& w) {
+        return w.gap == 0 && w.position == position;
+    });
+    return it == words.end() ? nullptr : &*it;
+}
+
+void draw_arcs(Panel& p, const RowLinks& links, const std::vector<Word>& words) {
+    Gui& gui = p.gui;
+    const Word* row = find_word(words, links.query);
+    if (row == nullptr || links.links.empty()) {
+        return;
+    }
+    const float strongest = std::max(links.links.front().weight, 1e-9f);
+    for (size_t i = links.links.size(); i-- > 0;) {
+        const RowLinks::Link& link = links.links[i];
+        const Word* word = find_word(words, link.key);
+        if (word == nullptr || link.key == links.query) {
+            continue;
+        }
+        const ImVec2 from{row->box.cx(), row->box.y - gui.px(1)};
+        const ImVec2 to{word->box.cx(), word->box.y - gui.px(1)};
+        const float width = gui.px(1.2f + 4.5f * link.weight / strongest);
+        if (!gui.theme().dark) {
+            draw_arc(gui, from, to, width + gui.px(2), Color::row_text, i == 0 ? 1.0f : 0.8f);
+        }
+        draw_arc(gui, from, to, width, Color::row, i == 0 || !gui.theme().dark ? 1.0f : 0.65f);
+    }
+}
+
+void draw_word_values(Panel& p, const RowLinks& links, const std::vector<Word>& words, float y) {
+    Gui& gui = p.gui;
+    std::vector<Rect> taken;
+    for (size_t i = 0; i < links.links.size(); ++i) {
+        const Word* word = find_word(words, links.links[i].key);
+        if (word == nullptr) {
+            continue;
+        }
+        const double weight = double(links.links[i].weight);
+        const std::string text = i == 0 ? percent(weight) : fixed(weight * 100, 1);
+        const TextStyle style{i == 0 ? Face::mono_medium : Face::mono, 11, Color::row_text};
+        const float w = gui.width(style, text);
+        const Rect box{word->box.cx() - w / 2 - gui.px(3), y, w + gui.px(6), 1};
+        const bool free = std::none_of(taken.begin(), taken.end(), [&](const Rect& t) {
+            return box.x < t.right() && t.x < box.right();
+        });
+        if (free) {
+            gui.text_centred(style, word->box.cx(), y, text);
+            gui.registry().bind("arc." + std::to_string(links.links[i].key), weight, text);
+            taken.push_back(box);
+        }
+    }
+}
+
+void draw_words(Panel& p, const Message& m, const std::vector<Word>& words, const RowLinks& links,
+                std::optional<uint32_t> key) {
+    Gui& gui = p.gui;
+    for (const Word& word : words) {
+        if (word.gap > 0) {
+            gui.text_centred(with(type::kNote, Color::text3), word.box.cx(), word.box.cy(),
+                             fmt::format("{} tokens", word.gap));
+            continue;
+        }
+        const TokenInfo& token = m.tokens[word.position];
+        const bool linked = std::any_of(links.links.begin(), links.links.end(),
+                                        [&](const auto& l) { return l.key == word.position; });
+        const bool row = word.position == links.query;
+        TokenLook look;
+        look.background = gui.theme().rgb(linked             ? Color::row_bg
+                                          : gui.theme().dark ? Color::card
+                                                             : Color::raised);
+        look.special = token.control;
+        look.text = linked ? Color::text : Color::text2;
+        look.hovered = p.view.hovered_position == word.position;
+        draw_token(gui, word.box, face_of(token), look);
+        if (row) {
+            gui.fill(word.box, Color::row_bg, 4);
+            draw_face(gui, word.box.cx() - face_width(gui, face_of(token)) / 2,
+                      word.box.cy() - gui.px(1), face_of(token), Color::text);
+            mark_row(gui, word.box);
+        } else if (key == word.position) {
+            mark_key(gui, word.box);
+        }
+        const Hit hit =
+            gui.hit("word." + std::to_string(word.position), word.box, "token", token.text);
+        gui.tooltip(token_facts(token));
+        if (hit.hovered) {
+            p.view.next_hovered_position = word.position;
+        }
+        if (hit.clicked && !row) {
+            p.state.select_key(word.position);
+        }
+    }
+}
+
+/// From the words to the part of the matrix that they are.
+void draw_fan(Panel& p, const std::vector<Word>& words, const MatrixPlace& place, float y) {
+    Gui& gui = p.gui;
+    const Word* first = nullptr;
+    const Word* last = nullptr;
+    for (const Word& w : words) {
+        if (w.gap == 0) {
+            first = first == nullptr ? &w : first;
+            last = &w;
+        }
+    }
+    if (first == nullptr || place.cell <= 0) {
+        return;
+    }
+    const float x0 = std::clamp(place.x_of(first->position), place.area.x, place.area.right());
+    const float x1 = std::clamp(place.x_of(last->position + 1), place.area.x, place.area.right());
+    if (x1 - x0 < 1) {
+        return;
+    }
+    const ImVec2 fan[4] = {
+        {first->box.x, y}, {last->box.right(), y}, {x1, y + gui.px(15)}, {x0, y + gui.px(15)}};
+    gui.draw()->AddConvexPolyFilled(fan, 4, gui.color(Color::raised, 0.7f));
+    gui.fill({std::round(x0), std::round(y + gui.px(15)), std::round(x1 - x0), gui.whole(2)},
+             Color::row);
+}
+
+}  // namespace
+
+void draw_head(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    draw_head_title(p, r);
+    if (!p.state.selected_in_cache() || !p.state.matrix_not_captured.empty() ||
+        p.state.model->n_layers == 0) {
+        draw_not_captured(p, {r.x + gui.px(12), r.y + gui.px(34), r.w - gui.px(24), r.h}, "matrix",
+                          p.state.selected_in_cache() ? p.state.matrix_not_captured
+                                                      : p.state.not_in_cache_reason());
+        return;
+    }
+    const Message& m = *p.state.selected();
+    const bool tall = r.h > gui.px(420);
+    const RowLinks links = selected_links(p, 0.7f, 24);
+    const auto key = effective_key(p, links);
+    float y = r.y + gui.px(36);
+    draw_strongest(p, r, y + gui.px(10), key);
+    y += gui.px(24);
+    const float words_y = y + gui.px(tall ? 77 : 60);
+    const float matrix_y = words_y + gui.px(tall ? 59 : 42);
+    const Rect area{r.x + gui.px(16), std::round(matrix_y), r.w - gui.px(32),
+                    r.bottom() - matrix_y - gui.px(90)};
+    const MatrixPlace place = place_matrix(p, area);
+    const bool has_row = p.state.selection.position > 0 && p.state.matrix.has_row(links.query) &&
+                         links.query < m.tokens.size();
+    if (has_row) {
+        const std::string row = fmt::format("Row {} looks back", links.query);
+        const float cy = y + gui.px(10);
+        const float x = gui.text({Face::medium, 12, Color::row_text}, r.x + gui.px(16), cy, row);
+        const float left = r.x + gui.px(18), right = r.right() - gui.px(18);
+        std::set<uint32_t> fitted;
+        std::vector<Word> words = choose_words(gui, m, links, right - left, key, fitted);
+        place_words(gui, m, words, left, words_y, right);
+        const auto hidden = links.n_not_drawn + uint32_t(links.links.size() - fitted.size());
+        float mass = links.bos;
+        for (const RowLinks::Link& link : links.links) {
+            mass += fitted.count(link.key) != 0 ? link.weight : 0;
+        }
+        gui.text_fit(type::kNote, x + gui.px(12), cy, r.right() - gui.px(16) - x - gui.px(12),
+                     fmt::format("{} {} and BOS carry {:.0f} %, {} weaker {} not drawn",
+                                 fitted.size(), fitted.size() == 1 ? "arc" : "arcs",
+                                 double(mass) * 100, hidden, hidden == 1 ? "link" : "links"));
+        draw_arcs(p, links, words);
+        draw_words(p, m, words, links, key);
+        draw_word_values(p, links, words, words_y + gui.px(31));
+        draw_fan(p, words, place, words_y + gui.px(tall ? 42 : 27));
+    } else {
+        gui.text_fit(with(type::kNote, Color::text3), r.x + gui.px(16), y + gui.px(10),
+                     r.w - gui.px(32),
+                     p.state.selection.position == 0
+                         ? "The first token was given, not drawn: there is no row before it"
+                         : "Fetching this row");
+    }
+    draw_matrix(p, place, links, key);
+}
+
+}  // namespace app::ui

@@ -1,0 +1,272 @@
+// The inspector: its head, how its columns share the room, and what its panels have in common.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "app/ui/panels/panels.h"
+
+namespace app::ui {
+
+RowLinks selected_links(const Panel& p, float share, size_t max_links) {
+    const UiState& s = p.state;
+    if (!s.selected_in_cache() || !s.matrix.is(s.selection.layer, s.selection.head)) {
+        return {};
+    }
+    return row_links(s.matrix, s.selection.query, share, max_links);
+}
+
+std::optional<uint32_t> effective_key(const Panel& p, const RowLinks& links) {
+    const Selection& s = p.state.selection;
+    if (p.view.hovered_position && *p.view.hovered_position <= s.query) {
+        return p.view.hovered_position;
+    }
+    if (s.key) {
+        return s.key;
+    }
+    return links.links.empty() ? std::nullopt : std::optional(links.links.front().key);
+}
+
+TokenFace face_of(const TokenInfo& token) {
+    return token_face(token.text, token.bytes, token.control);
+}
+
+std::string token_facts(const TokenInfo& token) {
+    std::string out =
+        fmt::format("{}  id {}\nposition {}", one_line(token.text, 40), token.id, token.position);
+    if (token.rank >= 0) {
+        out += fmt::format("\nprobability {}, rank {}\nsurprise {} nats, entropy {} nats",
+                           percent(std::exp(double(token.logprob))), token.rank + 1,
+                           fixed(-double(token.logprob), 2), fixed(double(token.entropy), 2));
+    } else {
+        out += token.position == 0 ? "\nno prediction: nothing stands before it"
+                                   : "\nprobability not computed";
+    }
+    return out;
+}
+
+void draw_layer_sign(const Gui& gui, float x, float cy, bool global, Color c) {
+    ImDrawList* draw = gui.draw();
+    const float a = gui.px(10), y = cy - a / 2;
+    if (global) {
+        draw->AddTriangleFilled({x, y}, {x, y + a}, {x + a, y + a}, gui.color(c));
+    } else {
+        const ImVec2 band[4] = {{x, y}, {x + a, y + a}, {x + a / 2, y + a}, {x, y + a / 2}};
+        draw->AddConvexPolyFilled(band, 4, gui.color(c));
+    }
+}
+
+void draw_not_captured(Panel& p, const Rect& r, std::string_view id, const std::string& reason) {
+    Gui& gui = p.gui;
+    const std::string base(id);
+    const float w = std::min(r.w - gui.px(16), gui.px(300));
+    const Rect at{r.x + gui.px(4), r.y + gui.px(8), w, 0};
+    badge(gui, base + ".not_captured", at.x + badge_width(gui, Source::not_captured),
+          at.y + gui.px(9), Source::not_captured);
+    const TextStyle style{Face::regular, 13, Color::text};
+    const float h = gui.paragraph(style, at.x, at.y + gui.px(26), w, 20, reason);
+    const Message* m = p.state.selected();
+    const bool can_restore = m != nullptr && !m->tokens.empty() && p.state.ready() &&
+                             !p.state.selected_in_cache() && !p.state.busy() &&
+                             p.state.not_in_cache_reason().find("memory") != std::string::npos;
+    if (can_restore &&
+        button_at(
+            gui, base + ".restore", at.x, at.y + gui.px(46) + h, "Compute it again",
+            {Look::outline, Icon::refresh, {}, "Reads this sequence again; writes nothing"})) {
+        p.state.restore_selected();
+    }
+}
+
+namespace {
+
+void step_keys(Panel& p, float& right, float cy, uint32_t last) {
+    Gui& gui = p.gui;
+    const uint32_t at = p.state.selection.position;
+    if (icon_button(gui, "step.last", right - gui.px(12), cy, Icon::last, "Last token (End)",
+                    at < last, 24)) {
+        p.state.select_position(last);
+    }
+    if (icon_button(gui, "step.next", right - gui.px(38), cy, Icon::chevron_right, "Next token (→)",
+                    at < last, 24)) {
+        p.state.select_position(int64_t(at) + 1);
+    }
+    const std::string text = fmt::format("{} / {}", at, last);
+    gui.registry().bind("step.position", at, text);
+    const TextStyle style{Face::mono_medium, 12, Color::text};
+    const float x = gui.text_right(style, right - gui.px(56), cy, text);
+    const float label = gui.text_right(type::kNote, x - gui.px(8), cy, "position");
+    if (icon_button(gui, "step.previous", label - gui.px(18), cy, Icon::chevron_left,
+                    "Previous token (←)", at > 0, 24)) {
+        p.state.select_position(int64_t(at) - 1);
+    }
+    if (icon_button(gui, "step.first", label - gui.px(44), cy, Icon::first, "First token (Home)",
+                    at > 0, 24)) {
+        p.state.select_position(0);
+    }
+    right = label - gui.px(64);
+}
+
+}  // namespace
+
+void draw_inspector_head(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    const float cy = std::round(r.cy());
+    float x = r.x + gui.px(16);
+    constexpr std::array<std::string_view, 4> kTabs = {"Overview", "Attention", "Next token",
+                                                       "Layers"};
+    constexpr std::array<std::string_view, 4> kIds = {"tab.overview", "tab.attention",
+                                                      "tab.next_token", "tab.layers"};
+    for (size_t i = 0; i < kTabs.size(); ++i) {
+        const float w = gui.width(type::kControl, kTabs[i]) + gui.px(20);
+        const Rect tab{std::round(x), cy - gui.px(13), std::round(w), gui.px(26)};
+        const Hit hit = gui.hit(kIds[i], tab, "tab", kTabs[i]);
+        gui.tooltip(fmt::format("Key {}", i + 1));
+        const bool on = size_t(p.view.tab) == i;
+        if (on || hit.hovered) {
+            gui.fill(tab, on ? Color::raised : Color::hover, 7);
+        }
+        if (hit.focused) {
+            gui.focus_ring(tab, 7);
+        }
+        gui.text(with(type::kControl, on ? Color::text : Color::text2), tab.x + gui.px(10), cy,
+                 kTabs[i]);
+        if (hit.clicked) {
+            p.view.tab = Tab(i);
+        }
+        x += w + gui.px(3);
+    }
+    const Message* m = p.state.selected();
+    if (m == nullptr || m->tokens.empty()) {
+        return;
+    }
+    float right = r.right() - gui.px(16);
+    const bool locked = p.state.selection.locked;
+    const std::string_view label = locked ? "Go live" : "Live";
+    const float w = gui.width(type::kControl, label) + gui.px(36);
+    const Rect live{std::round(right - w), cy - gui.px(13), std::round(w), gui.px(26)};
+    const Hit hit = gui.hit("step.live", live, "toggle", label);
+    gui.tooltip(locked ? "Follow the last token again (Esc)"
+                       : "The selection follows the last token");
+    gui.card(live, locked ? (hit.hovered ? Color::hover : Color::card) : Color::accent_bg,
+             locked ? Color::edge : Color::accent, 7);
+    gui.icon(locked ? Icon::ring : Icon::dot, live.x + gui.px(13), cy, 14, Color::accent);
+    gui.text(type::kControl, live.x + gui.px(24), cy, label);
+    if (hit.clicked && locked) {
+        p.state.go_live();
+    }
+    right = live.x - gui.px(12);
+    step_keys(p, right, cy, uint32_t(m->tokens.size()) - 1);
+    const float need = gui.width(type::kNote, "selection locked") + gui.px(30);
+    if (locked && right - need > x) {
+        const float at = gui.text_right(type::kNote, right, cy, "selection locked");
+        gui.icon(Icon::lock, at - gui.px(11), cy, 13, Color::text2);
+    }
+}
+
+float next_token_height(const Panel& p, int rows) {
+    return p.gui.px(104 + 26 * float(rows) + 34 + 66);
+}
+float sampler_height(const Panel& p) {
+    return p.gui.px(34 + 26 * kSamplerRows);
+}
+
+namespace {
+
+void draw_right_column(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    ImGui::SetCursorScreenPos({r.x, r.y});
+    ImGui::BeginChild("right", {r.w, r.h}, 0, ImGuiWindowFlags_NoBackground);
+    gui.scrolls = true;
+    const float lens_min = gui.px(124);
+    float y = r.y - ImGui::GetScrollY();
+    const float top = y;
+    const float fixed_part = next_token_height(p, 0) + sampler_height(p) + lens_min;
+    const int rows = std::clamp(int((r.h - fixed_part - gui.px(12)) / gui.px(26)), 3, 8);
+    const float h = next_token_height(p, rows);
+    draw_next_token(p, {r.x, y, r.w, h}, false);
+    y += h;
+    draw_sampler(p, {r.x, y, r.w, sampler_height(p)});
+    y += sampler_height(p) + gui.px(8);
+    const float lens = std::max(lens_min, std::min(gui.px(200), r.bottom() - y - gui.px(8)));
+    draw_lens(p, {r.x, y, r.w, lens}, false);
+    y += lens;
+    ImGui::SetCursorScreenPos({r.x, top});
+    ImGui::Dummy({1, y - top});
+    gui.scrolls = false;
+    ImGui::EndChild();
+}
+
+float heads_column_width(const Panel& p, float room) {
+    const uint32_t heads = p.state.ready() ? std::max(p.state.model->n_heads, 1u) : 4;
+    const float wanted = p.gui.px(16 + 38 + 16) + float(heads) * p.gui.px(33);
+    return std::clamp(wanted, p.gui.px(203), std::max(p.gui.px(203), room * 0.4f));
+}
+
+void draw_columns(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    const float heads = std::round(heads_column_width(p, r.w));
+    const bool wide = r.w >= gui.px(860);
+    const bool both = p.view.tab == Tab::overview && wide;
+    const float right = both ? std::round(gui.px(289)) : 0;
+    draw_heads(p, {r.x, r.y, heads, r.h});
+    gui.vline(r.x + heads, r.y, r.h);
+    const Rect middle{r.x + heads + gui.whole(1), r.y, r.w - heads - gui.whole(1) - right, r.h};
+    draw_head(p, middle);
+    if (both) {
+        gui.vline(middle.right(), r.y, r.h);
+        draw_right_column(p, {middle.right() + gui.whole(1), r.y, right - gui.whole(1), r.h});
+    }
+}
+
+void draw_next_tab(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    const float left = std::round(std::max(r.w - gui.px(330), r.w * 0.5f));
+    draw_next_token(p, {r.x, r.y, left, r.h}, true);
+    gui.vline(r.x + left, r.y, r.h);
+    draw_sampler(p, {r.x + left + gui.whole(1), r.y, r.w - left - gui.whole(1), sampler_height(p)});
+}
+
+}  // namespace
+
+void draw_inspector(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    gui.fill(r, Color::inspector);
+    gui.vline(r.x, r.y, r.h);
+    const Rect head{r.x + gui.whole(1), r.y, r.w - gui.whole(1), std::round(gui.px(41))};
+    draw_inspector_head(p, head);
+    gui.hline(head.x, head.bottom() - gui.whole(1), head.w);
+    const Message* m = p.state.selected();
+    Rect body{head.x, head.bottom(), head.w, r.bottom() - head.bottom()};
+    if (m == nullptr || m->tokens.empty()) {
+        const bool waiting = m != nullptr && p.state.busy();
+        gui.text_centred(with(type::kBody, Color::text2), body.cx(), body.y + body.h * 0.42f,
+                         waiting ? "Reading the prompt" : "Nothing has been computed yet");
+        gui.text_centred(with(type::kNote, Color::text3), body.cx(),
+                         body.y + body.h * 0.42f + gui.px(28),
+                         "Attention and probabilities appear here while the answer is written.");
+        return;
+    }
+    const Rect strip{body.x, body.y, body.w, std::round(gui.px(119))};
+    draw_token_strip(p, strip);
+    gui.hline(strip.x, strip.bottom() - gui.whole(1), strip.w);
+    body.y = strip.bottom();
+    body.h = r.bottom() - strip.bottom();
+    if (body.h < gui.px(60)) {
+        return;
+    }
+    switch (p.view.tab) {
+        case Tab::overview:
+        case Tab::attention:
+            draw_columns(p, body);
+            break;
+        case Tab::next_token:
+            draw_next_tab(p, body);
+            break;
+        case Tab::layers:
+            draw_lens(p, body, true);
+            break;
+    }
+}
+
+}  // namespace app::ui

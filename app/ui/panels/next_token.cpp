@@ -1,0 +1,379 @@
+// The distribution one token was drawn from: bars over the full vocabulary, search, branching.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "app/ui/panels/panels.h"
+#include "app/ui/text_field.h"
+
+namespace app::ui {
+
+bool compute_stages(Panel& p) {
+    const UiState& s = p.state;
+    const Message* m = s.selected();
+    if (m == nullptr || !s.distribution.logits || s.distribution.row != s.selection.query ||
+        s.distribution.logits->empty()) {
+        return false;
+    }
+    StageCache& c = p.view.stages;
+    const model::SamplingParams& q = s.sampling;
+    uint64_t key = s.distribution.version * 1000003 + s.selection.query;
+    for (const double v : {double(q.temperature), double(q.top_k), double(q.top_p), double(q.min_p),
+                           double(q.repeat_penalty), double(q.repeat_last_n),
+                           double(q.presence_penalty), double(q.frequency_penalty)}) {
+        uint64_t bits = 0;
+        static_assert(sizeof bits == sizeof v);
+        std::copy_n(reinterpret_cast<const char*>(&v), sizeof v, reinterpret_cast<char*>(&bits));
+        key = (key ^ bits) * 1099511628211ull;
+    }
+    if (c.key == key && !c.stages.empty()) {
+        return true;
+    }
+    const std::vector<float>& logits = *s.distribution.logits;
+    if (!c.sampler) {
+        c.sampler = std::make_unique<model::Sampler>(uint32_t(logits.size()));
+    }
+    const std::vector<TokenId> history = s.ids_before(*m, s.selection.query + 1);
+    c.stages = c.sampler->stages(logits, q, history, 256);
+    c.raw_log_sum = model::token_stats(logits, 0).log_sum_exp;
+    c.key = key;
+    return true;
+}
+
+namespace {
+
+struct Bar {
+    TokenId id = 0;
+    double raw = 0;
+    std::optional<double> final;  // nothing: cut
+    bool unknown_final = false;   // survived, but not among the ones that are listed
+    int32_t rank = -1;
+};
+
+const model::StageResult& stage(const StageCache& c, int which) {
+    for (const model::StageResult& s : c.stages) {
+        if (int(s.stage) == which) {
+            return s;
+        }
+    }
+    return c.stages.back();
+}
+
+Bar make_bar(Panel& p, TokenId id) {
+    const StageCache& c = p.view.stages;
+    Bar bar;
+    bar.id = id;
+    bar.raw = std::exp(double((*p.state.distribution.logits)[size_t(id)]) - c.raw_log_sum);
+    const model::StageResult& shown = stage(c, p.view.stage);
+    const auto it = std::find_if(shown.top.begin(), shown.top.end(),
+                                 [&](const model::Candidate& x) { return x.id == id; });
+    if (it != shown.top.end()) {
+        bar.final = double(it->p);
+    } else {
+        bar.unknown_final = shown.top.size() < shown.n_left;
+    }
+    return bar;
+}
+
+std::vector<TokenId> choose_rows(Panel& p, const TokenInfo& drawn, size_t n) {
+    std::vector<TokenId> ids;
+    if (!p.view.search.empty()) {
+        ids.assign(p.view.found.begin(),
+                   p.view.found.begin() + int64_t(std::min(n, p.view.found.size())));
+        return ids;
+    }
+    const model::StageResult& raw = stage(p.view.stages, int(model::SamplerStage::raw));
+    for (const model::Candidate& c : raw.top) {
+        if (ids.size() < n) {
+            ids.push_back(c.id);
+        }
+    }
+    if (std::find(ids.begin(), ids.end(), drawn.id) == ids.end() && !ids.empty()) {
+        ids.back() = drawn.id;
+    }
+    return ids;
+}
+
+/// By id when it is a number, else by text; likeliest first.
+void search(Panel& p) {
+    View& v = p.view;
+    if (v.search == v.searched) {
+        return;
+    }
+    v.searched = v.search;
+    v.found.clear();
+    v.n_found = 0;
+    const auto& texts = p.state.model->token_texts;
+    if (v.search.empty() || !texts || !p.state.distribution.logits) {
+        return;
+    }
+    const std::vector<float>& logits = *p.state.distribution.logits;
+    const size_t n = std::min(texts->size(), logits.size());
+    if (v.search.find_first_not_of("0123456789") == std::string::npos && v.search.size() < 8) {
+        const auto id = size_t(std::stoul(v.search));
+        if (id < n) {
+            v.found.push_back(TokenId(id));
+        }
+    }
+    const size_t exact = v.found.size();
+    for (size_t i = 0; i < n; ++i) {
+        if (contains_folded((*texts)[i], v.search)) {
+            v.found.push_back(TokenId(i));
+        }
+    }
+    v.n_found = v.found.size();
+    const auto begin = v.found.begin() + int64_t(exact);
+    const auto middle = begin + int64_t(std::min<size_t>(64, size_t(v.found.end() - begin)));
+    std::partial_sort(begin, middle, v.found.end(),
+                      [&](TokenId a, TokenId b) { return logits[size_t(a)] > logits[size_t(b)]; });
+}
+
+TokenFace face_of_id(Panel& p, TokenId id) {
+    const std::string& text = p.state.token_text(id);
+    // Display texts write spaces as U+2423-like signs; a box shows them as the strip does.
+    std::string bytes = text;
+    for (const std::string_view sign : {"\u2581", "\u2420", "\u2423", "\u00B7"}) {
+        for (size_t at = bytes.find(sign); at != std::string::npos; at = bytes.find(sign)) {
+            bytes.replace(at, sign.size(), " ");
+        }
+    }
+    const bool control = text.size() > 2 && text.front() == '<' && text.back() == '>';
+    if (text.find("↵") == 0 || control) {
+        TokenFace face;
+        face.text = one_line(text, 14);
+        face.dim = !control;
+        return face;
+    }
+    TokenFace face = token_face(text, bytes, false);
+    face.text = one_line(face.text, 14);
+    return face;
+}
+
+struct Columns {
+    float token = 0, bar = 0, bar_w = 0, final = 0, raw = 0;
+};
+
+Columns columns_of(const Gui& gui, const Rect& r, float token_w) {
+    Columns c;
+    c.token = r.x + gui.px(16);
+    c.raw = r.right() - gui.px(16);
+    c.final = c.raw - gui.px(66);
+    c.bar = c.token + token_w + gui.px(10);
+    c.bar_w = std::max(gui.px(20), c.final - gui.px(62) - c.bar);
+    return c;
+}
+
+void draw_bar_row(Panel& p, const Bar& bar, size_t index, const Columns& c, float cy, bool drawn) {
+    Gui& gui = p.gui;
+    const TokenFace face = face_of_id(p, bar.id);
+    const float w = std::max(token_width(gui, face), gui.px(24));
+    const Rect box{std::round(c.token), std::round(cy - gui.px(10)),
+                   std::round(std::min(w, c.bar - c.token - gui.px(6))), std::round(gui.px(20))};
+    const bool cut = !bar.final && !bar.unknown_final;
+    if (drawn) {
+        gui.fill(box, Color::accent_bg, 4);
+    }
+    gui.frame(box, drawn ? Color::accent : Color::edge, 4, drawn ? 1.5f : 1);
+    gui.draw()->PushClipRect({box.x, box.y}, {box.right(), box.bottom()}, true);
+    draw_face(gui, box.cx() - face_width(gui, face) / 2, cy, face,
+              cut && !drawn ? Color::text3 : Color::text, {Face::mono_medium, 12, Color::text});
+    gui.draw()->PopClipRect();
+    const Rect track{std::round(c.bar), std::round(cy - gui.px(4)), std::round(c.bar_w),
+                     std::round(gui.px(8))};
+    gui.fill(track, p.view.open_candidate == bar.id ? Color::edge : Color::bar_track, 2);
+    const double shown = bar.final.value_or(bar.unknown_final ? bar.raw : 0.0);
+    const float filled = track.w * float(shown);
+    if (filled >= 0.5f) {
+        gui.fill({track.x, track.y, std::max(filled, 1.0f), track.h},
+                 drawn                             ? Color::accent
+                 : p.view.open_candidate == bar.id ? Color::text2
+                                                   : Color::bar,
+                 2);
+    }
+    if (drawn && track.w - filled > gui.px(48)) {
+        gui.text(type::kBadge, track.x + filled + gui.px(7), cy, "drawn");
+    }
+    const std::string id = "candidate." + std::to_string(index);
+    if (bar.final) {
+        gui.number({Face::mono_medium, 12, Color::text}, c.final, cy, id + ".final", *bar.final,
+                   percent_fine(*bar.final));
+    } else {
+        gui.text_right(with(type::kToken, Color::text3), c.final, cy, cut ? "cut" : "–");
+    }
+    gui.number(with(type::kValue, Color::text3), c.raw, cy, id + ".raw", bar.raw,
+               percent_fine(bar.raw));
+}
+
+float draw_branch_row(Panel& p, const Rect& r, TokenId id, float y) {
+    Gui& gui = p.gui;
+    const Message& m = *p.state.selected();
+    const uint32_t position = p.state.selection.position;
+    const std::string obstacle = p.state.branch_obstacle(position);
+    const float cy = y + gui.px(15);
+    const float x = r.x + gui.px(16);
+    if (m.tokens[position].id == id) {
+        gui.text_fit(type::kNote, x, cy, r.w - gui.px(32), "This is the one that was drawn");
+        return gui.px(30);
+    }
+    if (!obstacle.empty()) {
+        gui.text_fit(type::kNote, x, cy, r.w - gui.px(32), "No branch: " + obstacle);
+        return gui.px(30);
+    }
+    const TokenFace face = face_of_id(p, id);
+    std::string name = face.only_spaces ? "spaces" : face.text;
+    Rect taken;
+    const ButtonOptions options{
+        Look::toggle_on,
+        Icon::branch,
+        {},
+        "The same ids up to here, then this token, then the model goes on (B)",
+        true,
+        24};
+    if (button_at(gui, "next.branch", x, cy, "Branch with " + one_line(name, 10), options,
+                  &taken)) {
+        p.state.branch(position, id);
+        p.view.open_candidate.reset();
+        p.view.scroll_to_bottom = true;
+    }
+    gui.text_fit(type::kNote, taken.right() + gui.px(10), cy,
+                 r.right() - taken.right() - gui.px(24), "this reply stays");
+    return gui.px(30);
+}
+
+void draw_top_only(Panel& p, const Rect& r, const TokenInfo& token, float y) {
+    // Before the full row is here: the ones that came with the token.
+    Gui& gui = p.gui;
+    const Columns c = columns_of(gui, r, gui.px(24));
+    for (size_t i = 0; i < std::min<size_t>(token.top.size(), 5); ++i) {
+        const TopToken& top = token.top[i];
+        const double raw = std::exp(double(top.logprob));
+        const float cy = y + gui.px(13);
+        const TokenFace face = face_of_id(p, top.id);
+        const Rect box{c.token, cy - gui.px(10), std::max(token_width(gui, face), gui.px(24)),
+                       gui.px(20)};
+        gui.frame(box, top.id == token.id ? Color::accent : Color::edge, 4);
+        draw_face(gui, box.cx() - face_width(gui, face) / 2, cy, face, Color::text);
+        const Rect track{std::max(c.bar, box.right() + gui.px(8)), cy - gui.px(4), 0, gui.px(8)};
+        const float w = c.final - gui.px(62) - track.x;
+        gui.fill({track.x, track.y, w, track.h}, Color::bar_track, 2);
+        gui.fill({track.x, track.y, w * float(raw), track.h},
+                 top.id == token.id ? Color::accent : Color::bar, 2);
+        gui.text_right(with(type::kValue, Color::text3), c.raw, cy, percent_fine(raw));
+        y += gui.px(26);
+    }
+}
+
+void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, float& y) {
+    Gui& gui = p.gui;
+    const std::vector<TokenId> ids = choose_rows(p, drawn, n);
+    float token_w = gui.px(24);
+    for (const TokenId id : ids) {
+        token_w = std::max(token_w, token_width(gui, face_of_id(p, id)));
+    }
+    const Columns c = columns_of(gui, r, std::min(token_w, gui.px(96)));
+    double listed = 0;
+    for (size_t i = 0; i < ids.size(); ++i) {
+        const Bar bar = make_bar(p, ids[i]);
+        listed += bar.raw;
+        const bool open = p.view.open_candidate == ids[i];
+        const Rect row{r.x + gui.px(8), y, r.w - gui.px(16), gui.px(26)};
+        if (open) {
+            gui.fill({row.x, row.y, row.w, gui.px(58)}, Color::hover, 8);
+        }
+        const Hit hit =
+            gui.hit("candidate." + std::to_string(i), row, "token", p.state.token_text(ids[i]));
+        if (hit.hovered && !open) {
+            gui.fill(row, Color::hover, 8);
+        }
+        gui.tooltip(fmt::format("{}  id {}\nraw probability {}",
+                                one_line(p.state.token_text(ids[i]), 40), ids[i],
+                                percent(bar.raw)));
+        if (hit.clicked) {
+            p.view.open_candidate = open ? std::nullopt : std::optional(ids[i]);
+        }
+        draw_bar_row(p, bar, i, c, row.cy(), ids[i] == drawn.id);
+        y += gui.px(26);
+        if (open) {
+            y += draw_branch_row(p, r, ids[i], y) + gui.px(4);
+        }
+    }
+    const size_t vocab = p.state.distribution.logits->size();
+    const float cy = y + gui.px(13);
+    if (p.view.search.empty()) {
+        gui.text(with(type::kNote, Color::text3), c.token, cy,
+                 thousands(vocab - ids.size()) + " others");
+        gui.number(with(type::kValue, Color::text3), c.raw, cy, "next.others",
+                   std::max(0.0, 1 - listed), percent_fine(std::max(0.0, 1 - listed)));
+    } else {
+        gui.text(with(type::kNote, Color::text3), c.token, cy,
+                 ids.empty() ? "No token has this text or id"
+                             : fmt::format("{} found, likeliest first", thousands(p.view.n_found)));
+    }
+    y += gui.px(26);
+}
+
+}  // namespace
+
+void draw_next_token(Panel& p, const Rect& r, bool full) {
+    Gui& gui = p.gui;
+    const float cy = r.y + gui.px(18), x = r.x + gui.px(16), right = r.right() - gui.px(16);
+    gui.text(type::kTitle, x, cy, "Next token");
+    const Message& m = *p.state.selected();
+    const Selection& s = p.state.selection;
+    if (s.position == 0 || s.position >= m.tokens.size()) {
+        draw_not_captured(p, {r.x + gui.px(12), cy + gui.px(14), r.w - gui.px(24), r.h}, "next",
+                          "The first token was given, not drawn: nothing stands before it.");
+        return;
+    }
+    const TokenInfo& drawn = m.tokens[s.position];
+    const bool have = p.state.selected_in_cache() && compute_stages(p);
+    badge(gui, "next.badge", right, cy,
+          have                ? Source::captured
+          : drawn.top.empty() ? Source::not_captured
+                              : Source::top_only);
+    const float facts_y = cy + gui.px(27);
+    if (drawn.rank >= 0) {
+        const std::string facts =
+            fmt::format("rank {}, surprise {}, entropy {} nats", drawn.rank + 1,
+                        fixed(-double(drawn.logprob), 2), fixed(double(drawn.entropy), 2));
+        gui.registry().bind("next.rank", drawn.rank + 1, std::to_string(drawn.rank + 1));
+        gui.text_fit(type::kNote, x, facts_y, r.w - gui.px(32), facts);
+    }
+    float y = facts_y + gui.px(36);
+    const TextStyle head = with(type::kNote, Color::text3);
+    constexpr std::string_view kStageWords[] = {
+        "raw", "after repeat", "after temp.", "after top-k", "after top-p", "after min-p", "final"};
+    const std::string_view stage_word = kStageWords[size_t(p.view.stage)];
+    if (have) {
+        gui.text_right(head, right - gui.px(66), facts_y + gui.px(24), stage_word);
+    }
+    gui.text_right(head, right, facts_y + gui.px(24), "raw");
+    if (!have) {
+        const std::string& why = p.state.distribution.not_captured;
+        draw_top_only(p, r, drawn, y);
+        if (drawn.top.empty() && !p.state.selected_in_cache()) {
+            draw_not_captured(p, {r.x + gui.px(12), y, r.w - gui.px(24), r.h}, "next",
+                              p.state.not_in_cache_reason());
+        } else if (!why.empty()) {
+            gui.paragraph(with(type::kNote, Color::text3), x, y + gui.px(138), r.w - gui.px(32), 17,
+                          "Full vocabulary not captured: " + why);
+        }
+        return;
+    }
+    search(p);
+    const float tail = gui.px(26 + 50);
+    const int rows = full
+                         ? std::clamp(int((r.bottom() - y - tail - gui.px(40)) / gui.px(26)), 3, 24)
+                         : std::clamp(int((r.bottom() - y - tail) / gui.px(26)), 3, 8);
+    const bool open = p.view.open_candidate.has_value();
+    draw_rows(p, r, drawn, size_t(open && !full ? std::max(rows - 1, 3) : rows), y);
+    const Rect field{x, std::round(y + gui.px(4)), r.w - gui.px(32), std::round(gui.px(28))};
+    line_field(gui, "next.search", field, p.view.search,
+               fmt::format("Find any of {} tokens", thousands(p.state.distribution.logits->size())),
+               gui.px(28), std::exchange(p.view.focus_search, false));
+    gui.icon(Icon::search, field.x + gui.px(15), field.cy(), 13, Color::text3);
+}
+
+}  // namespace app::ui

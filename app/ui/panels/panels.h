@@ -1,0 +1,66 @@
+// Panels: one draw function each. They read the state, draw into a rectangle, and call the state's
+// wishes; nothing here computes a fact about the model.
+#pragma once
+
+#include "app/ui/view.h"
+#include "app/ui/widgets.h"
+
+namespace app::ui {
+
+struct Panel {
+    Gui& gui;
+    UiState& state;
+    View& view;
+};
+
+void draw_rail(Panel& p, const Rect& r);
+void draw_top_bar(Panel& p, const Rect& r, float chips_x);
+void draw_menus(Panel& p);
+void draw_chat(Panel& p, const Rect& r, float column);
+void draw_composer(Panel& p, const Rect& r);
+/// Height that the composer wants for its text.
+float composer_height(const Panel& p);
+void draw_welcome(Panel& p, const Rect& r);
+void draw_loading(Panel& p, const Rect& r);
+/// An error across the top of the pane; returns the height it took.
+float draw_trouble(Panel& p, const Rect& r);
+void draw_shortcuts(Panel& p);
+void draw_open_dialog(Panel& p);
+void draw_toast(Panel& p, const Rect& r);
+
+void draw_inspector(Panel& p, const Rect& r);
+void draw_inspector_head(Panel& p, const Rect& r);
+void draw_token_strip(Panel& p, const Rect& r);
+void draw_heads(Panel& p, const Rect& r);
+void draw_head(Panel& p, const Rect& r);
+void draw_next_token(Panel& p, const Rect& r, bool full);
+void draw_sampler(Panel& p, const Rect& r);
+void draw_lens(Panel& p, const Rect& r, bool full);
+
+/// Heights of the right column's parts at this scale.
+float next_token_height(const Panel& p, int rows);
+constexpr int kSamplerRows = 7;
+float sampler_height(const Panel& p);
+
+// ---- shared by the inspector's panels ----
+
+/// The links of the selected row; empty when the row is not there.
+RowLinks selected_links(const Panel& p, float share, size_t max_links);
+/// The key looked at: hovered, selected, or the strongest link of the row.
+std::optional<uint32_t> effective_key(const Panel& p, const RowLinks& links);
+/// "Nothing here" with its reason and, where one helps, the button that mends it.
+void draw_not_captured(Panel& p, const Rect& r, std::string_view id, const std::string& reason);
+TokenFace face_of(const TokenInfo& token);
+/// Name of the model family's defaults: "Gemma 3 defaults".
+std::string defaults_name(const ModelInfo& model);
+std::string display_name(const ModelInfo& model);
+/// id, probability, rank of a token, for tooltips.
+std::string token_facts(const TokenInfo& token);
+/// local / global sign: band in the corner, or full triangle.
+void draw_layer_sign(const Gui& gui, float x, float cy, bool global, Color c);
+/// Zoom about a cell, as the keys + and - do.
+void zoom_matrix_keys(Panel& p, double factor, double key, double query);
+/// Make sure that view.stages holds the stages of the selected row; false when there are no logits.
+bool compute_stages(Panel& p);
+
+}  // namespace app::ui

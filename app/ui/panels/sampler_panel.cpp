@@ -1,0 +1,134 @@
+// The sampler's stages, top to bottom, with the tokens left after each; sliders work on the full
+// row at once, without a forward pass.
+#include <array>
+
+#include "app/ui/panels/panels.h"
+
+namespace app::ui {
+
+namespace {
+
+struct StageRow {
+    model::SamplerStage stage;
+    std::string_view label, id, tooltip;
+};
+
+constexpr std::array<StageRow, size_t(kSamplerRows)> kRows = {{
+    {model::SamplerStage::raw, "raw", "", "As the model gives them: softmax at temperature 1"},
+    {model::SamplerStage::penalties, "repeat", "sampler.repeat",
+     "Divides the scores of tokens that were there already; 1 = off"},
+    {model::SamplerStage::temperature, "temp.", "sampler.temperature",
+     "Below 1: likelier tokens more often. 0: always the likeliest"},
+    {model::SamplerStage::top_k, "top-k", "sampler.top_k", "Keep the k likeliest; 0 = off"},
+    {model::SamplerStage::top_p, "top-p", "sampler.top_p",
+     "Keep the likeliest that together hold p; 1 = off"},
+    {model::SamplerStage::min_p, "min-p", "sampler.min_p",
+     "Drop what is less likely than this share of the likeliest; 0 = off"},
+    {model::SamplerStage::final, "final", "", "What the token is drawn from"},
+}};
+
+/// The slider of one stage; true when the value changed.
+bool stage_slider(Panel& p, const StageRow& row, const Rect& track, float value_right) {
+    model::SamplingParams& s = p.state.sampling;
+    const model::SamplingParams& standard = p.state.model->sampling;
+    SliderOptions o;
+    o.tooltip = row.tooltip;
+    double value = 0;
+    switch (row.stage) {
+        case model::SamplerStage::penalties:
+            value = double(s.repeat_penalty);
+            o.min = 1;
+            o.max = 2;
+            o.standard = double(standard.repeat_penalty);
+            if (slider(p.gui, row.id, track, value_right, value, o)) {
+                s.repeat_penalty = float(value);
+            }
+            return true;
+        case model::SamplerStage::temperature:
+            value = double(s.temperature);
+            o.max = 2;
+            o.standard = double(standard.temperature);
+            if (slider(p.gui, row.id, track, value_right, value, o)) {
+                s.temperature = float(value);
+            }
+            return true;
+        case model::SamplerStage::top_k:
+            value = s.top_k;
+            o.max = 1000;
+            o.step = 1;
+            o.digits = 0;
+            o.logarithmic = true;
+            o.standard = standard.top_k;
+            if (slider(p.gui, row.id, track, value_right, value, o)) {
+                s.top_k = int32_t(value);
+            }
+            return true;
+        case model::SamplerStage::top_p:
+            value = double(s.top_p);
+            o.min = 0.01;
+            o.standard = double(standard.top_p);
+            if (slider(p.gui, row.id, track, value_right, value, o)) {
+                s.top_p = float(value);
+            }
+            return true;
+        case model::SamplerStage::min_p:
+            value = double(s.min_p);
+            o.standard = double(standard.min_p);
+            if (slider(p.gui, row.id, track, value_right, value, o)) {
+                s.min_p = float(value);
+            }
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
+void draw_sampler(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    const float x = r.x + gui.px(16), right = r.right() - gui.px(16);
+    const float title = r.y + gui.px(12);
+    gui.text(type::kTitle, x, title, "Sampler");
+    const bool have =
+        p.state.selected_in_cache() && p.state.selection.position > 0 && compute_stages(p);
+    gui.text_right(with(type::kNote, Color::text3), right, title,
+                   have ? "tokens left" : "next answer");
+    const float first = r.y + gui.px(36), step = gui.px(26);
+    const float dot = x + gui.px(4);
+    gui.fill({dot - gui.px(0.75f), first, gui.px(1.5f), step * float(kSamplerRows - 1)},
+             Color::edge);
+    for (size_t i = 0; i < kRows.size(); ++i) {
+        const StageRow& row = kRows[i];
+        const float cy = std::round(first + step * float(i));
+        const bool chosen = p.view.stage == int(row.stage);
+        const Rect place{x - gui.px(6), cy - gui.px(12), gui.px(58), gui.px(24)};
+        const Hit hit = gui.hit("stage." + std::string(row.label), place, "option", row.label);
+        gui.tooltip(std::string(row.tooltip) + "\nClick: show the bars after this stage");
+        if (hit.clicked) {
+            p.view.stage = int(row.stage);
+        }
+        gui.draw()->AddCircleFilled({dot, cy}, gui.px(4.5f),
+                                    gui.color(chosen ? Color::accent : Color::inspector));
+        gui.draw()->AddCircle({dot, cy}, gui.px(3.6f),
+                              gui.color(chosen || hit.hovered ? Color::accent : Color::text3), 0,
+                              gui.px(1.5f));
+        gui.text({chosen ? Face::medium : Face::regular, 12, Color::text}, x + gui.px(18), cy,
+                 row.label);
+        const Rect track{x + gui.px(70), cy - gui.px(12), right - gui.px(110) - x - gui.px(70),
+                         gui.px(24)};
+        if (!row.id.empty()) {
+            stage_slider(p, row, track, right - gui.px(66));
+        }
+        if (have) {
+            for (const model::StageResult& s : p.view.stages.stages) {
+                if (s.stage == row.stage) {
+                    gui.number(type::kValue, right, cy, "left." + std::string(row.label), s.n_left,
+                               thousands(s.n_left));
+                }
+            }
+        }
+    }
+}
+
+}  // namespace app::ui

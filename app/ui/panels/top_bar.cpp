@@ -1,0 +1,261 @@
+// The top bar: title, model, device, context meter, Inspector toggle; and the menus that hang on
+// it.
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "app/ui/panels/panels.h"
+
+namespace app::ui {
+
+std::string display_name(const ModelInfo& model) {
+    if (model.shipped) {
+        return "Lapidary demo";
+    }
+    return model.name.empty() ? "Gemma" : one_line(model.name, 40);
+}
+
+std::string defaults_name(const ModelInfo& model) {
+    const std::string_view a = model.architecture;
+    return a == "gemma3" || a == "gemma3_text" ? "Gemma 3 defaults"
+           : a == "gemma2"                     ? "Gemma 2 defaults"
+           : a == "gemma"                      ? "Gemma 1 defaults"
+                                               : "Model defaults";
+}
+
+namespace {
+
+std::string short_device(const ModelInfo& m) {
+    if (m.device_is_cpu) {
+        return "CPU (llvmpipe)";
+    }
+    // "AMD Radeon RX 7600 (RADV NAVI33)": what stands in brackets is the driver's.
+    return one_line(m.device_name.substr(0, m.device_name.find(" (")), 32);
+}
+
+void draw_context_meter(Panel& p, float right, float cy) {
+    Gui& gui = p.gui;
+    const Message* m = p.state.selected();
+    const size_t used = m == nullptr ? 0 : m->tokens.size();
+    const uint32_t n_ctx = p.state.model->n_ctx;
+    const std::string text = thousands(used) + " / " + thousands(n_ctx);
+    const float share = n_ctx == 0 ? 0 : std::min(1.0f, float(used) / float(n_ctx));
+    const bool nearly = share >= 0.8f;
+    gui.registry().bind("top.context", double(used), text);
+    const float x = gui.text_right(with(type::kToken, nearly ? Color::row_text : Color::text2),
+                                   right, cy, text);
+    const Rect track{x - gui.px(82), cy - gui.px(3), gui.px(72), gui.px(6)};
+    gui.fill(track, Color::edge, 3);
+    if (used > 0) {
+        gui.fill({track.x, track.y, std::max(gui.px(3), track.w * share), track.h},
+                 nearly ? Color::row : Color::accent, 3);
+    }
+    const float label = gui.text_right(type::kNote, track.x - gui.px(12), cy, "Context");
+    gui.hit("top.context", {label, cy - gui.px(12), right - label, gui.px(24)}, "meter", "Context");
+    gui.tooltip(fmt::format("Tokens in the model's context of {}.", thousands(n_ctx)));
+}
+
+}  // namespace
+
+void draw_top_bar(Panel& p, const Rect& r, float chips_x) {
+    Gui& gui = p.gui;
+    gui.fill(r, Color::bg);
+    gui.hline(r.x, r.bottom() - gui.whole(1), r.w);
+    const float cy = std::round(r.y + gui.px(24));
+    ButtonOptions toggle{p.view.inspector ? Look::toggle_on : Look::outline, Icon::panel, "F2",
+                         "Show or hide what happens inside"};
+    const float w = button_width(gui, "Inspector", toggle);
+    const Rect place{std::round(r.right() - gui.px(16) - w), std::round(cy - gui.px(14)), w,
+                     gui.px(28)};
+    if (button(gui, "top.inspector", place, "Inspector", toggle)) {
+        p.view.inspector = !p.view.inspector;
+    }
+    float right = place.x - gui.px(24);
+    const ModelInfo* m = p.state.model.get();
+    float x = chips_x + gui.px(16);
+    if (m != nullptr) {
+        const ChipOptions model_chip{Icon::none, false, true, gui.px(300)};
+        const ChipOptions device_chip{Icon::chip,
+                                      m->device_is_cpu && p.state.device_selector.empty() &&
+                                          m->device_why.find("no GPU") != std::string::npos,
+                                      true, gui.px(300)};
+        const std::string name = display_name(*m);
+        const std::string device = short_device(*m);
+        const std::string layers = fmt::format("{0}/{0} layers", m->n_layers);
+        const float meter = gui.px(270);
+        float wm = chip_width(gui, name, m->quant, model_chip);
+        float wd = chip_width(gui, device, layers, device_chip);
+        const bool with_meter = x + wm + gui.px(8) + wd + meter < right;
+        const float room = (with_meter ? right - meter : right) - x - gui.px(8);
+        if (wm + wd > room) {
+            wm = std::min(wm, room / 2);
+            wd = std::min(wd, room - wm);
+        }
+        if (chip(gui, "top.model", {x, place.y, wm, place.h}, name, m->quant, model_chip,
+                 "Model: open another, or see what this one is")) {
+            p.view.menu_model = true;
+            p.view.menu_anchor = {x, place.bottom() + gui.px(4), 0, 0};
+        }
+        x += wm + gui.px(8);
+        if (chip(gui, "top.device", {x, place.y, wd, place.h}, device, layers, device_chip,
+                 m->device_why)) {
+            p.view.menu_device = true;
+            p.view.menu_anchor = {x, place.bottom() + gui.px(4), 0, 0};
+        }
+        if (with_meter) {
+            draw_context_meter(p, right, cy);
+        }
+    }
+    const std::string title = p.state.chat().title();
+    const float title_x = r.x + gui.px(20);
+    if (chips_x - title_x > gui.px(120)) {
+        gui.text_fit({Face::semibold, 14, Color::text}, title_x, cy, chips_x - title_x - gui.px(8),
+                     title);
+    }
+}
+
+namespace {
+
+void model_menu(Panel& p) {
+    Gui& gui = p.gui;
+    const float x = p.view.menu_anchor.x, y = p.view.menu_anchor.y;
+    if (!begin_menu(gui, "model", x, y, gui.px(340))) {
+        return;
+    }
+    if (const ModelInfo* m = p.state.model.get()) {
+        menu_title(gui, display_name(*m));
+        std::string facts = fmt::format(
+            "{} {}, {} parameters, {} layers × {} heads, {}\n{} weights and {} cache on the device",
+            m->architecture, m->quant, parameter_count(m->n_params), m->n_layers, m->n_heads,
+            file_size(m->file_bytes), file_size(m->weight_bytes), file_size(m->kv_bytes));
+        if (m->base_model) {
+            facts += "\nBase model, asked in a Question / Answer frame";
+        }
+        menu_note(gui, facts);
+        for (const std::string& notice : m->notices) {
+            menu_note(gui, notice, Color::row_text);
+        }
+        menu_separator(gui);
+    }
+    if (menu_item(gui, "menu.open", "Open a model…", "Ctrl O", false, Icon::folder)) {
+        p.view.show_open = true;
+    }
+    const bool shipped = p.state.model && p.state.model->shipped;
+    if (menu_item(gui, "menu.shipped", "Lapidary demo", "shipped, 5.8 M", shipped, Icon::none,
+                  !shipped)) {
+        p.state.open_model({}, p.view.config.device, p.state.n_ctx);
+    }
+    for (size_t i = 0; i < p.view.config.recent.size(); ++i) {
+        const std::string& path = p.view.config.recent[i];
+        const bool open = p.state.model && !shipped && p.state.model->path == path;
+        const std::string name = path.substr(path.find_last_of('/') + 1);
+        if (menu_item(gui, "menu.recent." + std::to_string(i), name, {}, open, Icon::none, !open)) {
+            p.state.open_model(path, p.view.config.device, p.state.n_ctx);
+        }
+    }
+    end_menu(gui);
+}
+
+void device_menu(Panel& p) {
+    Gui& gui = p.gui;
+    if (!begin_menu(gui, "device", p.view.menu_anchor.x, p.view.menu_anchor.y, gui.px(360))) {
+        return;
+    }
+    if (const ModelInfo* m = p.state.model.get()) {
+        menu_title(gui, m->device_name);
+        std::string facts = fmt::format("All {} layers are on this device.", m->n_layers);
+        if (!m->device_why.empty()) {
+            facts += "\nChosen because: " + m->device_why;
+        }
+        if (!m->device_driver.empty()) {
+            facts += "\nDriver: " + m->device_driver;
+        }
+        if (!m->device_uuid.empty()) {
+            facts += "\nUUID: " + m->device_uuid;
+        }
+        const Message* answer = p.state.selected();
+        if (answer != nullptr && answer->stats.device_bytes > 0) {
+            facts += "\nDevice memory in use: " + file_size(answer->stats.device_bytes);
+        }
+        menu_note(gui, facts);
+        menu_separator(gui);
+        if (menu_item(gui, "menu.copy_device", "Copy these facts", {}, false, Icon::copy)) {
+            ImGui::SetClipboardText((m->device_name + "\n" + facts).c_str());
+            p.view.say("Copied");
+        }
+        menu_note(gui, "Another device: start with --device NAME. `lapidary devices` lists them.",
+                  Color::text3);
+    }
+    end_menu(gui);
+}
+
+void settings_menu(Panel& p) {
+    Gui& gui = p.gui;
+    if (!begin_menu(gui, "settings", p.view.menu_anchor.x, p.view.menu_anchor.y, gui.px(250))) {
+        return;
+    }
+    Config& c = p.view.config;
+    menu_title(gui, "Theme");
+    if (menu_item(gui, "settings.dark", "Dark", {}, c.theme == ThemeMode::dark)) {
+        c.theme = ThemeMode::dark;
+    }
+    if (menu_item(gui, "settings.light", "Light", {}, c.theme == ThemeMode::light)) {
+        c.theme = ThemeMode::light;
+    }
+    if (menu_item(gui, "settings.system", "As the system", {}, c.theme == ThemeMode::system)) {
+        c.theme = ThemeMode::system;
+    }
+    menu_separator(gui);
+    menu_title(gui, fmt::format("Text size {} %", c.scale_percent));
+    if (menu_item(gui, "settings.larger", "Larger", "Ctrl +", false, Icon::plus,
+                  c.scale_percent < Config::kMaxScale)) {
+        c.scale_percent = std::min(c.scale_percent + 25, Config::kMaxScale);
+    }
+    if (menu_item(gui, "settings.smaller", "Smaller", "Ctrl −", false, Icon::none,
+                  c.scale_percent > Config::kMinScale)) {
+        c.scale_percent = std::max(c.scale_percent - 25, Config::kMinScale);
+    }
+    end_menu(gui);
+}
+
+void sampling_menu(Panel& p) {
+    Gui& gui = p.gui;
+    if (!begin_menu(gui, "sampling", p.view.menu_anchor.x, p.view.menu_anchor.y, gui.px(290))) {
+        return;
+    }
+    const model::SamplingParams& s = p.state.sampling;
+    menu_note(gui, fmt::format("temperature {}, top-k {}, top-p {}, min-p {}, repeat {}",
+                               fixed(double(s.temperature), 2), s.top_k, fixed(double(s.top_p), 2),
+                               fixed(double(s.min_p), 2), fixed(double(s.repeat_penalty), 2)));
+    if (menu_item(gui, "sampling.reset", "Back to the model's own", {}, false, Icon::refresh)) {
+        p.state.reset_sampling();
+    }
+    if (menu_item(gui, "sampling.show", "Show the sampler", {}, false, Icon::panel)) {
+        p.view.inspector = true;
+        p.view.tab = Tab::overview;
+    }
+    end_menu(gui);
+}
+
+void open_when(bool& wanted, const char* name) {
+    if (wanted) {
+        ImGui::OpenPopup(name);
+        wanted = false;
+    }
+}
+
+}  // namespace
+
+void draw_menus(Panel& p) {
+    open_when(p.view.menu_model, "model");
+    open_when(p.view.menu_device, "device");
+    open_when(p.view.menu_settings, "settings");
+    open_when(p.view.menu_sampling, "sampling");
+    model_menu(p);
+    device_menu(p);
+    settings_menu(p);
+    sampling_menu(p);
+}
+
+}  // namespace app::ui

@@ -1,0 +1,280 @@
+#include "app/ui/ui.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <imgui_internal.h>
+
+#include "app/ui/text_field.h"
+
+namespace app::ui {
+
+void apply_style(const Gui& gui) {
+    ImGuiStyle& style = ImGui::GetStyle();
+    style.WindowPadding = {0, 0};
+    style.WindowBorderSize = 0;
+    style.PopupBorderSize = 1;
+    style.PopupRounding = gui.px(10);
+    style.FrameRounding = gui.px(7);
+    style.ScrollbarSize = gui.px(10);
+    style.ScrollbarRounding = gui.px(5);
+    style.ItemSpacing = {0, 0};
+    style.WindowMinSize = {1, 1};
+    style.DisabledAlpha = 1;
+    style.CurveTessellationTol = 0.8f;
+    style.CircleTessellationMaxError = 0.2f;
+    style.HoverDelayNormal = 0.35f;
+    style.HoverStationaryDelay = 0.08f;
+    const auto set = [&](ImGuiCol slot, Color c, float alpha = 1) {
+        style.Colors[slot] = ImGui::ColorConvertU32ToFloat4(gui.color(c, alpha));
+    };
+    set(ImGuiCol_Text, Color::text);
+    set(ImGuiCol_TextDisabled, Color::text3);
+    set(ImGuiCol_WindowBg, Color::bg);
+    set(ImGuiCol_ChildBg, Color::bg, 0);
+    set(ImGuiCol_PopupBg, Color::card);
+    set(ImGuiCol_Border, Color::edge);
+    set(ImGuiCol_FrameBg, Color::card);
+    set(ImGuiCol_TextSelectedBg, Color::accent_bg_hover);
+    set(ImGuiCol_ScrollbarBg, Color::bg, 0);
+    set(ImGuiCol_ScrollbarGrab, Color::edge, 0.8f);
+    set(ImGuiCol_ScrollbarGrabHovered, Color::text3, 0.7f);
+    set(ImGuiCol_ScrollbarGrabActive, Color::text3);
+    set(ImGuiCol_NavCursor, Color::accent, 0);  // our widgets draw their own ring
+    set(ImGuiCol_InputTextCursor, Color::accent);
+    set(ImGuiCol_ModalWindowDimBg, Color::rail, 0.55f);
+}
+
+namespace {
+
+bool chord(ImGuiKeyChord keys) {
+    return ImGui::Shortcut(keys, ImGuiInputFlags_RouteGlobal | ImGuiInputFlags_RouteOverActive |
+                                     ImGuiInputFlags_Repeat);
+}
+
+void keys_everywhere(Panel& p) {
+    View& v = p.view;
+    Config& c = v.config;
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_Equal) ||
+        chord(ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_Equal) ||
+        chord(ImGuiMod_Ctrl | ImGuiKey_KeypadAdd)) {
+        c.scale_percent = std::min(c.scale_percent + 25, Config::kMaxScale);
+    }
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_Minus) || chord(ImGuiMod_Ctrl | ImGuiKey_KeypadSubtract)) {
+        c.scale_percent = std::max(c.scale_percent - 25, Config::kMinScale);
+    }
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_0)) {
+        c.scale_percent = 100;
+    }
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_N)) {
+        p.state.new_chat();
+    }
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_O)) {
+        v.show_open = true;
+    }
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_B)) {
+        v.rail_open = !v.rail_open;
+    }
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_Q)) {
+        v.quit = true;
+    }
+    const NodeId last = p.state.chat().last(model::Role::model);
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_R) && last != kNoNode) {
+        p.state.regenerate(last);
+        v.scroll_to_bottom = true;
+    }
+    if (chord(ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_C) && last != kNoNode) {
+        ImGui::SetClipboardText(p.state.chat().at(last).text.c_str());
+        v.say("Copied");
+    }
+    if (ImGui::IsKeyPressed(ImGuiKey_F2, false)) {
+        v.inspector = !v.inspector;
+    }
+    if (ImGui::IsKeyPressed(ImGuiKey_F1, false)) {
+        v.show_shortcuts = true;
+    }
+    if (ImGui::IsKeyPressed(ImGuiKey_Escape, false)) {
+        if (p.state.loading()) {
+            p.state.cancel_load();
+        } else if (p.state.busy()) {
+            p.state.stop();
+        } else if (p.state.selection.locked) {
+            p.state.go_live();
+        } else if (p.state.trouble) {
+            p.state.trouble.reset();
+        }
+    }
+}
+
+void matrix_keys(Panel& p) {
+    const Selection& s = p.state.selection;
+    const auto key = double(s.key.value_or(s.query)), query = double(s.query);
+    if (ImGui::IsKeyPressed(ImGuiKey_Equal) || ImGui::IsKeyPressed(ImGuiKey_KeypadAdd)) {
+        zoom_matrix_keys(p, 0.7, key, query);
+    }
+    if (ImGui::IsKeyPressed(ImGuiKey_Minus) || ImGui::IsKeyPressed(ImGuiKey_KeypadSubtract)) {
+        zoom_matrix_keys(p, 1 / 0.7, key, query);
+    }
+    if (ImGui::IsKeyPressed(ImGuiKey_0)) {
+        p.view.zoom.whole = true;
+    }
+    if (ImGui::IsKeyPressed(ImGuiKey_G, false)) {
+        p.state.sink = SinkMode((int(p.state.sink) + 1) % 3);
+    }
+}
+
+void keys_without_field(Panel& p) {
+    Selection& s = p.state.selection;
+    const auto step = [&](ImGuiKey key, int64_t by) {
+        if (ImGui::IsKeyPressed(key)) {
+            p.state.select_position(int64_t(s.position) + by);
+        }
+    };
+    step(ImGuiKey_LeftArrow, -1);
+    step(ImGuiKey_RightArrow, 1);
+    step(ImGuiKey_Home, -int64_t(1) << 40);
+    step(ImGuiKey_End, int64_t(1) << 40);
+    const auto head = [&](ImGuiKey key, int64_t layer, int64_t which) {
+        if (ImGui::IsKeyPressed(key)) {
+            p.state.select_head(int64_t(s.layer) + layer, int64_t(s.head) + which);
+        }
+    };
+    head(ImGuiKey_UpArrow, -1, 0);
+    head(ImGuiKey_DownArrow, 1, 0);
+    head(ImGuiKey_LeftBracket, 0, -1);
+    head(ImGuiKey_RightBracket, 0, 1);
+    for (int i = 0; i < 4; ++i) {
+        if (ImGui::IsKeyPressed(ImGuiKey(ImGuiKey_1 + i), false)) {
+            p.view.tab = Tab(i);
+        }
+    }
+    if (ImGui::IsKeyPressed(ImGuiKey_B, false) && p.view.open_candidate) {
+        p.state.branch(s.position, *p.view.open_candidate);
+        p.view.open_candidate.reset();
+    }
+    if (ImGui::IsKeyPressed(ImGuiKey_Slash, false)) {
+        p.view.focus_search = true;
+    }
+    matrix_keys(p);
+}
+
+}  // namespace
+
+void handle_keys(Panel& p) {
+    if (ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel)) {
+        return;
+    }
+    keys_everywhere(p);
+    const ImGuiIO& io = ImGui::GetIO();
+    // A slider with the keyboard focus keeps the arrows to itself.
+    if (!io.WantTextInput && !io.KeyCtrl && !io.KeyAlt && !io.NavVisible && p.view.inspector) {
+        keys_without_field(p);
+    }
+}
+
+void Ui::release() {
+    view.matrix_picture.release();
+    view.heads_picture.release();
+    view.strip_picture.release();
+}
+
+void Ui::draw(UiState& state) {
+    const ImGuiIO& io = ImGui::GetIO();
+    gui_.begin(view.dark() ? dark_theme() : light_theme(), view.scale());
+    apply_style(gui_);
+    view.hovered_position = view.next_hovered_position;
+    view.hovered_cell = view.next_hovered_cell;
+    view.next_hovered_position.reset();
+    view.next_hovered_cell.reset();
+    if (io.DisplaySize.x < 1 || io.DisplaySize.y < 1) {
+        return;  // minimised: nothing is drawn, everything goes on
+    }
+    ImGui::SetNextWindowPos({0, 0});
+    ImGui::SetNextWindowSize(io.DisplaySize);
+    ImGui::Begin("lapidary", nullptr,
+                 ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
+                     ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoBringToFrontOnFocus |
+                     ImGuiWindowFlags_NoScrollWithMouse | ImGuiWindowFlags_NoBackground);
+    Panel p{gui_, state, view};
+    layout(p, {0, 0, io.DisplaySize.x, io.DisplaySize.y});
+    draw_menus(p);
+    draw_shortcuts(p);
+    draw_open_dialog(p);
+    handle_keys(p);
+    draw_toast(p, {0, 0, io.DisplaySize.x, io.DisplaySize.y});
+    ImGui::End();
+    state.ask_for_data(view.inspector);
+}
+
+void Ui::splitter(Panel& p, const Rect& body, float x) {
+    const Rect grip{x - gui_.px(3), body.y, gui_.px(6), body.h};
+    const Hit hit = gui_.hit("splitter", grip, "splitter", "Width of the chat");
+    if (hit.hovered || hit.held) {
+        ImGui::SetMouseCursor(ImGuiMouseCursor_ResizeEW);
+        gui_.fill({x - gui_.px(1), body.y, gui_.px(2), body.h}, Color::accent, 0, 0.6f);
+    }
+    if (hit.held) {
+        p.view.chat_em =
+            std::clamp((ImGui::GetIO().MousePos.x - body.x) / gui_.px(16), 22.0f, 40.0f);
+    }
+    if (hit.double_clicked) {
+        p.view.chat_em = 26;
+    }
+}
+
+void Ui::layout_chat(Panel& p, const Rect& r, bool with_inspector) {
+    Gui& gui = p.gui;
+    const float trouble = draw_trouble(p, r);
+    const float column = with_inspector ? std::min(gui.px(640), r.w - gui.px(40))
+                                        : std::min(gui.px(528), r.w - gui.px(40));
+    const float composer = std::round(composer_height(p));
+    const bool note = p.state.ready() && p.state.model->base_model;
+    const float note_h = gui.px(note ? 30 : 14);
+    const Rect box{std::round(r.x + (r.w - column) / 2 - gui.px(4)),
+                   std::round(r.bottom() - gui.px(16) - composer), std::round(column + gui.px(8)),
+                   composer};
+    const Rect chat{r.x, r.y + trouble, r.w, box.y - note_h - r.y - trouble};
+    if (chat.h > gui.px(20)) {
+        draw_chat(p, chat, column);
+    }
+    if (note) {
+        gui.icon(Icon::info, box.x + gui.px(10), box.y - gui.px(18), 13, Color::text3);
+        gui.text_fit(type::kNote, box.x + gui.px(24), box.y - gui.px(18), box.w - gui.px(24),
+                     "Base model, asked in a Question / Answer frame");
+    }
+    draw_composer(p, box);
+}
+
+void Ui::layout(Panel& p, const Rect& window) {
+    Gui& gui = p.gui;
+    gui.fill(window, Color::bg);
+    const float rail = std::round(gui.px(view.rail_open ? 236 : 48));
+    const float top = std::round(gui.px(49));
+    const Rect body{rail, top, window.w - rail, window.h - top};
+    const bool empty = p.state.chat().empty();
+    const bool inspect = view.inspector && !empty && !p.state.loading();
+    // The chat gives way down to 22 em before the inspector loses its second column.
+    const float wanted = gui.px(16 * view.chat_em);
+    const float chat_w =
+        std::round(std::clamp(body.w - gui.px(868), std::min(gui.px(352), wanted), wanted));
+    const bool both = inspect && body.w - chat_w > gui.px(400);
+    const float split = both ? body.x + chat_w : body.x;
+    if (p.state.loading()) {
+        draw_loading(p, body);
+    } else if (empty) {
+        const float trouble = draw_trouble(p, body);
+        draw_welcome(p, {body.x, body.y + trouble, body.w, body.h - trouble});
+    } else if (both) {
+        layout_chat(p, {body.x, body.y, chat_w, body.h}, true);
+        draw_inspector(p, {split, body.y, body.right() - split, body.h});
+        splitter(p, body, split);
+    } else if (inspect) {
+        draw_inspector(p, body);  // too narrow for both: the toggle goes back to the chat
+    } else {
+        layout_chat(p, body, false);
+    }
+    draw_top_bar(p, {rail, 0, window.w - rail, top}, both ? split : rail + gui.px(4));
+    draw_rail(p, {0, 0, rail, window.h});
+}
+
+}  // namespace app::ui

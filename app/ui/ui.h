@@ -1,0 +1,40 @@
+// Ui: the whole window, drawn once a frame. Reads UiState, calls its wishes, keeps a View.
+#pragma once
+
+#include <string>
+
+#include "app/ui/gui.h"
+#include "app/ui/panels/panels.h"
+#include "app/ui/view.h"
+
+namespace app::ui {
+
+class Ui {
+public:
+    /// An ImGui context must be current. False: `problem` says what is missing.
+    bool load_fonts(std::string& problem) { return fonts_.load(problem); }
+    /// Between ImGui::NewFrame and ImGui::Render.
+    void draw(UiState& state);
+    /// Before the ImGui context goes: textures.
+    void release();
+
+    Registry& registry() { return registry_; }
+    const Fonts& fonts() const { return fonts_; }
+    View view;
+
+private:
+    void layout(Panel& p, const Rect& window);
+    void layout_chat(Panel& p, const Rect& r, bool with_inspector);
+    void splitter(Panel& p, const Rect& body, float x);
+
+    Fonts fonts_;
+    Registry registry_;
+    Gui gui_{fonts_, registry_};
+};
+
+/// ImGui's own style from the theme, for text fields, menus and scroll bars.
+void apply_style(const Gui& gui);
+/// Keys that work wherever no text field has the keyboard, and a few that always do.
+void handle_keys(Panel& p);
+
+}  // namespace app::ui
