@@ -1,0 +1,50 @@
+// Application: engine, state and window contents put together, without a window. What drives it (a
+// real window, or a picture off the screen) calls pump, draw and flush once a frame.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/engine.h"
+#include "app/ui/config_file.h"
+#include "app/ui/ui.h"
+#include "app/ui/ui_state.h"
+
+namespace app::ui {
+
+struct StartOptions {
+    std::string model_path;  // empty: the shipped model
+    std::string device;
+    uint32_t n_ctx = 0;
+    bool open_at_start = true;
+    std::string config_path;  // empty: nothing is read or written
+    uint64_t seed = 1;
+};
+
+class Application {
+public:
+    Application(EngineLink& engine, const StartOptions& options);
+
+    /// Take at most a frame's worth of events; true when there were any.
+    bool pump();
+    /// Between NewFrame and Render.
+    void draw();
+    /// Hand the commands over; those that find the queue full stay for the next time. Writes the
+    /// settings when they changed.
+    void flush();
+    /// A file or folder was dropped on the window.
+    void drop(const std::string& path);
+
+    UiState state;
+    Ui ui;
+
+private:
+    void save_config();
+
+    EngineLink& engine_;
+    ConfigFile config_file_;
+    StartOptions options_;
+    std::string last_path_;
+};
+
+}  // namespace app::ui

@@ -1,0 +1,17 @@
+// PNG files without a compression library: filters and fixed-code deflate with run lengths.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace app::ui {
+
+/// 8-bit RGB, [height, width, 3].
+std::vector<uint8_t> encode_png(std::span<const uint8_t> rgb, uint32_t width, uint32_t height);
+/// False with a sentence when the file could not be written.
+bool write_png(const std::string& path, std::span<const uint8_t> rgb, uint32_t width,
+               uint32_t height, std::string& problem);
+
+}  // namespace app::ui
