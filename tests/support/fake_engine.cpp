@@ -1,0 +1,495 @@
+#include "tests/support/fake_engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace test {
+
+using namespace app;
+
+namespace {
+
+const char* const kWords[] = {
+    "<pad>",
+    "<eos>",
+    "<bos>",
+    "<end_of_turn>",
+    "<start_of_turn>",
+    "user",
+    "model",
+    "\n",
+    "\n\n",
+    " ",
+    "    ",
+    "        ",
+    "def",
+    " factorial",
+    "(",
+    "n",
+    "):",
+    " if",
+    " n",
+    " ==",
+    "0",
+    "1",
+    ":",
+    " return",
+    " else",
+    " *",
+    "-",
+    ")",
+    "```",
+    "python",
+    "In",
+    " this",
+    " function",
+    ",",
+    " the",
+    " of",
+    " is",
+    " product",
+    " all",
+    " positive",
+    " integers",
+    " from",
+    " to",
+    ".",
+    "Write",
+    " a",
+    " Python",
+    " that",
+    " returns",
+    " Explain",
+    " it",
+    "?",
+    " cup",
+    " red",
+    " hat",
+    " blue",
+    " dog",
+    " Tim",
+    " story",
+    " once",
+    " little",
+    " was",
+    " and",
+    " in",
+    " on",
+    "2",
+    "3",
+    "4",
+    "The",
+    "What",
+    "**",
+    "Quartz",
+    " mineral",
+    "✨",
+    "é",
+    "石",
+    "\xE2",
+    "\x9C",
+    "It",
+    " you",
+    " can",
+    " see",
+};
+
+const std::vector<std::string>& default_answer() {
+    static const std::vector<std::string> answer = {
+        "```",        "python",    "\n",         "def", " factorial", "(",         "n",    "):",
+        "\n",         "    ",      "if",         " n",  " ==",        " ",         "0",    ":",
+        "\n",         "        ",  "return",     " ",   "1",          "\n",        "    ", "return",
+        " n",         " *",        " factorial", "(",   "n",          "-",         "1",    ")",
+        "\n",         "```",       "\n\n",       "In",  " this",      " function", ",",    " the",
+        " factorial", " of",       " n",         " is", " the",       " product",  " of",  " all",
+        " positive",  " integers", " from",      " ",   "1",          " to",       " n",   "."};
+    return answer;
+}
+
+uint64_t mix(uint64_t x) {
+    x += 0x9E3779B97F4A7C15ull;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;
+    return x ^ (x >> 31);
+}
+
+float noise(uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
+    return float(mix(mix(mix(mix(a) ^ b) ^ c) ^ d) >> 40) / float(1 << 24);
+}
+
+std::string display_of(const std::string& piece) {
+    if (piece.find_first_not_of('\n') == std::string::npos) {
+        return piece.size() == 1 ? "↵" : "↵×" + std::to_string(piece.size());
+    }
+    std::string out;
+    for (const char c : piece) {
+        out += c == ' ' ? std::string("␠") : std::string(1, c);
+    }
+    return piece.size() == 1 && static_cast<unsigned char>(piece[0]) >= 0x80 ? "<0xE2>" : out;
+}
+
+constexpr TokenId kEnd = 3, kBos = 2;
+
+}  // namespace
+
+FakeEngine::FakeEngine(FakeOptions options)
+    : options_(std::move(options)), displays_(std::make_shared<std::vector<std::string>>()) {
+    pieces_.assign(std::begin(kWords), std::end(kWords));
+    pieces_.insert(pieces_.end(), {"if", "return", "else"});
+    while (pieces_.size() < 400) {
+        pieces_.push_back(" word" + std::to_string(pieces_.size()));
+    }
+    for (size_t i = 0; i < pieces_.size(); ++i) {
+        displays_->push_back(i < 5 ? pieces_[i] : display_of(pieces_[i]));
+    }
+}
+
+TokenId FakeEngine::id_of(const std::string& piece) const {
+    const auto it = std::find(pieces_.begin(), pieces_.end(), piece);
+    return it == pieces_.end() ? TokenId(0) : TokenId(it - pieces_.begin());
+}
+
+std::vector<TokenId> FakeEngine::encode(const std::string& text) const {
+    // Longest piece first, character by character; what is unknown is left out.
+    std::vector<TokenId> out;
+    for (size_t i = 0; i < text.size();) {
+        size_t best = 0, length = 0;
+        for (size_t id = 5; id < pieces_.size(); ++id) {
+            const std::string& p = pieces_[id];
+            if (p.size() > length && text.compare(i, p.size(), p) == 0) {
+                best = id;
+                length = p.size();
+            }
+        }
+        if (length > 0) {
+            out.push_back(TokenId(best));
+        }
+        i += std::max<size_t>(length, 1);
+    }
+    return out;
+}
+
+bool FakeEngine::send(Command command) {
+    commands_.push_back(command);
+    if (const auto* load = std::get_if<LoadModel>(&command)) {
+        handle(*load);
+    } else if (const auto* generate = std::get_if<Generate>(&command)) {
+        handle(*generate);
+    } else if (const auto* inspect = std::get_if<Inspect>(&command)) {
+        handle(*inspect);
+    } else if (std::get_if<Stop>(&command) != nullptr && generating_) {
+        finish(FinishReason::stopped);
+    } else if (std::get_if<CancelLoad>(&command) != nullptr && load_left_ >= 0) {
+        load_left_ = -1;
+        events_.push_back(Failed{loading_.id, "Loading was cancelled.", "", false});
+    }
+    return true;
+}
+
+void FakeEngine::handle(const LoadModel& c) {
+    loading_ = c;
+    load_left_ = options_.load_steps;
+}
+
+ModelInfo FakeEngine::info(const std::string& path) const {
+    ModelInfo m;
+    m.path = path.empty() ? "/usr/share/fake.gguf" : path;
+    m.name = "Fake Gemma";
+    m.format = "GGUF";
+    m.quant = "F16";
+    m.architecture = "gemma2";
+    m.n_params = 5800000;
+    m.file_bytes = 11656288;
+    m.weight_bytes = 11600000;
+    m.n_layers = options_.n_layers;
+    m.n_heads = options_.n_heads;
+    m.n_kv_heads = options_.n_kv_heads;
+    m.head_dim = 32;
+    m.hidden_size = 128;
+    m.vocab_size = uint32_t(pieces_.size());
+    m.n_ctx = m.n_ctx_train = 2048;
+    for (uint32_t l = 0; l < m.n_layers; ++l) {
+        m.layers.push_back({window_of(l), 10000, 1});
+    }
+    m.base_model = options_.base_model;
+    m.shipped = path.empty();
+    m.device_name = "Fake GPU";
+    m.device_driver = "none";
+    m.device_why = "the only one there is";
+    m.token_texts = displays_;
+    return m;
+}
+
+uint32_t FakeEngine::window_of(uint32_t layer) const {
+    return layer % 3 == 2 ? 0 : options_.window;
+}
+
+void FakeEngine::handle(const Generate& c) {
+    if (generating_) {
+        events_.push_back(Failed{c.id, "busy", "", false});
+        return;
+    }
+    running_ = c;
+    generating_ = true;
+    n_predicted_ = 0;
+    ids_ = c.tokens;
+    if (ids_.empty()) {
+        ids_ = {kBos};
+        for (const model::Turn& turn : c.turns) {
+            ids_.push_back(4);
+            const std::vector<TokenId> text = encode(turn.text);
+            ids_.insert(ids_.end(), text.begin(), text.end());
+            ids_.push_back(kEnd);
+        }
+        ids_.push_back(4);
+    }
+    plan_.clear();
+    for (const std::string& piece : options_.answer.empty() ? default_answer() : options_.answer) {
+        plan_.push_back(id_of(piece));
+    }
+    planned_ = 0;
+    if (!c.tokens.empty()) {
+        // A branch goes on where the plan would have been.
+        const auto bos_turns = std::find(ids_.rbegin(), ids_.rend(), 4) - ids_.rbegin();
+        planned_ = std::min(size_t(bos_turns), plan_.size());
+    }
+    PromptReady prompt;
+    prompt.id = c.id;
+    for (uint32_t i = 0; i < ids_.size(); ++i) {
+        TokenInfo t = token(i, ids_[i]);
+        t.logprob = std::numeric_limits<float>::quiet_NaN();
+        t.rank = -1;
+        t.entropy = t.logprob;
+        t.top.clear();
+        prompt.tokens.push_back(t);
+    }
+    events_.push_back(prompt);
+    events_.push_back(PrefillProgressed{c.id, uint32_t(ids_.size()), uint32_t(ids_.size())});
+    prompt.scored = true;
+    for (uint32_t i = 0; i < ids_.size(); ++i) {
+        prompt.tokens[i] = token(i, ids_[i]);
+    }
+    events_.push_back(prompt);
+}
+
+std::vector<float> FakeEngine::logits(uint32_t row) const {
+    std::vector<float> out(pieces_.size());
+    const auto before = uint64_t(ids_[row]);
+    for (size_t i = 0; i < out.size(); ++i) {
+        out[i] = 7 * noise(before, row, i, 11) - 3;
+    }
+    if (row + 1 < ids_.size()) {
+        out[size_t(ids_[row + 1])] += 8 * noise(row, 3, 4, 5);
+    }
+    out[0] = out[1] = out[2] = -20;
+    return out;
+}
+
+TokenInfo FakeEngine::token(uint32_t position, TokenId id) const {
+    TokenInfo t;
+    t.position = position;
+    t.id = id;
+    t.control = id < 5;
+    t.text = (*displays_)[size_t(id)];
+    t.bytes = t.control ? "" : pieces_[size_t(id)];
+    t.logprob = t.entropy = std::numeric_limits<float>::quiet_NaN();
+    if (position == 0) {
+        return t;
+    }
+    const std::vector<float> l = logits(position - 1);
+    const model::TokenStats stats = model::token_stats(l, id);
+    t.logprob = stats.logprob;
+    t.rank = stats.rank;
+    t.entropy = stats.entropy;
+    for (const auto& [other, logprob] : model::top_logprobs(l, 10)) {
+        t.top.push_back({other, (*displays_)[size_t(other)], logprob});
+    }
+    return t;
+}
+
+std::vector<float> FakeEngine::row(uint32_t layer, uint32_t head, uint32_t query) const {
+    const uint32_t window = window_of(layer);
+    std::vector<float> p(query + 1, 0.0f);
+    double sum = 0;
+    for (uint32_t key = 0; key <= query; ++key) {
+        if (!model::AttentionTile::visible(query, key, window)) {
+            continue;
+        }
+        float score = 4 * noise(layer * 31 + head, uint64_t(ids_[query]), uint64_t(ids_[key]), 1);
+        score += key == 0 ? 2.5f : 0;
+        score += head == 1 && key + 1 == query ? 5.0f : 0;
+        score += head == 2 && ids_[key] == ids_[query] ? 2.0f : 0;
+        score -= 0.03f * float(query - key);
+        p[key] = std::exp(score);
+        sum += double(p[key]);
+    }
+    for (float& x : p) {
+        x = float(double(x) / sum);
+    }
+    return p;
+}
+
+float FakeEngine::weight(uint32_t layer, uint32_t head, uint32_t query, uint32_t key) const {
+    return key <= query ? row(layer, head, query)[key] : 0;
+}
+
+std::shared_ptr<const model::Capture> FakeEngine::capture(uint32_t position) const {
+    auto out = std::make_shared<model::Capture>();
+    out->first_position = position;
+    out->n_positions = 1;
+    for (uint32_t l = 0; l < options_.n_layers; ++l) {
+        model::LiveRows rows;
+        rows.layer = l;
+        rows.position = position;
+        const uint32_t window = window_of(l);
+        rows.first_key = window != 0 && position + 1 > window ? position + 1 - window : 0;
+        rows.n_keys = position + 1 - rows.first_key;
+        for (uint32_t h = 0; h < options_.n_heads; ++h) {
+            const std::vector<float> p = row(l, h, position);
+            const float top = *std::max_element(p.begin(), p.end());
+            rows.max.push_back(std::log(top));
+            rows.lse.push_back(0);
+            for (uint32_t j = 0; j < rows.n_keys; ++j) {
+                const float drop =
+                    std::log(top) - std::log(std::max(p[rows.first_key + j], 1e-30f));
+                rows.log16.push_back(uint16_t(std::min(65535.0f, std::round(drop * 2048))));
+            }
+        }
+        out->live.push_back(std::move(rows));
+    }
+    return out;
+}
+
+std::optional<Event> FakeEngine::poll() {
+    if (events_.empty()) {
+        step();
+    }
+    if (events_.empty()) {
+        return std::nullopt;
+    }
+    Event e = std::move(events_.front());
+    events_.pop_front();
+    return e;
+}
+
+void FakeEngine::step() {
+    if (load_left_ > 0) {
+        --load_left_;
+        const auto total = uint64_t(options_.load_steps);
+        events_.push_back(
+            LoadProgressed{loading_.id, "weights", total - uint64_t(load_left_), total});
+    } else if (load_left_ == 0) {
+        load_left_ = -1;
+        if (!options_.fail_load.empty()) {
+            events_.push_back(Failed{loading_.id, options_.fail_load, "Try another file.", false});
+        } else {
+            events_.push_back(
+                ModelReady{loading_.id, std::make_shared<ModelInfo>(info(loading_.path))});
+        }
+    } else if (generating_) {
+        next_token();
+    }
+}
+
+void FakeEngine::next_token() {
+    const bool limit = running_.max_tokens >= 0 && n_predicted_ >= uint64_t(running_.max_tokens);
+    if (limit) {
+        finish(FinishReason::length);
+        return;
+    }
+    if (!options_.fail_generate.empty() && n_predicted_ == 5) {
+        generating_ = false;
+        events_.push_back(Failed{running_.id, options_.fail_generate, "Try again.", false});
+        return;
+    }
+    const bool end = planned_ >= plan_.size();
+    const TokenId id = end ? kEnd : plan_[planned_++];
+    // The row that this token was drawn from has just been computed.
+    events_.push_back(CaptureReady{running_.id, capture(uint32_t(ids_.size()) - 1)});
+    ids_.push_back(id);
+    TokenReady e;
+    e.id = running_.id;
+    e.token = token(uint32_t(ids_.size()) - 1, id);
+    e.text = e.token.bytes;
+    e.stop = end;
+    events_.push_back(e);
+    ++n_predicted_;
+    if (end) {
+        finish(FinishReason::stop);
+    }
+}
+
+void FakeEngine::finish(FinishReason reason) {
+    generating_ = false;
+    Stats stats;
+    stats.prompt_n = ids_.size() - n_predicted_;
+    stats.predicted_n = n_predicted_;
+    stats.predicted_ms = 21.5 * double(n_predicted_);
+    stats.prompt_ms = 160;
+    stats.first_token_ms = 160;
+    stats.gb_per_s = 11.7;
+    events_.push_back(Finished{running_.id, reason, stats});
+}
+
+void FakeEngine::handle(const Inspect& c) {
+    InspectReady answer;
+    answer.id = c.id;
+    answer.kind = c.kind;
+    answer.request = c;
+    answer.n_positions = uint32_t(ids_.size());
+    if (c.kind == InspectKind::thumbnails) {
+        auto all = std::make_shared<std::vector<Thumbnail>>();
+        const auto n = uint32_t(ids_.size());
+        for (uint32_t h = 0; h < options_.n_heads; ++h) {
+            Thumbnail t{c.layer, h, n, 1, 0, {}, {}};
+            while ((n + t.bin - 1) / t.bin > 64) {
+                t.bin *= 2;
+            }
+            t.side = (n + t.bin - 1) / t.bin;
+            t.max.assign(size_t(t.side) * t.side, 0);
+            for (uint32_t q = 0; q < n; ++q) {
+                const std::vector<float> p = row(c.layer, h, q);
+                for (uint32_t k = 0; k <= q; ++k) {
+                    float& cell = t.max[size_t(q / t.bin) * t.side + k / t.bin];
+                    cell = std::max(cell, p[k]);
+                }
+            }
+            all->push_back(std::move(t));
+        }
+        answer.thumbnails = all;
+    } else if (c.kind == InspectKind::tile || c.kind == InspectKind::row) {
+        auto tile = std::make_shared<model::AttentionTile>();
+        tile->layer = c.layer;
+        tile->head = c.head;
+        tile->query_begin = c.query_begin;
+        tile->n_queries = std::min(c.n_queries, uint32_t(ids_.size()) - c.query_begin);
+        tile->key_begin = c.key_begin;
+        tile->n_keys = c.n_keys;
+        tile->window = window_of(c.layer);
+        for (uint32_t q = 0; q < tile->n_queries; ++q) {
+            const std::vector<float> p = row(c.layer, c.head, c.query_begin + q);
+            for (uint32_t k = c.key_begin; k < c.key_begin + c.n_keys; ++k) {
+                tile->pattern.push_back(k < p.size() ? p[k] : 0);
+            }
+        }
+        answer.tile = tile;
+    } else if (c.kind == InspectKind::distribution) {
+        answer.logits = std::make_shared<std::vector<float>>(logits(c.position));
+    } else {
+        for (uint32_t l = 0; l < options_.n_layers; ++l) {
+            LensAnswer lens;
+            lens.layer = l;
+            for (size_t i = 0; i < c.ids.size(); ++i) {
+                const model::TokenStats s = model::token_stats(logits(c.position), c.ids[i]);
+                const float sharp = float(l + 1) / float(options_.n_layers);
+                lens.asked.push_back(s.logprob * (2 - sharp) - (1 - sharp) * 4);
+            }
+            answer.lens.push_back(std::move(lens));
+        }
+    }
+    events_.push_front(std::move(answer));
+}
+
+}  // namespace test
