@@ -3,6 +3,7 @@
 #include <sentencepiece_processor.h>
 
 #include <algorithm>
+#include <span>
 
 #include "gpu/base.h"
 #include "model/utf8.h"
@@ -22,6 +23,10 @@ size_t char_start(std::string_view text, size_t position) {
         --position;
     }
     return position;
+}
+
+void append(std::vector<TokenId>& out, std::span<const TokenId> ids) {
+    out.insert(out.end(), ids.begin(), ids.end());
 }
 
 size_t text_size(std::string_view piece) {
@@ -100,7 +105,7 @@ void BpeLibrary::encode_at_once(std::vector<TokenId>& out, std::string_view text
         throw base::Error(base::ErrorKind::runtime,
                           fmt::format("tokenizing failed: {}", status.ToString()));
     }
-    out.insert(out.end(), ids.begin(), ids.end());
+    append(out, ids);
 }
 
 BpeLibrary::Window BpeLibrary::open_window(std::string_view text, size_t size) const {
@@ -128,7 +133,9 @@ std::optional<BpeLibrary::Cut> BpeLibrary::find_cut(const Window& window,
     };
     while (n_ids > 1 && n_tries < kMaxTries) {
         --n_ids;
-        position -= text_sizes_[window.ids[n_ids]];
+        const size_t size = text_sizes_[window.ids[n_ids]];
+        CHECK(size <= position, "token {} of {} bytes", window.ids[n_ids], size);
+        position -= size;
         if (position + margin_ > window.size || continues_char(text[position])) {
             continue;
         }
@@ -141,9 +148,10 @@ std::optional<BpeLibrary::Cut> BpeLibrary::find_cut(const Window& window,
         Window next = open_window(text.substr(position), kWindowBytes);
         const TokenId first = next.ids[0];
         const size_t right = symbol_size(first, position);
-        std::vector<TokenId> pair(window.ids.begin() + (n_ids - n_left),
-                                  window.ids.begin() + n_ids);
-        pair.insert(pair.end(), next.ids.begin(), next.ids.begin() + (is_byte_[first] ? right : 1));
+        const size_t n_right = is_byte_[first] ? right : 1;
+        std::vector<TokenId> pair;
+        append(pair, std::span(window.ids).subspan(n_ids - n_left, n_left));
+        append(pair, std::span(next.ids).first(n_right));
         if (stay_apart(text.substr(left, position - left), text.substr(position, right), pair)) {
             return Cut{n_ids, position, std::move(next)};
         }
@@ -169,12 +177,12 @@ void BpeLibrary::encode(std::vector<TokenId>& out, std::string_view text) const 
             window = open_window(text, size);
             continue;
         }
-        out.insert(out.end(), window.ids.begin(), window.ids.begin() + cut->n_ids);
+        append(out, std::span(window.ids).first(cut->n_ids));
         text.remove_prefix(cut->n_bytes);
         window = std::move(cut->next);
         size = kWindowBytes;
     }
-    out.insert(out.end(), window.ids.begin(), window.ids.end());
+    append(out, window.ids);
 }
 
 const std::string& BpeLibrary::piece(TokenId id) const {

@@ -28,6 +28,8 @@ public:
     /// Throws base::Error(model) when the library refuses the vocabulary.
     explicit BpeLibrary(const Vocabulary& vocabulary);
     ~BpeLibrary();
+    BpeLibrary(const BpeLibrary&) = delete;
+    BpeLibrary& operator=(const BpeLibrary&) = delete;
 
     /// Append the ids of `text`, which must be valid UTF-8. A text of any length takes time in
     /// proportion to it and memory in proportion to one window.

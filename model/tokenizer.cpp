@@ -271,6 +271,7 @@ Tokenizer::Tokenizer(const TokenizerData& data, const Config& config) {
 
 Tokenizer::~Tokenizer() = default;
 Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
 uint32_t Tokenizer::vocab_size() const {
     return impl_->vocab_size;

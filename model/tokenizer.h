@@ -27,6 +27,9 @@ public:
     Tokenizer(const TokenizerData& data, const Config& config);
     ~Tokenizer();
     Tokenizer(Tokenizer&&) noexcept;
+    Tokenizer& operator=(Tokenizer&&) noexcept;
+    Tokenizer(const Tokenizer&) = delete;
+    Tokenizer& operator=(const Tokenizer&) = delete;
 
     uint32_t vocab_size() const;
 

@@ -87,8 +87,9 @@ void force_user_defined(Vocabulary& vocabulary) {
         ranges = {{4, 104}, {107, 237}, {255'968, 255'998}, {256'001, 262'143}};
     }
     for (const IdRange& range : ranges) {
-        std::fill(vocabulary.kinds.begin() + range.first, vocabulary.kinds.begin() + range.last + 1,
-                  TokenKind::user_defined);
+        for (size_t id = range.first; id <= range.last; ++id) {
+            vocabulary.kinds[id] = TokenKind::user_defined;
+        }
     }
 }
 
