@@ -148,6 +148,38 @@ TEST_CASE("windows give what the whole text gives", "[tokenizer][parity]") {
     }
 }
 
+TEST_CASE("windows give what the whole text gives where an end reaches far back",
+          "[tokenizer][parity]") {
+    // Each character pairs with the next one, the later the better: how a run of them is paired
+    // depends on where it ends, from its last pair to its first.
+    constexpr uint32_t kFirst = 0x4E00, kN = 4000;
+    TokenizerData data = support::random_vocabulary(1);
+    for (uint32_t i = 0; i < kN; ++i) {
+        std::string pair;
+        utf8_append(pair, kFirst + i);
+        utf8_append(pair, kFirst + i + 1);
+        data.pieces.push_back(pair);
+        data.types.push_back(support::kNormalType);
+        data.scores.push_back(static_cast<float>(i));
+    }
+    const BpeLibrary library(make_vocabulary(data, support::config_for(data)));
+    support::Random random(1);
+    for (int round = 0; round < 10; ++round) {
+        std::string text;
+        while (text.size() < 40'000) {
+            const auto start = static_cast<uint32_t>(random.below(kN));
+            const auto end = start + static_cast<uint32_t>(random.below(kN - start + 1));
+            for (uint32_t i = start; i < end; ++i) {
+                utf8_append(text, kFirst + i);
+            }
+        }
+        Ids windows, whole;
+        library.encode(windows, text);
+        library.encode_at_once(whole, text);
+        REQUIRE(windows == whole);
+    }
+}
+
 TEST_CASE("long texts take time in proportion, on a small stack", "[tokenizer]") {
     const auto source = shipped_model();
     const Tokenizer tokenizer(source->tokenizer, source->config);
