@@ -82,7 +82,7 @@ function(lapidary_add_tests)
         target_link_libraries(test_support INTERFACE app_core Lapidary::catch2)
     endif()
 
-    lapidary_sources(op_harness tests/op_test.cpp)
+    lapidary_sources(op_harness tests/op_test*.cpp)
     lapidary_add_suite(unit_tests unit 120 "" app_core tests/unit/*.cpp)
     lapidary_add_shaders(op_test_shaders tests/shaders/*.comp)
     lapidary_add_suite(op_tests ops 1200 "${op_harness}" model tests/ops/*.cpp)
