@@ -2,6 +2,7 @@
 
 #include "gpu/pipeline_cache_file.h"
 #include "gpu/shader_source.h"
+#include "gpu/spirv_rounding.h"
 #include "gpu/vulkan_functions.h"
 
 #include <algorithm>
@@ -60,8 +61,13 @@ std::string text(const KeyView& key) {
 /// Destroys the shader module that is needed only while its pipeline is made.
 class ShaderModule {
 public:
-    ShaderModule(Device& device, std::span<const uint32_t> words, const std::string& name)
+    ShaderModule(Device& device, std::span<const uint32_t> source, const std::string& name)
         : device_(device) {
+        std::vector<uint32_t> rounded;
+        if (device.info().float_controls_rte32) {
+            rounded = with_round_to_nearest(source);
+        }
+        const std::span<const uint32_t> words = rounded.empty() ? source : rounded;
         const VkShaderModuleCreateInfo info{
             .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
             .codeSize = words.size_bytes(),
