@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace app {
@@ -45,6 +46,11 @@ private:
 
 }  // namespace
 
+void PrintProfile::operator()(gpu::Profiler* profiler) const {
+    fmt::print(stderr, "{}", profiler->table());
+    delete profiler;
+}
+
 model::SamplingParams Opened::default_sampling() const {
     const bool base = model::chat_format(model->tokenizer) == model::ChatFormat::question_answer;
     return model::default_sampling(model->config, model->sampling, base);
@@ -80,6 +86,10 @@ Opened open_session(const Options& options, const model::SessionOptions& session
     with_stop.stop = interrupted;
     opened.session = std::make_unique<model::Session>(*opened.runtime, opened.model, with_stop);
     opened.session->set_stop(interrupted);
+    if (const char* perf = std::getenv("LAPIDARY_PERF"); perf != nullptr && *perf == '1') {
+        opened.profiler.reset(new gpu::Profiler);
+        opened.session->set_profiler(opened.profiler.get());
+    }
     line.clear();
     for (const std::string& notice : opened.model->notices) {
         fmt::print(stderr, "lapidary: {}\n", base::escaped(notice, 400));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/args.h"
+#include "gpu/profiler.h"
 #include "model/model.h"
 #include "model/sampler.h"
 #include "model/session.h"
@@ -11,8 +12,14 @@
 
 namespace app {
 
+/// Prints the table of what was profiled, then deletes it.
+struct PrintProfile {
+    void operator()(gpu::Profiler* profiler) const;
+};
+
 /// Members in order of dependence: the session goes first at the end.
 struct Opened {
+    std::unique_ptr<gpu::Profiler, PrintProfile> profiler;  // set by LAPIDARY_PERF=1
     std::unique_ptr<model::Runtime> runtime;
     std::shared_ptr<const model::Model> model;
     std::unique_ptr<model::Session> session;
