@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -98,7 +99,8 @@ void Worker::run() {
         if (std::optional<Command> command = next_command()) {
             handle(std::move(*command));
         } else if (!inspections_.empty()) {
-            guarded(next_inspection()->request.id, [this] { inspect(); });
+            const auto next = next_inspection(std::numeric_limits<double>::infinity());
+            guarded(next->request.id, [&] { inspect(next); });
         } else {
             quit_ = true;  // the queue was closed
         }

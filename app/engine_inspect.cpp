@@ -7,8 +7,7 @@
 namespace app {
 namespace {
 
-constexpr double kBlockMs = 15;          // one block of a long answer
-constexpr double kBetweenTokensMs = 20;  // what answers may delay the next token by
+constexpr double kBlockMs = 15;  // one block of a long answer
 constexpr uint32_t kLensTop = 10;
 constexpr uint64_t kMaxTileCells = 16ULL << 20;
 constexpr uint64_t kMaxScoredCells = 1ULL << 16;  // larger tiles come without scores
@@ -50,32 +49,52 @@ void Worker::sequence_changes(uint32_t n_kept) {
     }
 }
 
-/// Pictures of whole layers wait until everything quick is answered.
-std::deque<Inspection>::iterator Worker::next_inspection() {
-    const auto quick = std::find_if(inspections_.begin(), inspections_.end(), [](const auto& job) {
-        return job.request.kind != InspectKind::thumbnails;
-    });
-    return quick != inspections_.end() ? quick : inspections_.begin();
+/// The next question that may be worked on within budget_ms, or the end: cells first, then whole
+/// distributions, then pictures of whole layers.
+std::deque<Inspection>::iterator Worker::next_inspection(double budget_ms) {
+    const auto rank = [&](const Inspection& job) {
+        switch (job.request.kind) {
+            case InspectKind::tile:
+            case InspectKind::row:
+                return 0;
+            case InspectKind::distribution:
+                return is_newest_row(job.request.position) || last_head_ms_ <= budget_ms ? 1 : 3;
+            case InspectKind::lens:
+                return last_head_ms_ <= budget_ms ? 1 : 3;
+            case InspectKind::thumbnails:
+                return 2;
+        }
+        return 3;
+    };
+    const auto next = std::min_element(
+        inspections_.begin(), inspections_.end(),
+        [&](const Inspection& x, const Inspection& y) { return rank(x) < rank(y); });
+    return next != inspections_.end() && rank(*next) < 3 ? next : inspections_.end();
 }
 
-/// Only what delays the next token by little; the rest waits for the end of the answer.
+bool Worker::is_newest_row(uint32_t position) const {
+    return session_ != nullptr && logits_valid_ && position + 1 == session_->position();
+}
+
+/// What answers may delay the next token by. The rest waits for the end of the answer.
+double Worker::budget_between_tokens() const {
+    return std::clamp(decode_ms_ / 4, 2.0, 25.0);
+}
+
 void Worker::inspect_between_tokens() {
     const Clock::time_point begun = Clock::now();
-    const double budget_ms = std::max(kBetweenTokensMs, decode_ms_ / 4);
-    while (!inspections_.empty()) {
-        const InspectKind kind = next_inspection()->request.kind;
-        const bool head_again = kind == InspectKind::distribution || kind == InspectKind::lens;
-        const double spent_ms = ms_since(begun);
-        if (spent_ms >= budget_ms || (head_again && last_row_ms_ > budget_ms - spent_ms)) {
+    for (double left_ms = budget_between_tokens(); left_ms > 0;
+         left_ms = budget_between_tokens() - ms_since(begun)) {
+        const auto next = next_inspection(left_ms);
+        if (next == inspections_.end()) {
             return;
         }
-        inspect();
+        inspect(next);
     }
 }
 
 /// One block of a question, and its answer when it is complete.
-void Worker::inspect() {
-    const auto next = next_inspection();
+void Worker::inspect(std::deque<Inspection>::iterator next) {
     Inspection job = std::move(*next);
     inspections_.erase(next);  // commands that come meanwhile change the queue
     const auto put_back = [&] {
@@ -160,9 +179,11 @@ bool Worker::answer(Inspection& job, InspectReady& ready) {
     return true;
 }
 
-/// Rows that take about kBlockMs.
+/// Rows that take about as long as one block should.
 uint32_t Worker::block_rows(uint32_t n_keys) const {
-    const double rows = cells_per_ms_ * kBlockMs / std::max(n_keys, 1U);
+    const double block_ms =
+        activity_ == Activity::idle ? kBlockMs : std::min(kBlockMs, budget_between_tokens());
+    const double rows = cells_per_ms_ * block_ms / std::max(n_keys, 1U);
     return uint32_t(std::clamp(rows, 4.0, 256.0));
 }
 
@@ -293,12 +314,12 @@ void Worker::pool_block(ThumbnailPool& pool, uint32_t layer, uint32_t head, uint
 void Worker::answer_distribution(const Inspection& job, InspectReady& ready) {
     const Clock::time_point begun = Clock::now();
     auto logits = std::make_shared<std::vector<float>>();
-    if (logits_valid_ && job.request.position + 1 == session_->position()) {
+    if (is_newest_row(job.request.position)) {
         const std::span<const float> newest = session_->logits();
         logits->assign(newest.begin(), newest.end());
     } else {
         *logits = session_->logits_at(job.request.position);
-        last_row_ms_ = ms_since(begun);
+        last_head_ms_ = ms_since(begun);
     }
     ready.logits = std::move(logits);
 }
@@ -313,7 +334,7 @@ void Worker::answer_lens(const Inspection& job, InspectReady& ready) {
         }
         ready.lens.push_back(std::move(answer));
     }
-    last_row_ms_ = ms_since(begun);
+    last_head_ms_ = ms_since(begun);
 }
 
 }  // namespace app

@@ -117,6 +117,7 @@ void Worker::replace_model(const LoadModel& request, const std::string& path) {
     runtime_->kernels.freeze(false);
     model_ = model::Model::load(*runtime_, path, options);
     std::vector<std::string> notices = model_->notices;
+    report_load(request.id, {.stage = "warm-up"});
     make_session(request, notices);
     if (should_stop()) {
         throw base::Cancelled();
@@ -136,7 +137,8 @@ void Worker::make_session(const LoadModel& request, std::vector<std::string>& no
     model::SessionOptions options{.n_ctx = request.n_ctx != 0 ? std::min(request.n_ctx, most)
                                                               : std::min(kDefaultContext, most),
                                   .type_k = kv_type(request.type_k),
-                                  .type_v = kv_type(request.type_v)};
+                                  .type_v = kv_type(request.type_v),
+                                  .stop = [this] { return should_stop(); }};
     if (request.n_ctx > most) {
         notices.push_back(
             fmt::format("The context was cut from {} to {} tokens, which is what the "
@@ -144,8 +146,8 @@ void Worker::make_session(const LoadModel& request, std::vector<std::string>& no
                         request.n_ctx, most));
     }
     const uint32_t wanted = options.n_ctx;
-    not_kept_.clear();
     for (;; options.n_ctx = std::max(options.n_ctx / 2, kSmallestContext)) {
+        not_kept_.clear();
         for (const uint32_t level : {2U, 1U, 0U}) {
             options.full_cache = level >= 1;
             options.keep_q = level >= 1;

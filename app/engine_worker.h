@@ -111,9 +111,11 @@ private:
     // engine_inspect.cpp
     void queue_inspection(Inspect request);
     void sequence_changes(uint32_t n_kept);
-    std::deque<Inspection>::iterator next_inspection();
+    std::deque<Inspection>::iterator next_inspection(double budget_ms);
+    bool is_newest_row(uint32_t position) const;
+    double budget_between_tokens() const;
     void inspect_between_tokens();
-    void inspect();
+    void inspect(std::deque<Inspection>::iterator next);
     bool answer(Inspection& job, InspectReady& ready);
     bool answer_tile(Inspection& job, InspectReady& ready);
     bool answer_thumbnails(Inspection& job, InspectReady& ready);
@@ -160,7 +162,7 @@ private:
 
     std::vector<std::vector<ThumbnailPool>> pools_;  // [layer][head]; an untouched layer is empty
     double cells_per_ms_ = 20000;                    // attention cells, measured
-    double last_row_ms_ = 0;                         // distribution or lens, measured
+    double last_head_ms_ = 0;                        // logits of an earlier row, or lens; measured
 };
 
 }  // namespace app
