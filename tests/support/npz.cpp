@@ -1,5 +1,7 @@
 #include "tests/support/npz.h"
 
+#include "model/quant.h"
+
 #include <bit>
 #include <cstring>
 #include <fstream>
@@ -83,6 +85,14 @@ NpyArray read_npy(const Reader& file, size_t at) {
         append<double>(array.values, file, data, n);
     } else if (type == "<i4") {
         append<int32_t>(array.values, file, data, n);
+    } else if (type == "<i8") {
+        append<int64_t>(array.values, file, data, n);
+    } else if (type == "|u1") {
+        append<uint8_t>(array.values, file, data, n);
+    } else if (type == "<f2") {
+        for (size_t i = 0; i < n; ++i) {
+            array.values.push_back(model::half_to_float(file.number<uint16_t>(data + 2 * i)));
+        }
     } else {
         file.refuse("array of type " + type);
     }
@@ -108,12 +118,15 @@ Npz read_npz(const std::string& path) {
         if (file.number<uint16_t>(at + 8) != 0) {
             file.refuse("is compressed; see tests/golden/store_npz.py");
         }
-        const size_t n_bytes = file.number<uint32_t>(at + 18);
+        size_t n_bytes = file.number<uint32_t>(at + 18);
         const size_t name_bytes = file.number<uint16_t>(at + 26);
         const size_t extra_bytes = file.number<uint16_t>(at + 28);
         std::string name = file.text(at + 30, name_bytes);
         if (name.ends_with(".npy")) {
             name.resize(name.size() - 4);
+        }
+        if (n_bytes == 0xFFFFFFFF) {  // ZIP64: behind the tag, its length and the plain size
+            n_bytes = file.number<uint64_t>(at + 30 + name_bytes + 12);
         }
         const size_t data = at + 30 + name_bytes + extra_bytes;
         arrays.emplace(name, read_npy(file, data));

@@ -8,7 +8,7 @@
 
 namespace support {
 
-/// One array, C order. Little-endian f4, f8 and i4 are read; i4 becomes exact floats and doubles.
+/// One array, C order. f2, f4, f8, u1, i4 and i8 are read, as doubles.
 struct NpyArray {
     std::vector<size_t> shape;
     std::vector<double> values;
