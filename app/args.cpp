@@ -91,9 +91,8 @@ std::vector<model::TokenId> parse_ids(const std::string& text) {
 }
 
 CLI::Option* add_text(CLI::App* app, const std::string& flags, std::string description,
-                      std::function<void(const std::string&)> set) {
-    return app->add_option_function<std::string>(flags, std::move(set), std::move(description))
-        ->type_name("");
+                      const std::function<void(const std::string&)>& set) {
+    return app->add_option_function<std::string>(flags, set, std::move(description))->type_name("");
 }
 
 void add_model(CLI::App* app, Options& o) {

@@ -1,5 +1,5 @@
-// Arguments: the command line as data. Flags keep llama.cpp's names and meanings; one that cannot be
-// honoured is refused and not reused.
+// Arguments: the command line as data. Flags keep llama.cpp's names and meanings; one that cannot
+// be honoured is refused and not reused.
 #pragma once
 
 #include "model/sampler.h"
@@ -17,8 +17,6 @@ namespace app {
 enum class CommandName : uint8_t { none, run, chat, score, trace, info, devices };
 
 struct Options {
-    CommandName command = CommandName::none;
-
     // Model, device, session.
     std::string model;  // empty: the shipped one
     std::string device;
@@ -27,38 +25,36 @@ struct Options {
     // Text.
     std::optional<std::string> prompt;
     std::string file;  // "-": standard input
-    bool special = false;
+    std::string system;
+    std::vector<std::string> stop_texts;
+    std::optional<std::string> fill_before, fill_after;  // run
+    std::string batch;                                   // run
+    std::optional<std::vector<model::TokenId>> tokens;   // score, trace
 
     // Sampling: what was given; the rest are the model's defaults.
     std::vector<std::pair<const model::SamplingField*, double>> sampling;
     std::optional<uint64_t> seed;  // unset: random
-    bool llama_cpp_order = false;
-
-    // run, chat
-    int32_t n_predict = -1;
-    bool json = false;
-    uint32_t top = 0;
-    bool chat = false;
-    std::string system;
-    bool single_turn = false;
-    std::string batch;
-    std::vector<std::string> stop_texts;
-    std::optional<std::string> fill_before, fill_after;
-
-    // score
-    std::optional<std::vector<model::TokenId>> tokens;
-    bool hash = false;
-    uint32_t kept_prefix = 0, rewind = 0, decode = 0;
-    std::optional<uint32_t> edit;
-    bool capture = false;
 
     // trace
     std::string output;
     std::string layers = "all", heads = "all", queries = "all", taps = "pattern,lse,resid_post";
-    uint32_t limit_mib = 2048;
 
-    // the window
+    // The window.
     std::string script, offscreen;
+
+    int32_t n_predict = -1;
+    uint32_t top = 0;
+    uint32_t kept_prefix = 0, rewind = 0, decode = 0;  // score
+    std::optional<uint32_t> edit;                      // score
+    uint32_t limit_mib = 2048;                         // trace
+    CommandName command = CommandName::none;
+    bool special = false;
+    bool llama_cpp_order = false;
+    bool json = false;
+    bool chat = false;         // run
+    bool single_turn = false;  // chat
+    bool hash = false;         // score
+    bool capture = false;      // score
 };
 
 std::string_view version();  // "0.1.0"

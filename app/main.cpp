@@ -4,10 +4,8 @@
 #include "app/commands/commands.h"
 #include "gpu/base.h"
 
-#if LAPIDARY_GUI && __has_include("app/ui/run_window.h")
+#if LAPIDARY_GUI
 #include "app/ui/run_window.h"
-#else
-#undef LAPIDARY_GUI
 #endif
 
 #include <cstdio>

@@ -365,6 +365,7 @@ std::vector<std::pair<TokenId, float>> top_logprobs(std::span<const float> logit
     fill_keys(keys, logits);
     keep_best(keys, swap, std::min(size_t(k), keys.size()));
     std::vector<std::pair<TokenId, float>> top;
+    top.reserve(keys.size());
     for (const uint64_t key : keys) {
         top.emplace_back(key_id(key), float(double(key_logit(key)) - log_sum_exp));
     }

@@ -82,7 +82,7 @@ Facts read_facts(const Options& options) {
 
 std::vector<uint32_t> context_sizes(const model::Config& config) {
     std::vector<uint32_t> sizes;
-    for (const uint32_t n : {1024u, 4096u, 8192u, 32768u, 131072u}) {
+    for (const uint32_t n : {1024u, 2048u, 4096u, 8192u, 32768u, 131072u}) {
         if (n < config.max_position_embeddings) {
             sizes.push_back(n);
         }
