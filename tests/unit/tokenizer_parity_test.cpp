@@ -10,7 +10,10 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <pthread.h>
-#include <chrono>
+#include <time.h>
+
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <functional>
 
@@ -76,10 +79,20 @@ std::string repeated(std::string_view unit, size_t n_bytes) {
     return text;
 }
 
+/// Processor time of this thread, the best of three: what else the machine does hardly counts.
 double seconds_of(const std::function<void()>& f) {
-    const auto start = std::chrono::steady_clock::now();
-    f();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const auto now = [] {
+        timespec time = {};
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+        return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+    };
+    double best = INFINITY;
+    for (int i = 0; i < 3; ++i) {
+        const double start = now();
+        f();
+        best = std::min(best, now() - start);
+    }
+    return best;
 }
 
 }  // namespace
@@ -183,7 +196,7 @@ TEST_CASE("windows give what the whole text gives where an end reaches far back"
 TEST_CASE("long texts take time in proportion, on a small stack", "[tokenizer]") {
     const auto source = shipped_model();
     const Tokenizer tokenizer(source->tokenizer, source->config);
-    const size_t n_bytes = is_full_run() ? 8'000'000 : 500'000;
+    const size_t n_bytes = is_full_run() ? 8'000'000 : 300'000;
     for (const std::string_view unit : {"a", " ", "\n", "us", "日", "\xFF", "▁"}) {
         const std::string once = repeated(unit, n_bytes), twice = repeated(unit, 2 * n_bytes);
         Ids ids;
@@ -194,8 +207,7 @@ TEST_CASE("long texts take time in proportion, on a small stack", "[tokenizer]")
         });
         INFO("'" << unit << "': " << time << " s, twice as much " << time_twice << " s");
         CHECK(tokenizer.decode(ids) == support::with_spaces(once));
-        // Bounds for a busy machine and sanitizers; alone it takes about 0.2 s for 1 MB.
-        CHECK(time < 5e-6 * static_cast<double>(n_bytes));
-        CHECK(time_twice < 5 * std::max(time, 0.1));
+        CHECK(time < 1e-6 * static_cast<double>(n_bytes));  // 0.2 s for 1 MB is usual
+        CHECK(time_twice < 3 * std::max(time, 0.05));
     }
 }
