@@ -118,9 +118,11 @@ void add_session(CLI::App* app, Options& o) {
                     "(-ub) Largest prefill chunk; 0: 256. Larger ones are split")
         ->type_name("N");
     add_text(app, "--cache-type-k", "(-ctk) Type of the key cache: f16 or f32",
-             [&o](const auto& t) { o.session.type_k = parse_cache_type("--cache-type-k", t); });
+             [&o](const auto& t) { o.session.type_k = parse_cache_type("--cache-type-k", t); })
+        ->type_name("TYPE");
     add_text(app, "--cache-type-v", "(-ctv) Type of the value cache: f16 or f32",
-             [&o](const auto& t) { o.session.type_v = parse_cache_type("--cache-type-v", t); });
+             [&o](const auto& t) { o.session.type_v = parse_cache_type("--cache-type-v", t); })
+        ->type_name("TYPE");
     app->add_flag("--swa-full", o.session.full_cache,
                   "Local layers keep all positions, not only their window");
     add_text(
@@ -131,7 +133,8 @@ void add_session(CLI::App* app, Options& o) {
                 usage(fmt::format("--emb-scale is '{}', expected f32 or bf16", base::escaped(t)));
             }
             o.session.bf16_embedding_scale = t == "bf16";
-        });
+        })
+        ->type_name("TYPE");
     add_text(app, "--path", "Kernels: plain (exact, the same bits everywhere)", [](const auto& t) {
         if (t == "fast") {
             usage("--path is 'fast', and the fast path is not built yet",
@@ -140,7 +143,7 @@ void add_session(CLI::App* app, Options& o) {
         if (t != "plain") {
             usage(fmt::format("--path is '{}', expected plain", base::escaped(t)));
         }
-    });
+    })->type_name("NAME");
 }
 
 void add_prompt(CLI::App* app, Options& o) {
@@ -180,14 +183,15 @@ void add_sampling(CLI::App* app, Options& o) {
                                        base::escaped(t)));
                  }
                  o.llama_cpp_order = t == "llama.cpp";
-             });
+             })
+        ->type_name("NAME");
 }
 
 void add_n_predict(CLI::App* app, Options& o) {
     app->add_option("-n,--n-predict,--predict", o.n_predict,
                     "Tokens to write at most; -1: until the model stops or the context is full")
         ->type_name("N")
-        ->check(CLI::Range(-1, 2147483647));
+        ->check(CLI::Validator(CLI::Range(-1, 2147483647)).description(""));
     app->add_option("--stop", o.stop_texts, "End the answer before this text; may be repeated")
         ->type_name("TEXT")
         ->allow_extra_args(false);

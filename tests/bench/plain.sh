@@ -39,7 +39,7 @@ for _ in $(seq "$runs"); do
     rate "$n" "$(number prompt_ms "$work/out")"
 done | median | sed 's/.*/prefill of 256: & tokens\/s (goal: 10)/'
 
-run -p "$words" -n 24 >"$work/out" &
+"$program" run -m "$model" --temp 0 -c 2048 -p "$words" -n 24 >"$work/out" 2>&1 &
 pid=$!
 peak=0
 while kill -0 "$pid" 2>/dev/null; do
