@@ -44,6 +44,8 @@ public:
     /// while streaming); the engine knows no window system.
     explicit Engine(std::function<void()> wake);
     ~Engine() override;
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
 
     bool send(Command command) override;
     std::optional<Event> poll() override;

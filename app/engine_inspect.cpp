@@ -83,9 +83,8 @@ double Worker::budget_between_tokens() const {
 
 void Worker::inspect_between_tokens() {
     const Clock::time_point begun = Clock::now();
-    for (double left_ms = budget_between_tokens(); left_ms > 0;
-         left_ms = budget_between_tokens() - ms_since(begun)) {
-        const auto next = next_inspection(left_ms);
+    while (ms_since(begun) < budget_between_tokens()) {
+        const auto next = next_inspection(budget_between_tokens() - ms_since(begun));
         if (next == inspections_.end()) {
             return;
         }
@@ -94,7 +93,7 @@ void Worker::inspect_between_tokens() {
 }
 
 /// One block of a question, and its answer when it is complete.
-void Worker::inspect(std::deque<Inspection>::iterator next) {
+void Worker::inspect(const std::deque<Inspection>::iterator& next) {
     Inspection job = std::move(*next);
     inspections_.erase(next);  // commands that come meanwhile change the queue
     const auto put_back = [&] {

@@ -115,7 +115,7 @@ private:
     bool is_newest_row(uint32_t position) const;
     double budget_between_tokens() const;
     void inspect_between_tokens();
-    void inspect(std::deque<Inspection>::iterator next);
+    void inspect(const std::deque<Inspection>::iterator& next);
     bool answer(Inspection& job, InspectReady& ready);
     bool answer_tile(Inspection& job, InspectReady& ready);
     bool answer_thumbnails(Inspection& job, InspectReady& ready);
@@ -130,13 +130,9 @@ private:
     Mailbox& mail_;
     std::function<void()> wake_;
     Clock::time_point last_wake_{};
-    bool wake_pending_ = false;
     uint64_t n_dropped_ = 0;
 
-    Activity activity_ = Activity::idle;
     RequestId active_id_ = 0;
-    bool stop_requested_ = false;
-    bool quit_ = false;
     std::deque<Command> waiting_;         // loads, unloads, a Generate after Stop
     std::deque<Inspection> inspections_;  // at most one of a kind (thumbnails: and layer)
 
@@ -153,16 +149,21 @@ private:
     std::string last_stage_;
 
     model::CaptureSpec capture_;
-    bool capture_changed_ = false;
     std::vector<TokenInfo> sequence_;  // what is known of the newest sequence; prefixes are re-used
-    bool logits_valid_ = false;        // session_->logits() follow its last position
-    uint32_t prefill_total_ = 0;       // not 0: session_->sync() runs
-    uint32_t prefill_reported_ = 0;
-    double decode_ms_ = 0;  // of the newest token
+    double decode_ms_ = 0;             // of the newest token
 
     std::vector<std::vector<ThumbnailPool>> pools_;  // [layer][head]; an untouched layer is empty
     double cells_per_ms_ = 20000;                    // attention cells, measured
     double last_head_ms_ = 0;                        // logits of an earlier row, or lens; measured
+
+    uint32_t prefill_total_ = 0;  // not 0: session_->sync() runs
+    uint32_t prefill_reported_ = 0;
+    Activity activity_ = Activity::idle;
+    bool stop_requested_ = false;
+    bool quit_ = false;
+    bool wake_pending_ = false;     // an event was queued and nobody was told
+    bool capture_changed_ = false;  // the session has not heard of capture_
+    bool logits_valid_ = false;     // session_->logits() follow its last position
 };
 
 }  // namespace app

@@ -42,7 +42,7 @@ void ThumbnailPool::double_bin() {
             }
             cell(r, c) = merged;  // only cells that are not read any more
         }
-        n_rows_[r] = r < kSide / 2 ? n_rows_[2 * r] + n_rows_[2 * r + 1] : 0;
+        n_rows_[r] = r < kSide / 2 ? n_rows_[size_t(2) * r] + n_rows_[size_t(2) * r + 1] : 0;
     }
     bin_ *= 2;
 }
