@@ -1,0 +1,222 @@
+// The whole window, drawn off the screen, driven by scripts against the fake engine.
+#include "tests/support/catch.h"
+
+#include <cmath>
+#include <memory>
+
+#include "app/ui/format.h"
+#include "app/ui/offscreen.h"
+#include "tests/support/fake_engine.h"
+
+using namespace app;
+using app::ui::Offscreen;
+
+namespace {
+
+struct Rig {
+    test::FakeEngine engine;
+    std::unique_ptr<Offscreen> screen;
+
+    explicit Rig(int width = 1440, int height = 900, test::FakeOptions options = {})
+        : engine(std::move(options)) {
+        try {
+            screen = std::make_unique<Offscreen>(engine, ui::StartOptions{}, width, height);
+        } catch (const ui::WindowError& error) {
+            SKIP("no picture can be drawn here: " << error.what());
+        }
+        screen->registry().record_texts = true;
+    }
+    void play(const std::string& script) {
+        std::string error;
+        const bool ok = screen->play(script, error);
+        INFO(error);
+        REQUIRE(ok);
+    }
+    ui::UiState& state() { return screen->app().state; }
+    const ui::Registry& registry() { return screen->registry(); }
+};
+
+const char* const kTalk =
+    "wait ready\nsend Write a Python function that returns the factorial of n\nwait idle\n";
+
+/// Texts that leave the rectangle they are clipped to.
+void check_clipping(const ui::Registry& registry) {
+    REQUIRE(registry.texts().size() > 10);
+    for (const ui::DrawnText& t : registry.texts()) {
+        INFO("'" << t.text << "' at " << t.rect.x << ", " << t.rect.y << " width " << t.rect.w
+                 << " in " << t.clip.x << ".." << t.clip.right() << " x " << t.clip.y << ".."
+                 << t.clip.bottom());
+        CHECK(t.rect.x >= t.clip.x - 1);
+        CHECK(t.rect.right() <= t.clip.right() + 1);
+        if (!t.scrolls) {
+            CHECK(t.rect.y >= t.clip.y - 1);
+            CHECK(t.rect.bottom() <= t.clip.bottom() + 1);
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("from the first start to an answer by clicks and keys alone") {
+    Rig r;
+    r.play(
+        "wait ready\nexpect welcome.open\nclick composer.text\ntype What is it\nkey Enter\nwait "
+        "idle\n");
+    REQUIRE(r.state().selected() != nullptr);
+    CHECK(r.state().selected()->state == ui::AnswerState::done);
+    r.play(
+        "click composer.text\ntype see\nkey Shift+Enter\ntype this\nclick composer.send\nwait "
+        "idle\n");
+    const auto path = r.state().chat().path();
+    REQUIRE(path.size() == 4);
+    CHECK(r.state().chat().at(path[2]).text == "see\nthis");
+}
+
+TEST_CASE("a click on another token branches and the old reply stays on the pager") {
+    Rig r;
+    r.play(kTalk);
+    const uint32_t position = r.state().selected()->answer_begin + 5;
+    const ui::NodeId old_node = r.state().selection.branch;
+    r.play("click token." + std::to_string(position) + "\nwait idle\n");
+    CHECK(r.state().selection.position == position);
+    CHECK(r.state().selection.locked);
+    const TokenId drawn = r.state().selected()->tokens[position].id;
+    // The first row that is not the drawn one.
+    const auto& raw = r.screen->app().ui.view.stages.stages.front().top;
+    const size_t row = raw.front().id == drawn ? 1 : 0;
+    const TokenId choice = raw[row].id;
+    r.play("click candidate." + std::to_string(row) + "\nclick next.branch\nwait idle\n");
+    CHECK(r.state().selection.branch != old_node);
+    CHECK(r.state().selected()->tokens[position].id == choice);
+    CHECK(r.state().chat().at(old_node).tokens[position].id == drawn);
+    r.play("click chat." + std::to_string(r.state().selection.branch) +
+           ".previous\nwait frames 3\n");
+    CHECK(r.state().selection.branch == old_node);
+    r.play("expect not captured\nclick heads.restore\nwait idle\n");
+    CHECK(r.state().selected_in_cache());
+}
+
+TEST_CASE("a slider changes the tokens left without asking the engine") {
+    Rig r;
+    r.play(std::string(kTalk) + "select position 30\nwait idle\n");
+    const size_t asked = r.engine.commands().size();
+    const double before = r.registry().number("left.top-k")->value;
+    r.play("drag sampler.top_k -60 0\nwait frames 3\n");
+    CHECK(r.engine.commands().size() == asked);
+    CHECK(r.registry().number("left.top-k")->value != before);
+    r.play("click sampler.top_k.reset\nwait frames 3\n");
+    CHECK(r.state().sampling.top_k == r.state().model->sampling.top_k);
+    // Bars and the rest are the whole.
+    double sum = r.registry().number("next.others")->value;
+    for (int i = 0; r.registry().number("candidate." + std::to_string(i) + ".raw") != nullptr;
+         ++i) {
+        sum += r.registry().number("candidate." + std::to_string(i) + ".raw")->value;
+    }
+    CHECK(std::abs(sum - 1) < 1e-4);
+}
+
+TEST_CASE("the matrix zooms to one cell and shows the engine's numbers") {
+    Rig r;
+    r.play(std::string(kTalk) + "select head 2 1\nselect position 40\nselect key 30\nwait idle\n");
+    const auto truth = [&](uint32_t q, uint32_t k) { return double(r.engine.weight(2, 1, q, k)); };
+    const ui::BoundNumber* readout = r.registry().number("readout.weight");
+    REQUIRE(readout != nullptr);
+    CHECK(std::abs(readout->value - truth(39, 30)) < 5e-4);
+    CHECK(readout->text == ui::percent(readout->value));
+    CHECK(r.registry().has_text(readout->text));
+    r.play(
+        "click matrix.zoom_in\nclick matrix.zoom_in\nclick matrix.zoom_in\nclick "
+        "matrix.zoom_in\nwait frames 3\n");
+    const ui::BoundNumber* cell = r.registry().number("cell.39.30");
+    REQUIRE(cell != nullptr);
+    CHECK(std::abs(cell->value - truth(39, 30)) < 5e-4);
+    r.play("wheel matrix -4\nwheel matrix 3\nkey 0\nwait frames 3\n");
+    CHECK(r.screen->app().ui.view.zoom.whole);
+    r.play("click sink.raw\nclick sink.renorm.\nwait frames 3\nclick sink.gutter\n");
+}
+
+TEST_CASE("keys walk positions, layers, heads and tabs") {
+    Rig r;
+    r.play(std::string(kTalk) + "click token.20\nkey LeftArrow\nkey LeftArrow\nkey RightArrow\n");
+    CHECK(r.state().selection.position == 19);
+    r.play("key Home\n");
+    CHECK(r.state().selection.position == 0);
+    r.play("key End\nkey DownArrow\nkey ]\nkey 3\nwait frames 2\n");
+    CHECK(r.screen->app().ui.view.tab == ui::Tab::next_token);
+    r.play(
+        "key 4\nwait idle\nkey 2\nwait idle\nkey F2\nwait frames 2\nrefute tab.overview\nkey F2\n");
+    r.play("key Escape\nwait frames 2\n");
+    CHECK_FALSE(r.state().selection.locked);
+    r.play(
+        "key Ctrl+N\nwait frames 3\nexpect welcome.try.0\nkey F1\nwait frames 3\nexpect Keyboard "
+        "shortcuts\nkey Escape\n");
+}
+
+TEST_CASE("edit, regenerate, copy, search and menus work by clicks") {
+    Rig r;
+    r.play(std::string(kTalk) +
+           "click chat.0.edit\nkey Ctrl+A\ntype What is it\nclick chat.0.resend\nwait idle\n");
+    const auto path = r.state().chat().path();
+    CHECK(r.state().chat().at(path[0]).text == "What is it");
+    CHECK(r.state().chat().sibling_count(path[0]) == 2);
+    r.play("click chat." + std::to_string(path[1]) + ".regenerate\nwait idle\n");
+    CHECK(r.state().chat().sibling_count(r.state().selection.branch) == 2);
+    r.play("click chat." + std::to_string(r.state().selection.branch) + ".copy\n");
+    r.play("click next.search\ntype factorial\nwait frames 3\n");
+    CHECK(r.screen->app().ui.view.n_found >= 1);
+    r.play(
+        "click top.model\nexpect menu.open\nkey Escape\nclick top.device\nexpect Fake GPU\nkey "
+        "Escape\n"
+        "click rail.settings\nclick settings.light\nwait frames 2\n");
+    CHECK_FALSE(r.screen->app().ui.view.dark());
+}
+
+TEST_CASE("errors are shown with a cause and a way out") {
+    Rig r(1280, 800, {.fail_load = "The file ends before its header says it does."});
+    r.play(
+        "wait trouble\nwait frames 3\nexpect The file ends\nexpect trouble.copy\nclick "
+        "trouble.close\nwait frames 2\n");
+    CHECK_FALSE(r.state().trouble);
+    Rig failing(1280, 800, {.fail_generate = "The device was lost while writing."});
+    failing.play("wait ready\nsend What is it\nwait idle\nexpect The device was lost");
+}
+
+TEST_CASE("resizing to nothing and back loses no token") {
+    Rig r;
+    r.play(
+        "wait ready\nsend What is it\nwait tokens 5\nresize 0x0\nwait frames 5\nresize 1x1\nwait "
+        "frames 5\n"
+        "resize 320x200\nwait frames 5\nresize 640x480\nwait frames 5\nresize 900x300\nwait frames "
+        "5\n"
+        "resize 1440x900\nwait idle\n");
+    CHECK(r.state().selected()->state == ui::AnswerState::done);
+    CHECK(r.state().selected()->text.find("positive") != std::string::npos);
+    const ui::Pixels p = r.screen->shot();
+    CHECK(p.width == 1440);
+}
+
+TEST_CASE("no text leaves its clip rectangle") {
+    for (const auto& [w, h, scale] :
+         {std::tuple{1440, 900, 100}, {1280, 800, 100}, {1280, 800, 150}, {1920, 1080, 200}}) {
+        Rig r(w, h);
+        INFO(w << "x" << h << " at " << scale << " %");
+        r.play("scale " + std::to_string(scale) + "\nwait ready\nwait frames 3\n");
+        check_clipping(r.registry());
+        r.play("send Write a Python function that returns the factorial of n\nwait tokens 20\n");
+        check_clipping(r.registry());
+        r.play("wait idle\nselect position 40\nwait idle\n");
+        check_clipping(r.registry());
+    }
+}
+
+TEST_CASE("a script says what is wrong and where") {
+    Rig r;
+    std::string error;
+    CHECK_FALSE(r.screen->play("wait ready\nclick no.such.thing\n", error));
+    CHECK(error.find("line 2") != std::string::npos);
+    CHECK(error.find("no.such.thing") != std::string::npos);
+    CHECK_FALSE(r.screen->play("dance\n", error));
+    CHECK(error.find("dance") != std::string::npos);
+    CHECK_FALSE(r.screen->play("timeout 0\nwait tokens 100000\n", error));
+    CHECK_FALSE(r.screen->play("", error));
+}

@@ -1,0 +1,147 @@
+// Texts and colours of the window: numbers, token faces, Markdown, contrast, settings.
+#include "tests/support/catch.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "app/ui/config_file.h"
+#include "app/ui/format.h"
+#include "app/ui/markdown.h"
+#include "app/ui/png.h"
+#include "app/ui/theme.h"
+
+using namespace app::ui;
+
+TEST_CASE("numbers are written as the design says") {
+    CHECK(percent(0.231) == "23.1 %");
+    CHECK(percent_fine(0.8882) == "88.82 %");
+    CHECK(percent_fine(0.000098) == "0.0098 %");
+    CHECK(percent(1.0) == "100 %");
+    CHECK(percent(0.0) == "0.0 %");
+    CHECK(thousands(262144) == "262,144");
+    CHECK(thousands(999) == "999");
+    CHECK(fixed(-1.5, 2) == "−1.50");
+    CHECK(fixed(-0.001, 2) == "0.00");
+    CHECK(file_size(11656288) == "11.7 MB");
+    CHECK(parameter_count(5800000) == "5.8 M");
+}
+
+TEST_CASE("every token has a face") {
+    CHECK(token_face("␠n", " n", false).leading_spaces == 1);
+    CHECK(token_face("␠n", " n", false).text == "n");
+    CHECK(token_face("␠×4", "    ", false).only_spaces);
+    CHECK(token_face("↵", "\n", false).text == "↵");
+    CHECK(token_face("↵×2", "\n\n", false).text == "↵↵");
+    CHECK(token_face("<0xE2>", "\xE2", false).text == "<0xE2>");
+    CHECK(token_face("<bos>", "", true).text == "<bos>");
+    CHECK(token_face("石", "石", false).text == "石");
+}
+
+TEST_CASE("every text pair of both themes is at least 4.5 to 1") {
+    for (const Theme* theme : {&dark_theme(), &light_theme()}) {
+        for (const TextPair& pair : text_pairs()) {
+            const double ratio = contrast(theme->rgb(pair.text), theme->rgb(pair.surface));
+            INFO((theme->dark ? "dark " : "light ")
+                 << color_name(pair.text) << " on " << color_name(pair.surface) << ": " << ratio);
+            CHECK(ratio >= 4.5);
+        }
+        for (int i = 0; i <= 32; ++i) {
+            CHECK(contrast(theme->rgb(Color::text), theme->surprise(float(i) / 4)) >= 4.5);
+        }
+    }
+}
+
+TEST_CASE("colour maps are monotone in lightness") {
+    const auto light = [](Rgb c) { return contrast(c, 0x000000); };
+    for (const Theme* theme : {&dark_theme(), &light_theme()}) {
+        for (int i = 1; i <= 64; ++i) {
+            const double a = light(theme->attention(float(i - 1) / 64));
+            const double b = light(theme->attention(float(i) / 64));
+            CHECK((theme->dark ? b >= a - 0.02 : b <= a + 0.02));
+            const double s = light(theme->surprise(float(i - 1) / 8)),
+                         t = light(theme->surprise(float(i) / 8));
+            CHECK((theme->dark ? t >= s - 0.02 : t <= s + 0.02));
+        }
+    }
+}
+
+TEST_CASE("Markdown becomes blocks whose runs know their source") {
+    const std::string source =
+        "# Title\n\nSome **bold** and `code`.\n\n- one\n- two\n\n```python\nif n:\n    return "
+        "1\n```\n";
+    const std::vector<Block> blocks = parse_markdown(source);
+    REQUIRE(blocks.size() == 5);
+    CHECK(blocks[0].kind == BlockKind::heading);
+    CHECK(blocks[1].runs[1].style == RunStyle::bold);
+    CHECK(blocks[2].marker == "•");
+    CHECK(blocks[2].indent == 1);
+    CHECK(blocks[4].kind == BlockKind::code);
+    CHECK(blocks[4].language == "python");
+    CHECK(block_text(blocks[4]) == "if n:\n    return 1");
+    for (const Block& block : blocks) {
+        for (const Run& run : block.runs) {
+            if (run.mapped) {
+                CHECK(source.compare(run.source_begin, run.text.size(), run.text) == 0);
+            }
+        }
+    }
+}
+
+TEST_CASE("hostile Markdown ends, flat and without links to follow") {
+    std::string deep;
+    for (int i = 0; i < 2000; ++i) {
+        deep += std::string(size_t(std::min(i, 60)) * 2, ' ') + "- x\n";
+    }
+    for (const Block& block : parse_markdown(deep)) {
+        CHECK(block.indent <= kMaxIndent);
+    }
+    CHECK_FALSE(parse_markdown("```\nnever closed").empty());
+    CHECK_FALSE(parse_markdown(std::string(5000, '>') + " x").empty());
+    const std::vector<Block> link = parse_markdown("[a](file:///etc/passwd) ![b](http://x/y.png)");
+    REQUIRE(link.size() == 1);
+    CHECK(block_text(link[0]).find("file:///etc/passwd") != std::string::npos);
+    parse_markdown(std::string_view("\0\xFF\xFE*_`[", 7));
+}
+
+TEST_CASE("settings keep unknown keys, and a broken file is set aside") {
+    namespace fs = std::filesystem;
+    const fs::path folder = fs::temp_directory_path() / "lapidary-config-test";
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    const std::string path = (folder / "config.json").string();
+    std::ofstream(path) << R"({"theme": "light", "future": {"a": 1}, "scale_percent": 125})";
+    std::string problem;
+    ConfigFile file(path);
+    Config config = file.load(problem);
+    CHECK(problem.empty());
+    CHECK(config.theme == ThemeMode::light);
+    CHECK(config.scale_percent == 125);
+    remember_recent(config, "/models/a.gguf");
+    remember_recent(config, "/models/b.gguf");
+    remember_recent(config, "/models/a.gguf");
+    CHECK(config.recent == std::vector<std::string>{"/models/a.gguf", "/models/b.gguf"});
+    REQUIRE(file.save(config, problem));
+    std::ifstream in(path);
+    const std::string text((std::istreambuf_iterator<char>(in)), {});
+    CHECK(text.find("\"future\"") != std::string::npos);
+    CHECK(text.find("/models/b.gguf") != std::string::npos);
+
+    std::ofstream(path, std::ios::trunc) << "{ not json";
+    ConfigFile broken(path);
+    broken.load(problem);
+    CHECK_FALSE(problem.empty());
+    CHECK(fs::exists(path + ".bad"));
+    CHECK_FALSE(fs::exists(path));
+    fs::remove_all(folder);
+}
+
+TEST_CASE("pictures are PNG files") {
+    std::vector<uint8_t> rgb(64 * 48 * 3);
+    for (size_t i = 0; i < rgb.size(); ++i) {
+        rgb[i] = uint8_t(i / 300 * 7 + (i % 97 == 0));
+    }
+    const std::vector<uint8_t> png = encode_png(rgb, 64, 48);
+    CHECK(png.size() < rgb.size());
+    CHECK(png[1] == 'P');
+    CHECK(std::string(png.end() - 8, png.end() - 4) == "IEND");
+}
