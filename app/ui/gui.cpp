@@ -75,24 +75,81 @@ void Gui::gem(float cx, float cy, float size) const {
     triangle(n, r, tip, Color::gem_dark);
 }
 
+namespace {
+
+/// One em at which advances are as good as unhinted. From 128 pixels on Dear ImGui reads advances
+/// without drawing the glyphs.
+constexpr float kLinearEm = 128;
+
+struct Utf8 {
+    std::string_view text;
+    size_t at = 0;
+
+    bool next(ImWchar& c) {
+        if (at >= text.size()) {
+            return false;
+        }
+        const size_t n = utf8_length(text, at);
+        const auto byte = [&](size_t i) {
+            return uint32_t(static_cast<unsigned char>(text[at + i]));
+        };
+        c = byte(0);
+        if (n == 1 && c >= 0x80) {
+            c = 0xFFFD;
+        } else if (n > 1) {
+            c = byte(0) & (0xFFu >> (n + 1));
+            for (size_t i = 1; i < n; ++i) {
+                c = c << 6 | (byte(i) & 0x3F);
+            }
+        }
+        at += n;
+        return true;
+    }
+};
+
+}  // namespace
+
+// Hinting rounds every advance to whole pixels, which sets small text wide apart. Glyphs are
+// hinted, but stand where their unhinted advances put them.
 float Gui::width(const TextStyle& style, std::string_view text) const {
-    ImFont* font = fonts_.font(style.face);
-    return font
-        ->CalcTextSizeA(fonts_.imgui_size(style.face, px(style.size)), FLT_MAX, 0, text.data(),
-                        text.data() + text.size())
-        .x;
+    ImFontBaked* linear =
+        fonts_.font(style.face)->GetFontBaked(fonts_.imgui_size(style.face, kLinearEm));
+    float w = 0;
+    ImWchar c = 0;
+    for (Utf8 reader{text}; reader.next(c);) {
+        w += linear->GetCharAdvance(c);
+    }
+    return w * px(style.size) / kLinearEm;
 }
 
 void Gui::glyphs(const TextStyle& style, float x, float baseline, std::string_view text,
                  ImU32 c) const {
-    if (text.empty()) {
+    if (text.empty() || (c & IM_COL32_A_MASK) == 0) {
         return;
     }
     ImFont* font = fonts_.font(style.face);
-    const float size = fonts_.imgui_size(style.face, px(style.size));
-    const float ascent = font->GetFontBaked(size)->Ascent;
-    draw()->AddText(font, size, {std::round(x), std::round(baseline) - ascent}, c, text.data(),
-                    text.data() + text.size());
+    ImFontBaked* linear = font->GetFontBaked(fonts_.imgui_size(style.face, kLinearEm));
+    ImFontBaked* baked = font->GetFontBaked(fonts_.imgui_size(style.face, px(style.size)));
+    const float unit = px(style.size) / kLinearEm;
+    const float top = std::round(baseline) - baked->Ascent;
+    const Rect seen = clip();
+    ImDrawList* list = draw();
+    float at = x;
+    ImWchar character = 0;
+    for (Utf8 reader{text}; reader.next(character);) {
+        const float advance = linear->GetCharAdvance(character) * unit;
+        const ImFontGlyph* glyph = baked->FindGlyph(character);
+        if (glyph != nullptr && glyph->Visible) {
+            const float x0 = std::round(at + glyph->X0), y0 = top + glyph->Y0;
+            const float x1 = x0 + (glyph->X1 - glyph->X0), y1 = top + glyph->Y1;
+            if (x1 >= seen.x && x0 <= seen.right() && y1 >= seen.y && y0 <= seen.bottom()) {
+                list->PrimReserve(6, 4);
+                list->PrimRectUV({x0, y0}, {x1, y1}, {glyph->U0, glyph->V0}, {glyph->U1, glyph->V1},
+                                 glyph->Colored ? c | ~IM_COL32_A_MASK : c);
+            }
+        }
+        at += advance;
+    }
 }
 
 void Gui::record(const TextStyle& style, float x, float baseline, float w,
@@ -225,6 +282,8 @@ void Gui::tooltip(std::string_view t) {
         return;
     }
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {px(10), px(7)});
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, px(8));
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 1);
     if (ImGui::BeginTooltip()) {
         const float max_width = px(320);
         const float line = 18;
@@ -242,7 +301,7 @@ void Gui::tooltip(std::string_view t) {
         paragraph(style, at.x, at.y, w, line, t);
         ImGui::EndTooltip();
     }
-    ImGui::PopStyleVar();
+    ImGui::PopStyleVar(3);
 }
 
 }  // namespace app::ui

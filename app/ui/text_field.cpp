@@ -41,6 +41,15 @@ struct WrapContext {
     float width = 0;
 };
 
+/// As the stock field sets it, with hinted advances.
+float field_width(const WrapContext& c, std::string_view text) {
+    const Fonts& fonts = c.gui->fonts();
+    const float size = fonts.imgui_size(c.style.face, c.gui->px(c.style.size));
+    return fonts.font(c.style.face)
+        ->CalcTextSizeA(size, FLT_MAX, 0, text.data(), text.data() + text.size())
+        .x;
+}
+
 std::string wrap(const WrapContext& c, std::string_view text, size_t* cursor) {
     std::string out;
     size_t mapped = 0;
@@ -56,7 +65,7 @@ std::string wrap(const WrapContext& c, std::string_view text, size_t* cursor) {
                 ++end;
             }
             n = std::max<size_t>(end - i, 1);
-            const float w = c.gui->width(c.style, text.substr(i, n));
+            const float w = field_width(c, text.substr(i, n));
             if (x > 0 && x + w > c.width) {
                 out += kSoftBreak;
                 x = 0;
@@ -70,7 +79,7 @@ std::string wrap(const WrapContext& c, std::string_view text, size_t* cursor) {
         }
         const std::string_view part = text.substr(i, n);
         out += part;
-        x = part == "\n" ? 0 : x + c.gui->width(c.style, part);
+        x = part == "\n" ? 0 : x + field_width(c, part);
         i += n;
     }
     if (cursor != nullptr) {
