@@ -75,6 +75,11 @@ void HeadThumb::grow_to(uint32_t positions) {
             }
         }
         max.swap(coarse);
+        uint64_t both = 0;
+        for (uint32_t r = 0; r < kSide; ++r) {
+            both |= (rows >> r & 1) << (r / 2);
+        }
+        rows = both;
         bin *= 2;
     }
     n_positions = std::max(n_positions, positions);
@@ -83,6 +88,7 @@ void HeadThumb::grow_to(uint32_t positions) {
 void HeadThumb::put(uint32_t query, uint32_t key, float weight) {
     float& cell = max[size_t(query / bin) * kSide + key / bin];
     cell = std::max(cell, weight);
+    rows |= uint64_t{1} << (query / bin);
 }
 
 void HeadThumb::merge(const Thumbnail& thumb) {
@@ -97,6 +103,9 @@ void HeadThumb::merge(const Thumbnail& thumb) {
                 put(r * thumb.bin, c * thumb.bin, thumb.max[from]);
             }
         }
+    }
+    for (uint32_t q = 0; q < thumb.n_positions; q += bin) {
+        rows |= uint64_t{1} << (q / bin);
     }
     base_positions = std::max(base_positions, thumb.n_positions);
 }

@@ -40,11 +40,13 @@ struct HeadThumb {
     uint32_t bin = 1;
     uint32_t n_positions = 0;     // rows [0, n_positions) may be in it
     uint32_t base_positions = 0;  // rows that came from the engine's own pooling
+    uint64_t rows = 0;            // bit r: there are data in row r of bins
     std::vector<float> max = std::vector<float>(size_t(kSide) * kSide, 0.0f);
     uint64_t version = 0;  // changes with every change
 
     uint32_t side() const { return (n_positions + bin - 1) / bin; }
     float at(uint32_t row, uint32_t column) const { return max[size_t(row) * kSide + column]; }
+    bool has_row(uint32_t row) const { return (rows >> row & 1) != 0; }
     /// Double the bins until `positions` fit: max over 2 x 2.
     void grow_to(uint32_t positions);
     void put(uint32_t query, uint32_t key, float weight);

@@ -329,6 +329,7 @@ void UiState::forget_cache() {
     thumbs_wanted_ = 0;
     cache_node_ = kNoNode;
     asked_.fill(0);
+    asked_row_ = ~0u;
     forget_row_answers();
 }
 
@@ -405,6 +406,19 @@ void UiState::ask_tile() {
 }
 
 void UiState::ask_distribution() {
+    // While following, the row that is being computed now: its answer comes before its token does,
+    // and costs nothing, since the logits are at hand.
+    const Message* m = selected();
+    const bool ahead =
+        busy() && !restoring() && !selection.locked && m->state == AnswerState::writing;
+    if (ahead) {
+        const auto newest = uint32_t(m->tokens.size()) - 1;
+        if (!waiting(InspectKind::distribution) && asked_row_ != newest) {
+            asked_row_ = newest;
+            ask(InspectKind::distribution).position = newest;
+        }
+        return;
+    }
     const uint32_t row = selection.query;
     if (waiting(InspectKind::distribution) || distribution.row == row || row >= rows_in_cache() ||
         selection.position == 0) {

@@ -172,7 +172,8 @@ private:
     uint64_t model_serial_ = 0;
     std::array<uint64_t, 5> asked_serial_{};
     uint32_t thumbs_wanted_ = 0;
-    bool restoring_ = false;  // the generation only brings a sequence back
+    uint32_t asked_row_ = ~0u;  // the row that was asked for ahead of its token
+    bool restoring_ = false;    // the generation only brings a sequence back
 };
 
 }  // namespace app::ui

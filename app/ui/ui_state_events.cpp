@@ -177,6 +177,9 @@ void UiState::on(const InspectReady& e) {
             }
             break;
         case InspectKind::distribution:
+            if (!e.not_captured.empty() && e.request.position != selection.query) {
+                break;  // asked ahead of a row that was never computed: the answer was over
+            }
             distribution.row = e.request.position;
             distribution.logits = e.logits;
             distribution.not_captured = e.not_captured;

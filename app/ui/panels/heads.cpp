@@ -55,7 +55,7 @@ void paint_thumb(const Panel& p, const HeadThumb& t, int cell, int x0, Picture& 
     const Theme& theme = p.gui.theme();
     const uint32_t side = t.side();
     const float floor_value = 1.0f / float(std::max(t.n_positions, 2u));
-    const uint32_t first_column = t.bin == 1 && p.state.sink != SinkMode::raw ? 1 : 0;
+    const uint32_t first_column = p.state.sink != SinkMode::raw ? 1 : 0;  // BOS and its bin
     float high = floor_value * 1.01f;
     for (uint32_t r = 0; r < side; ++r) {
         for (uint32_t c = p.state.sink == SinkMode::raw ? 0 : 1; c <= r; ++c) {
@@ -72,14 +72,17 @@ void paint_thumb(const Panel& p, const HeadThumb& t, int cell, int x0, Picture& 
             const auto c1 = std::max(c0 + 1, uint32_t(x + 1) * side / uint32_t(cell));
             ImU32 color = masked;
             if (side > 0 && c0 < r1 && r1 <= side) {
-                float value = 0;
+                float value = -1;  // rows that are not there yet stay blank
                 for (uint32_t r = r0; r < r1; ++r) {
-                    for (uint32_t c = std::max(c0, first_column); c < std::min(c1, side); ++c) {
+                    for (uint32_t c = std::max(c0, first_column);
+                         c < std::min(c1, side) && t.has_row(r); ++c) {
                         value = std::max(value, t.at(r, c));
                     }
                 }
-                const float v = std::log(std::max(value, floor_value) / floor_value) * scale;
-                color = Gui::rgb(theme.attention(v));
+                if (value >= 0) {
+                    const float v = std::log(std::max(value, floor_value) / floor_value) * scale;
+                    color = Gui::rgb(theme.attention(v));
+                }
             }
             out.row(y0 + y)[x0 + x] = color;
         }
@@ -129,11 +132,17 @@ void draw_cell(Panel& p, const Grid& g, uint32_t l, uint32_t h, float y) {
     const ModelInfo& model = *p.state.model;
     const uint32_t group =
         model.n_kv_heads > 0 ? h / std::max(1u, model.n_heads / model.n_kv_heads) : h;
-    gui.tooltip(fmt::format("Layer {}, head {}: {}, KV head {}", l, h,
+    const HeadThumb* thumb = p.state.thumbs.find(l, h);
+    const uint32_t bin = thumb == nullptr ? 1 : thumb->bin;
+    const std::string left_out =
+        p.state.sink == SinkMode::raw ? std::string()
+        : bin == 1                    ? "\nColumn 0 (BOS) is left out"
+                   : fmt::format("\nColumns 0 to {} are left out with BOS", bin - 1);
+    gui.tooltip(fmt::format("Layer {}, head {}: {}, KV head {}{}", l, h,
                             is_global(model, l)
                                 ? std::string("global, sees all")
                                 : fmt::format("local, sees {} back", model.layers[l].window),
-                            group));
+                            group, left_out));
     if (hit.clicked) {
         p.state.select_head(l, h);
     }
