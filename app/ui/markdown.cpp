@@ -215,7 +215,8 @@ private:
                     continue;
                 }
                 if (!begun && run.mapped) {
-                    begin = run.source_begin + uint32_t(i);
+                    // Indentation comes from md4c's own spaces, which stand before in the source.
+                    begin = run.source_begin + uint32_t(i) - uint32_t(line.size());
                     begun = true;
                 }
                 line += run.text[i];

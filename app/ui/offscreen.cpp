@@ -13,6 +13,7 @@ Offscreen::Offscreen(EngineLink& engine, const StartOptions& options, int width,
     : width_(width), height_(height) {
     IMGUI_CHECKVERSION();
     context_ = ImGui::CreateContext();
+    ImGui::SetCurrentContext(context_);
     ImGuiIO& io = ImGui::GetIO();
     io.IniFilename = nullptr;
     io.LogFilename = nullptr;

@@ -175,8 +175,8 @@ bool Script::waited(Application& app, const ScriptLine& line) {
         const Message* m = s.selected();
         const size_t n =
             m == nullptr ? 0 : m->tokens.size() - std::min<size_t>(m->n_prompt, m->tokens.size());
-        return n >= size_t(std::atoi(amount.c_str())) ||
-               (m != nullptr && m->state == AnswerState::failed);
+        // An answer that ended earlier will not get there.
+        return n >= size_t(std::atoi(amount.c_str())) || (m != nullptr && !s.busy());
     }
     return what == "trouble" ? s.trouble.has_value() : false;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <imgui_internal.h>
 
@@ -107,8 +108,9 @@ void keys_everywhere(Panel& p) {
 }
 
 void matrix_keys(Panel& p) {
-    const Selection& s = p.state.selection;
-    const auto key = double(s.key.value_or(s.query)), query = double(s.query);
+    const auto linked = effective_key(p, selected_links(p, 0.7f, 1));
+    const double query = double(p.state.selection.query) + 0.5;
+    const double key = linked ? double(*linked) + 0.5 : query;
     if (ImGui::IsKeyPressed(ImGuiKey_Equal) || ImGui::IsKeyPressed(ImGuiKey_KeypadAdd)) {
         zoom_matrix_keys(p, 0.7, key, query);
     }
@@ -130,8 +132,10 @@ void keys_without_field(Panel& p) {
             p.state.select_position(int64_t(s.position) + by);
         }
     };
-    step(ImGuiKey_LeftArrow, -1);
-    step(ImGuiKey_RightArrow, 1);
+    if (!ImGui::GetIO().NavVisible) {  // a focused slider keeps these two
+        step(ImGuiKey_LeftArrow, -1);
+        step(ImGuiKey_RightArrow, 1);
+    }
     step(ImGuiKey_Home, -int64_t(1) << 40);
     step(ImGuiKey_End, int64_t(1) << 40);
     const auto head = [&](ImGuiKey key, int64_t layer, int64_t which) {
@@ -166,8 +170,12 @@ void handle_keys(Panel& p) {
     }
     keys_everywhere(p);
     const ImGuiIO& io = ImGui::GetIO();
-    // A slider with the keyboard focus keeps the arrows to itself.
-    if (!io.WantTextInput && !io.KeyCtrl && !io.KeyAlt && !io.NavVisible && p.view.inspector) {
+    if (!io.WantTextInput && !io.KeyCtrl && !io.KeyAlt && p.view.inspector) {
+        // Arrows walk the selection; focus moves with Tab.
+        for (const ImGuiKey key : {ImGuiKey_LeftArrow, ImGuiKey_RightArrow, ImGuiKey_UpArrow,
+                                   ImGuiKey_DownArrow, ImGuiKey_Home, ImGuiKey_End}) {
+            ImGui::SetKeyOwner(key, ImGui::GetID("selection keys"));
+        }
         keys_without_field(p);
     }
 }
@@ -203,6 +211,9 @@ void Ui::draw(UiState& state) {
     handle_keys(p);
     draw_toast(p, {0, 0, io.DisplaySize.x, io.DisplaySize.y});
     ImGui::End();
+    for (const auto& wish : std::exchange(view.deferred, {})) {
+        wish(state);
+    }
     state.ask_for_data(view.inspector);
 }
 

@@ -2,6 +2,7 @@
 // to the engine, nothing is a fact about the model.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -83,6 +84,8 @@ struct View {
     std::vector<TokenId> found;
     size_t n_found = 0;
     StageCache stages;
+
+    std::vector<std::function<void(UiState&)>> deferred;
 
     std::string toast;
     double toast_until = 0;

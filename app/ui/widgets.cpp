@@ -175,7 +175,7 @@ bool chip(Gui& gui, std::string_view id, const Rect& r, std::string_view name,
     }
     const float end = r.right() - (o.chevron ? gui.px(24) : gui.px(10));
     float x = gui.text_fit(type::kControl, r.x + gui.px(30), cy, end - r.x - gui.px(30), name);
-    if (!detail.empty() && x + gui.px(8) + gui.px(30) < end) {
+    if (!detail.empty() && x + gui.px(24) < end) {
         x = gui.text_fit(with(type::kNote, o.warning ? Color::row_text : Color::text2),
                          x + gui.px(8), cy, end - x - gui.px(8), detail);
     }

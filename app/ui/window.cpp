@@ -26,25 +26,20 @@ constexpr size_t kFramesInFlight = 2;
 /// Frames drawn after the last event: hovers, popups and scrolls settle within these.
 constexpr int kFramesAfterEvent = 3;
 
-int activity = 0;  // frames still to be drawn; only the window's thread touches it
-
-void on_event() {
-    activity = kFramesAfterEvent;
-}
-
 void install_callbacks(GLFWwindow* window) {
     // Before ImGui's own, which call these on.
-    glfwSetCursorPosCallback(window, [](GLFWwindow*, double, double) { on_event(); });
-    glfwSetMouseButtonCallback(window, [](GLFWwindow*, int, int, int) { on_event(); });
-    glfwSetScrollCallback(window, [](GLFWwindow*, double, double) { on_event(); });
-    glfwSetKeyCallback(window, [](GLFWwindow*, int, int, int, int) { on_event(); });
-    glfwSetCharCallback(window, [](GLFWwindow*, unsigned) { on_event(); });
-    glfwSetWindowFocusCallback(window, [](GLFWwindow*, int) { on_event(); });
-    glfwSetCursorEnterCallback(window, [](GLFWwindow*, int) { on_event(); });
-    glfwSetWindowRefreshCallback(window, [](GLFWwindow*) { on_event(); });
-    glfwSetWindowCloseCallback(window, [](GLFWwindow*) { on_event(); });
-    glfwSetWindowIconifyCallback(window, [](GLFWwindow*, int) { on_event(); });
-    glfwSetWindowContentScaleCallback(window, [](GLFWwindow*, float, float) { on_event(); });
+    glfwSetCursorPosCallback(window, [](GLFWwindow* w, double, double) { Window::touched(w); });
+    glfwSetMouseButtonCallback(window, [](GLFWwindow* w, int, int, int) { Window::touched(w); });
+    glfwSetScrollCallback(window, [](GLFWwindow* w, double, double) { Window::touched(w); });
+    glfwSetKeyCallback(window, [](GLFWwindow* w, int, int, int, int) { Window::touched(w); });
+    glfwSetCharCallback(window, [](GLFWwindow* w, unsigned) { Window::touched(w); });
+    glfwSetWindowFocusCallback(window, [](GLFWwindow* w, int) { Window::touched(w); });
+    glfwSetCursorEnterCallback(window, [](GLFWwindow* w, int) { Window::touched(w); });
+    glfwSetWindowRefreshCallback(window, [](GLFWwindow* w) { Window::touched(w); });
+    glfwSetWindowCloseCallback(window, [](GLFWwindow* w) { Window::touched(w); });
+    glfwSetWindowIconifyCallback(window, [](GLFWwindow* w, int) { Window::touched(w); });
+    glfwSetWindowContentScaleCallback(window,
+                                      [](GLFWwindow* w, float, float) { Window::touched(w); });
 }
 
 }  // namespace
@@ -55,6 +50,10 @@ bool system_prefers_dark() {
         return std::strstr(gtk, "dark") != nullptr;
     }
     return true;
+}
+
+void Window::touched(GLFWwindow* window) {
+    static_cast<Window*>(glfwGetWindowUserPointer(window))->activity_ = kFramesAfterEvent;
 }
 
 void Window::wake() {
@@ -78,13 +77,13 @@ Window::Window(int width, int height) {
     glfwSetWindowUserPointer(window_, this);
     glfwSetFramebufferSizeCallback(window_, [](GLFWwindow* w, int, int) {
         static_cast<Window*>(glfwGetWindowUserPointer(w))->stale_ = true;
-        on_event();
+        Window::touched(w);
     });
     glfwSetDropCallback(window_, [](GLFWwindow* w, int n, const char** paths) {
         for (int i = 0; i < n; ++i) {
             static_cast<Window*>(glfwGetWindowUserPointer(w))->dropped_.emplace_back(paths[i]);
         }
-        on_event();
+        Window::touched(w);
     });
     install_callbacks(window_);
     context_ = ImGui::CreateContext();
@@ -322,24 +321,24 @@ bool Window::run(Application& app, const std::string& script, std::string& error
             presenter_->render(ImGui::GetDrawData(), int(size_.width), int(size_.height));
         return write_png(path, p.rgb, uint32_t(p.width), uint32_t(p.height), problem);
     };
-    activity = kFramesAfterEvent;
+    activity_ = kFramesAfterEvent;
     last_time_ = glfwGetTime();
     while (glfwWindowShouldClose(window_) == GLFW_FALSE && !app.ui.view.quit) {
         const bool scripted = script_ != nullptr;
         const bool toast = app.ui.view.toast_until > ImGui::GetTime() && !app.ui.view.toast.empty();
-        if (activity > 0) {
+        if (activity_ > 0) {
             glfwPollEvents();
         } else if (scripted || toast || ImGui::GetIO().MouseDelta.x != 0) {
             glfwWaitEventsTimeout(scripted ? 0.02 : 0.5);
-            activity = std::max(activity, 1);
+            activity_ = std::max(activity_, 1);
         } else {
             // A tooltip waits for the pointer to rest; after that nothing happens by itself.
             glfwWaitEventsTimeout(tooltip_due_ ? 0.4 : 3600.0);
-            activity = tooltip_due_ ? std::max(activity, 2) : activity;
-            tooltip_due_ = activity == kFramesAfterEvent;
+            activity_ = tooltip_due_ ? std::max(activity_, 2) : activity_;
+            tooltip_due_ = activity_ == kFramesAfterEvent;
         }
         if (app.pump()) {
-            activity = std::max(activity, kFramesAfterEvent - 1);
+            activity_ = std::max(activity_, kFramesAfterEvent - 1);
         }
         for (const std::string& path : dropped_) {
             app.drop(path);
@@ -352,10 +351,10 @@ bool Window::run(Application& app, const std::string& script, std::string& error
                 return step == Script::Step::done;
             }
         }
-        if (activity > 0 && glfwGetWindowAttrib(window_, GLFW_ICONIFIED) == GLFW_FALSE) {
-            activity = draw_frame(app) ? activity - 1 : activity;
+        if (activity_ > 0 && glfwGetWindowAttrib(window_, GLFW_ICONIFIED) == GLFW_FALSE) {
+            activity_ = draw_frame(app) ? activity_ - 1 : activity_;
         } else {
-            activity = 0;
+            activity_ = 0;
         }
         app.flush();
     }

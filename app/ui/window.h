@@ -24,6 +24,8 @@ public:
 
     /// Wakes a sleeping loop; from any thread.
     static void wake();
+    /// Something happened: draw a few frames.
+    static void touched(GLFWwindow* window);
     /// Until it is closed, or the script is over. Returns false with `error` when the script
     /// failed.
     bool run(Application& app, const std::string& script, std::string& error);
@@ -61,6 +63,7 @@ private:
     std::unique_ptr<Script> script_;
     double last_time_ = 0;
     bool tooltip_due_ = false;
+    int activity_ = 0;  // frames still to be drawn
 };
 
 /// What the desktop asks for, as far as it says: GTK_THEME or a colour scheme setting.

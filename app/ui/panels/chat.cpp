@@ -129,22 +129,35 @@ void draw_pager(Panel& p, NodeId id, float right, float cy) {
     const bool can = !p.state.busy();
     if (icon_button(gui, base + ".next", right - gui.px(8), cy, Icon::chevron_right, "Next version",
                     can && i + 1 < n, 24)) {
-        p.state.show_sibling(id, 1);
+        p.later([id](UiState& s) { s.show_sibling(id, 1); });
     }
     const std::string text = fmt::format("{} / {}", i + 1, n);
     const float x = gui.text_right(type::kToken, right - gui.px(22), cy, text);
     if (icon_button(gui, base + ".previous", x - gui.px(14), cy, Icon::chevron_left,
                     "Previous version", can && i > 0, 24)) {
-        p.state.show_sibling(id, -1);
+        p.later([id](UiState& s) { s.show_sibling(id, -1); });
     }
 }
 
-std::string speed_line(const Message& m) {
+/// As many of the figures as fit, the most telling first.
+std::string speed_line(const Gui& gui, const Message& m, float room) {
     std::string out;
-    const auto add = [&](const std::string& part) { out += (out.empty() ? "" : "  ·  ") + part; };
+    bool full = false;
+    const auto add = [&](const std::string& part) {
+        const std::string longer = out.empty() ? part : out + "  ·  " + part;
+        full = full || gui.width(type::kNote, longer) > room;
+        out = full ? out : longer;
+    };
     const Stats& s = m.stats;
     if (s.predicted_n > 0) {
         add(fmt::format("{} tokens", thousands(s.predicted_n)));
+    }
+    if (m.finish == FinishReason::stopped) {
+        add("stopped");
+    } else if (m.finish == FinishReason::context_full) {
+        add("the context is full");
+    } else if (m.finish == FinishReason::length) {
+        add("length limit");
     }
     if (s.predicted_ms > 0 && s.predicted_n > 1) {
         add(fmt::format("{:.1f} t/s", double(s.predicted_n) * 1000 / s.predicted_ms));
@@ -154,13 +167,6 @@ std::string speed_line(const Message& m) {
     }
     if (s.gb_per_s > 0) {
         add(fmt::format("{:.1f} GB/s", s.gb_per_s));
-    }
-    if (m.finish == FinishReason::stopped) {
-        add("stopped");
-    } else if (m.finish == FinishReason::context_full) {
-        add("the context is full");
-    } else if (m.finish == FinishReason::length) {
-        add("length limit");
     }
     return out;
 }
@@ -193,7 +199,9 @@ float draw_user(Panel& p, NodeId id, float x, float y, float column) {
             button_at(gui, base + ".cancel", taken.x - gui.px(8) - cancel_w, cy, "Cancel", quiet) ||
             result.cancelled;
         if (go) {
-            p.state.edit_and_resend(id, typed_text(p.view.edit_field));
+            p.later([id, text = typed_text(p.view.edit_field)](UiState& s) {
+                s.edit_and_resend(id, text);
+            });
         }
         if (go || cancel) {
             p.view.editing = kNoNode;
@@ -240,7 +248,7 @@ float draw_failure(Panel& p, const Message& m, NodeId id, float x, float y, floa
     if (button_at(gui, base + ".retry", card.x + gui.px(42), cy, "Try again",
                   {Look::outline, Icon::refresh, {}, {}, p.state.ready() && !p.state.busy()},
                   &taken)) {
-        p.state.regenerate(id);
+        p.later([id](UiState& s) { s.regenerate(id); });
     }
     if (button_at(gui, base + ".copy_error", taken.right() + gui.px(8), cy, "Copy",
                   {Look::outline, Icon::copy})) {
@@ -271,10 +279,14 @@ void draw_answer_head(Panel& p, NodeId id, float x, float y, float column) {
     }
     if (m.branch) {
         gui.icon(Icon::branch, at + gui.px(18), cy, 13, Color::text2);
-        const std::string note =
-            fmt::format("branched at position {}: {} instead of {}", m.branch->position,
-                        m.branch->chosen, m.branch->instead_of);
-        gui.text_fit(type::kNote, at + gui.px(29), cy, x + column - at - gui.px(100), note);
+        const BranchNote& b = *m.branch;
+        const float room = x + column - at - gui.px(29 + 84);
+        std::string note = fmt::format("branched at position {}: {} instead of {}", b.position,
+                                       b.chosen, b.instead_of);
+        if (gui.width(type::kNote, note) > room) {
+            note = fmt::format("{}: {} instead of {}", b.position, b.chosen, b.instead_of);
+        }
+        gui.text_fit(type::kNote, at + gui.px(29), cy, room, note);
     }
     draw_pager(p, id, x + column, cy);
 }
@@ -285,7 +297,7 @@ void draw_answer_actions(Panel& p, NodeId id, float x, float y, float column) {
     const float cy = y + gui.px(12);
     const bool done = m.state == AnswerState::done || m.state == AnswerState::failed;
     const float room = column - (done ? gui.px(64) : 0);
-    gui.text_fit(type::kNote, x, cy, room, speed_line(m));
+    gui.text_fit(type::kNote, x, cy, room, speed_line(gui, m, room));
     if (!done || p.state.busy()) {
         return;
     }
@@ -296,7 +308,7 @@ void draw_answer_actions(Panel& p, NodeId id, float x, float y, float column) {
     }
     if (icon_button(gui, base + ".regenerate", x + column - gui.px(12), cy, Icon::refresh,
                     "Write another answer; this one stays", p.state.ready(), 24)) {
-        p.state.regenerate(id);
+        p.later([id](UiState& s) { s.regenerate(id); });
     }
 }
 

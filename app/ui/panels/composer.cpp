@@ -47,7 +47,7 @@ void submit(Panel& p) {
         text.find_first_not_of(" \t\r\n") == std::string::npos) {
         return;
     }
-    p.state.send(text);
+    p.later([text = text](UiState& s) { s.send(text); });
     p.view.composer.buffer.clear();
     p.view.composer.take_focus = true;
     p.view.scroll_to_bottom = true;

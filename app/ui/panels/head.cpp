@@ -94,8 +94,12 @@ struct Word {
 
 constexpr float kGapPad = 12;
 
+std::string gap_words(uint32_t n) {
+    return n == 1 ? "1 token" : fmt::format("{} tokens", n);
+}
+
 float gap_width(const Gui& gui, uint32_t n) {
-    return gui.width(type::kNote, fmt::format("{} tokens", n)) + gui.px(kGapPad);
+    return gui.width(type::kNote, gap_words(n)) + gui.px(kGapPad);
 }
 
 float words_width(const Gui& gui, const Message& m, const std::set<uint32_t>& shown) {
@@ -239,7 +243,7 @@ void draw_words(Panel& p, const Message& m, const std::vector<Word>& words, cons
     for (const Word& word : words) {
         if (word.gap > 0) {
             gui.text_centred(with(type::kNote, Color::text3), word.box.cx(), word.box.cy(),
-                             fmt::format("{} tokens", word.gap));
+                             gap_words(word.gap));
             continue;
         }
         const TokenInfo& token = m.tokens[word.position];
@@ -317,10 +321,12 @@ void draw_head(Panel& p, const Rect& r) {
     const RowLinks links = selected_links(p, 0.7f, 24);
     const auto key = effective_key(p, links);
     float y = r.y + gui.px(36);
-    draw_strongest(p, r, y + gui.px(10), key);
-    y += gui.px(24);
-    const float words_y = y + gui.px(tall ? 77 : 60);
-    const float matrix_y = words_y + gui.px(tall ? 59 : 42);
+    if (tall) {
+        draw_strongest(p, r, y + gui.px(10), key);
+        y += gui.px(24);
+    }
+    const float words_y = y + gui.px(77);
+    const float matrix_y = words_y + gui.px(59);
     const Rect area{r.x + gui.px(16), std::round(matrix_y), r.w - gui.px(32),
                     r.bottom() - matrix_y - gui.px(90)};
     const MatrixPlace place = place_matrix(p, area);
@@ -335,18 +341,20 @@ void draw_head(Panel& p, const Rect& r) {
         std::vector<Word> words = choose_words(gui, m, links, right - left, key, fitted);
         place_words(gui, m, words, left, words_y, right);
         const auto hidden = links.n_not_drawn + uint32_t(links.links.size() - fitted.size());
+        const bool with_bos = p.state.matrix.visible(links.query, 0);
         float mass = links.bos;
         for (const RowLinks::Link& link : links.links) {
             mass += fitted.count(link.key) != 0 ? link.weight : 0;
         }
         gui.text_fit(type::kNote, x + gui.px(12), cy, r.right() - gui.px(16) - x - gui.px(12),
-                     fmt::format("{} {} and BOS carry {:.0f} %, {} weaker {} not drawn",
-                                 fitted.size(), fitted.size() == 1 ? "arc" : "arcs",
+                     fmt::format("{} {}{} {} {:.0f} %, {} weaker {} not drawn", fitted.size(),
+                                 fitted.size() == 1 ? "arc" : "arcs", with_bos ? " and BOS" : "",
+                                 fitted.size() == 1 && !with_bos ? "carries" : "carry",
                                  double(mass) * 100, hidden, hidden == 1 ? "link" : "links"));
         draw_arcs(p, links, words);
         draw_words(p, m, words, links, key);
         draw_word_values(p, links, words, words_y + gui.px(31));
-        draw_fan(p, words, place, words_y + gui.px(tall ? 42 : 27));
+        draw_fan(p, words, place, words_y + gui.px(42));
     } else {
         gui.text_fit(with(type::kNote, Color::text3), r.x + gui.px(16), y + gui.px(10),
                      r.w - gui.px(32),

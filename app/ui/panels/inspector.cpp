@@ -74,17 +74,25 @@ void draw_not_captured(Panel& p, const Rect& r, std::string_view id, const std::
         button_at(
             gui, base + ".restore", at.x, at.y + gui.px(46) + h, "Compute it again",
             {Look::outline, Icon::refresh, {}, "Reads this sequence again; writes nothing"})) {
-        p.state.restore_selected();
+        p.later([](UiState& s) { s.restore_selected(); });
     }
 }
 
 namespace {
 
-void step_keys(Panel& p, float& right, float cy, uint32_t last) {
+/// As much of it as fits right of `left`.
+void step_keys(Panel& p, float left, float& right, float cy, uint32_t last) {
     Gui& gui = p.gui;
+    if (right - left < gui.px(170)) {
+        return;
+    }
+    const bool all = right - left > gui.px(300);
+    if (!all) {
+        right += gui.px(26);
+    }
     const uint32_t at = p.state.selection.position;
-    if (icon_button(gui, "step.last", right - gui.px(12), cy, Icon::last, "Last token (End)",
-                    at < last, 24)) {
+    if (all && icon_button(gui, "step.last", right - gui.px(12), cy, Icon::last, "Last token (End)",
+                           at < last, 24)) {
         p.state.select_position(last);
     }
     if (icon_button(gui, "step.next", right - gui.px(38), cy, Icon::chevron_right, "Next token (→)",
@@ -95,16 +103,16 @@ void step_keys(Panel& p, float& right, float cy, uint32_t last) {
     gui.registry().bind("step.position", at, text);
     const TextStyle style{Face::mono_medium, 12, Color::text};
     const float x = gui.text_right(style, right - gui.px(56), cy, text);
-    const float label = gui.text_right(type::kNote, x - gui.px(8), cy, "position");
+    const float label = all ? gui.text_right(type::kNote, x - gui.px(8), cy, "position") : x;
     if (icon_button(gui, "step.previous", label - gui.px(18), cy, Icon::chevron_left,
                     "Previous token (←)", at > 0, 24)) {
         p.state.select_position(int64_t(at) - 1);
     }
-    if (icon_button(gui, "step.first", label - gui.px(44), cy, Icon::first, "First token (Home)",
-                    at > 0, 24)) {
+    if (all && icon_button(gui, "step.first", label - gui.px(44), cy, Icon::first,
+                           "First token (Home)", at > 0, 24)) {
         p.state.select_position(0);
     }
-    right = label - gui.px(64);
+    right = label - gui.px(all ? 64 : 38);
 }
 
 }  // namespace
@@ -156,7 +164,7 @@ void draw_inspector_head(Panel& p, const Rect& r) {
         p.state.go_live();
     }
     right = live.x - gui.px(12);
-    step_keys(p, right, cy, uint32_t(m->tokens.size()) - 1);
+    step_keys(p, x, right, cy, uint32_t(m->tokens.size()) - 1);
     const float need = gui.width(type::kNote, "selection locked") + gui.px(30);
     if (locked && right - need > x) {
         const float at = gui.text_right(type::kNote, right, cy, "selection locked");
@@ -165,7 +173,7 @@ void draw_inspector_head(Panel& p, const Rect& r) {
 }
 
 float next_token_height(const Panel& p, int rows) {
-    return p.gui.px(104 + 26 * float(rows) + 34 + 66);
+    return p.gui.px(163 + 26 * float(rows));
 }
 float sampler_height(const Panel& p) {
     return p.gui.px(34 + 26 * kSamplerRows);
@@ -183,7 +191,7 @@ void draw_right_column(Panel& p, const Rect& r) {
     const float top = y;
     const float fixed_part = next_token_height(p, 0) + sampler_height(p) + lens_min;
     const int rows = std::clamp(int((r.h - fixed_part - gui.px(12)) / gui.px(26)), 3, 8);
-    const float h = next_token_height(p, rows);
+    const float h = next_token_height(p, rows) + (p.view.open_candidate ? gui.px(34) : 0);
     draw_next_token(p, {r.x, y, r.w, h}, false);
     y += h;
     draw_sampler(p, {r.x, y, r.w, sampler_height(p)});

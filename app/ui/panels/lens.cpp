@@ -185,7 +185,7 @@ void draw_lens(Panel& p, const Rect& r, bool full) {
         return;
     }
     badge(gui, "lens.badge", right, cy, Source::recomputed);
-    const float label_w = gui.px(full ? 170 : 78);
+    const float label_w = gui.px(full ? 170 : 112);
     const float height = full ? std::min(gui.px(200), r.h * 0.38f) : r.h - gui.px(64);
     const Rect plot{x + gui.px(3), std::round(r.y + gui.px(36)), right - label_w - x,
                     std::round(height)};

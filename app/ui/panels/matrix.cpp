@@ -296,6 +296,9 @@ void draw_readout(Panel& p, const MatrixPlace& m, uint32_t query, uint32_t key) 
     const float w = gui.px(162), h = gui.px(106);
     const ImVec2 mouse = ImGui::GetIO().MousePos;
     Rect box{m.area.right() - w - gui.px(12), m.area.y + gui.px(12), w, h};
+    if (!p.view.zoom.whole && m.outer.right() - m.area.right() > w + gui.px(24)) {
+        box.x = m.area.right() + gui.px(16);  // beside the cells where there is room
+    }
     if (box.inset(-gui.px(8), -gui.px(8)).contains(mouse.x, mouse.y)) {
         box.y = m.area.bottom() - h - gui.px(12);
         box.x = m.area.x + gui.px(12);
@@ -332,7 +335,8 @@ void draw_readout(Panel& p, const MatrixPlace& m, uint32_t query, uint32_t key) 
     gui.text(type::kNote, x, box.y + gui.px(88), bos);
 }
 
-void draw_legend(Panel& p, const MatrixPlace& m, const ColorScale& scale) {
+void draw_legend(Panel& p, const MatrixPlace& m, const ColorScale& scale, uint32_t query,
+                 std::optional<uint32_t> key) {
     Gui& gui = p.gui;
     const float left = m.outer.x, right = m.outer.right();
     const float cy = m.area.bottom() + gui.px(38);
@@ -373,8 +377,7 @@ void draw_legend(Panel& p, const MatrixPlace& m, const ColorScale& scale) {
     }
     if (small_button("matrix.zoom_in", right - gui.px(38), Icon::plus,
                      "Zoom to the selected cell (+, wheel, double click)", true)) {
-        const Selection& s = p.state.selection;
-        zoom_matrix(p, 0.5, double(s.key.value_or(s.query)), double(s.query));
+        zoom_matrix(p, 0.5, double(key.value_or(query)) + 0.5, double(query) + 0.5);
     }
     room -= gui.px(60);
     if (m.pool > 1) {
@@ -426,7 +429,7 @@ void draw_matrix(Panel& p, const MatrixPlace& m, const RowLinks& links,
         draw_readout(p, m, query, *shown_key);
     }
     draw_axis(p, m);
-    draw_legend(p, m, scale);
+    draw_legend(p, m, scale, links.query, key);
 }
 
 }  // namespace app::ui

@@ -142,12 +142,12 @@ TokenFace face_of_id(Panel& p, TokenId id) {
     const bool control = text.size() > 2 && text.front() == '<' && text.back() == '>';
     if (text.find("↵") == 0 || control) {
         TokenFace face;
-        face.text = one_line(text, 14);
+        face.text = one_line(text, 10);
         face.dim = !control;
         return face;
     }
     TokenFace face = token_face(text, bytes, false);
-    face.text = one_line(face.text, 14);
+    face.text = one_line(face.text, 10);
     return face;
 }
 
@@ -161,7 +161,7 @@ Columns columns_of(const Gui& gui, const Rect& r, float token_w) {
     c.raw = r.right() - gui.px(16);
     c.final = c.raw - gui.px(66);
     c.bar = c.token + token_w + gui.px(10);
-    c.bar_w = std::max(gui.px(20), c.final - gui.px(62) - c.bar);
+    c.bar_w = std::max(gui.px(20), c.final - gui.px(70) - c.bar);
     return c;
 }
 
@@ -233,7 +233,7 @@ float draw_branch_row(Panel& p, const Rect& r, TokenId id, float y) {
         24};
     if (button_at(gui, "next.branch", x, cy, "Branch with " + one_line(name, 10), options,
                   &taken)) {
-        p.state.branch(position, id);
+        p.later([id, position](UiState& s) { s.branch(position, id); });
         p.view.open_candidate.reset();
         p.view.scroll_to_bottom = true;
     }
@@ -265,14 +265,14 @@ void draw_top_only(Panel& p, const Rect& r, const TokenInfo& token, float y) {
     }
 }
 
-void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, float& y) {
+void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, bool full, float& y) {
     Gui& gui = p.gui;
     const std::vector<TokenId> ids = choose_rows(p, drawn, n);
     float token_w = gui.px(24);
     for (const TokenId id : ids) {
         token_w = std::max(token_w, token_width(gui, face_of_id(p, id)));
     }
-    const Columns c = columns_of(gui, r, std::min(token_w, gui.px(96)));
+    const Columns c = columns_of(gui, r, std::min(token_w, gui.px(full ? 140 : 84)));
     double listed = 0;
     for (size_t i = 0; i < ids.size(); ++i) {
         const Bar bar = make_bar(p, ids[i]);
@@ -287,9 +287,11 @@ void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, float&
         if (hit.hovered && !open) {
             gui.fill(row, Color::hover, 8);
         }
-        gui.tooltip(fmt::format("{}  id {}\nraw probability {}",
-                                one_line(p.state.token_text(ids[i]), 40), ids[i],
-                                percent(bar.raw)));
+        if (!open) {
+            gui.tooltip(fmt::format("{}  id {}\nraw probability {}",
+                                    one_line(p.state.token_text(ids[i]), 40), ids[i],
+                                    percent(bar.raw)));
+        }
         if (hit.clicked) {
             p.view.open_candidate = open ? std::nullopt : std::optional(ids[i]);
         }
@@ -363,12 +365,13 @@ void draw_next_token(Panel& p, const Rect& r, bool full) {
         return;
     }
     search(p);
-    const float tail = gui.px(26 + 50);
-    const int rows = full
-                         ? std::clamp(int((r.bottom() - y - tail - gui.px(40)) / gui.px(26)), 3, 24)
-                         : std::clamp(int((r.bottom() - y - tail) / gui.px(26)), 3, 8);
-    const bool open = p.view.open_candidate.has_value();
-    draw_rows(p, r, drawn, size_t(open && !full ? std::max(rows - 1, 3) : rows), y);
+    const float tail = gui.px(26 + 32 + 20);
+    const int rows =
+        full ? std::clamp(int((r.bottom() - y - tail - gui.px(40)) / gui.px(26)), 3, 24)
+             : std::clamp(int((r.bottom() - y - tail - (p.view.open_candidate ? gui.px(34) : 0)) /
+                              gui.px(26)),
+                          3, 8);
+    draw_rows(p, r, drawn, size_t(rows), full, y);
     const Rect field{x, std::round(y + gui.px(4)), r.w - gui.px(32), std::round(gui.px(28))};
     line_field(gui, "next.search", field, p.view.search,
                fmt::format("Find any of {} tokens", thousands(p.state.distribution.logits->size())),

@@ -41,7 +41,8 @@ float draw_trouble(Panel& p, const Rect& r) {
     if (!p.state.ready() && !p.state.loading() &&
         button_at(gui, "trouble.shipped", taken.right() + gui.px(8), cy, "Open the shipped model",
                   {Look::outline}, &taken)) {
-        p.state.open_model({}, p.view.config.device, p.state.n_ctx);
+        p.later([path = std::string(), device = p.view.config.device,
+                 n = p.state.n_ctx](UiState& s) { s.open_model(path, device, n); });
         return card.h;
     }
     if (button_at(gui, "trouble.open", taken.right() + gui.px(8), cy, "Open a model…",
@@ -161,7 +162,8 @@ bool open_path(Panel& p, const std::string& typed) {
         return false;
     }
     p.view.path_problem.clear();
-    p.state.open_model(path, p.view.config.device, p.state.n_ctx);
+    p.later([path = std::string(path), device = p.view.config.device,
+             n = p.state.n_ctx](UiState& s) { s.open_model(path, device, n); });
     return true;
 }
 

@@ -11,6 +11,10 @@ struct Panel {
     Gui& gui;
     UiState& state;
     View& view;
+
+    /// What changes messages or answers waits until the frame is drawn: the panels that come after
+    /// still look at what was there.
+    void later(std::function<void(UiState&)> what) { view.deferred.push_back(std::move(what)); }
 };
 
 void draw_rail(Panel& p, const Rect& r);
@@ -52,6 +56,7 @@ std::optional<uint32_t> effective_key(const Panel& p, const RowLinks& links);
 void draw_not_captured(Panel& p, const Rect& r, std::string_view id, const std::string& reason);
 TokenFace face_of(const TokenInfo& token);
 /// Name of the model family's defaults: "Gemma 3 defaults".
+std::string architecture_name(const ModelInfo& model);
 std::string defaults_name(const ModelInfo& model);
 std::string display_name(const ModelInfo& model);
 /// id, probability, rank of a token, for tooltips.

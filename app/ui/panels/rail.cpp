@@ -29,7 +29,7 @@ void draw_chat_list(Panel& p, const Rect& r) {
     gui.text(type::kControl, top.x + gui.px(32), top.cy(), "New chat");
     key_cap(gui, top.right() - gui.px(8) - key_cap_width(gui, "Ctrl N"), top.cy(), "Ctrl N");
     if (fresh.clicked) {
-        p.state.new_chat();
+        p.later([](UiState& s) { s.new_chat(); });
     }
     gui.text(with(type::kNote, Color::text2), x + gui.px(8), r.y + gui.px(106), "This session");
     float y = r.y + gui.px(122);
@@ -47,7 +47,7 @@ void draw_chat_list(Panel& p, const Rect& r) {
         gui.text_fit(with(type::kControl, current ? Color::text : Color::text2), row.x + gui.px(10),
                      row.cy(), row.w - gui.px(20), c.title());
         if (hit.clicked) {
-            p.state.show_chat(i);
+            p.later([i](UiState& s) { s.show_chat(i); });
         }
         y += gui.px(34);
     }
@@ -76,7 +76,7 @@ void draw_rail(Panel& p, const Rect& r) {
     const bool can_new = !p.state.busy() && !p.state.chat().empty();
     if (icon_button(gui, "rail.new", cx, r.y + gui.px(72), Icon::plus, "New chat (Ctrl N)", can_new,
                     32)) {
-        p.state.new_chat();
+        p.later([](UiState& s) { s.new_chat(); });
     }
     if (icon_button(gui, "rail.chats", cx, r.y + gui.px(112), Icon::chat,
                     "Chats of this session (Ctrl B)", true, 32, !p.state.chat().empty())) {

@@ -16,12 +16,16 @@ std::string display_name(const ModelInfo& model) {
     return model.name.empty() ? "Gemma" : one_line(model.name, 40);
 }
 
-std::string defaults_name(const ModelInfo& model) {
+std::string architecture_name(const ModelInfo& model) {
     const std::string_view a = model.architecture;
-    return a == "gemma3" || a == "gemma3_text" ? "Gemma 3 defaults"
-           : a == "gemma2"                     ? "Gemma 2 defaults"
-           : a == "gemma"                      ? "Gemma 1 defaults"
-                                               : "Model defaults";
+    return a == "gemma3" || a == "gemma3_text" ? "Gemma 3"
+           : a == "gemma2"                     ? "Gemma 2"
+           : a == "gemma"                      ? "Gemma 1"
+                                               : one_line(a, 24);
+}
+
+std::string defaults_name(const ModelInfo& model) {
+    return architecture_name(model) + " defaults";
 }
 
 namespace {
@@ -126,8 +130,9 @@ void model_menu(Panel& p) {
     if (const ModelInfo* m = p.state.model.get()) {
         menu_title(gui, display_name(*m));
         std::string facts = fmt::format(
-            "{} {}, {} parameters, {} layers × {} heads, {}\n{} weights and {} cache on the device",
-            m->architecture, m->quant, parameter_count(m->n_params), m->n_layers, m->n_heads,
+            "{} architecture, {}, {} parameters, {} layers × {} heads, {}\n{} weights and {} cache "
+            "on the device",
+            architecture_name(*m), m->quant, parameter_count(m->n_params), m->n_layers, m->n_heads,
             file_size(m->file_bytes), file_size(m->weight_bytes), file_size(m->kv_bytes));
         if (m->base_model) {
             facts += "\nBase model, asked in a Question / Answer frame";
@@ -144,14 +149,16 @@ void model_menu(Panel& p) {
     const bool shipped = p.state.model && p.state.model->shipped;
     if (menu_item(gui, "menu.shipped", "Lapidary demo", "shipped, 5.8 M", shipped, Icon::none,
                   !shipped)) {
-        p.state.open_model({}, p.view.config.device, p.state.n_ctx);
+        p.later([path = std::string(), device = p.view.config.device,
+                 n = p.state.n_ctx](UiState& s) { s.open_model(path, device, n); });
     }
     for (size_t i = 0; i < p.view.config.recent.size(); ++i) {
         const std::string& path = p.view.config.recent[i];
         const bool open = p.state.model && !shipped && p.state.model->path == path;
         const std::string name = path.substr(path.find_last_of('/') + 1);
         if (menu_item(gui, "menu.recent." + std::to_string(i), name, {}, open, Icon::none, !open)) {
-            p.state.open_model(path, p.view.config.device, p.state.n_ctx);
+            p.later([path = std::string(path), device = p.view.config.device,
+                     n = p.state.n_ctx](UiState& s) { s.open_model(path, device, n); });
         }
     }
     end_menu(gui);

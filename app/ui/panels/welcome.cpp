@@ -37,10 +37,9 @@ void draw_ready_card(Panel& p, const Rect& r) {
     const float x = r.x + gui.px(60), w = r.right() - x - gui.px(12);
     gui.text_fit({Face::semibold, 14, Color::text}, x, r.y + gui.px(22), w,
                  display_name(m) + " is ready");
-    std::string facts =
-        fmt::format("{}, {} parameters, {} layers × {} heads, {}", m.architecture,
-                    parameter_count(m.n_params), m.n_layers, m.n_heads, file_size(m.file_bytes));
-    facts[0] = char(std::toupper(static_cast<unsigned char>(facts[0])));
+    std::string facts = fmt::format("{} architecture, {} parameters, {} layers × {} heads, {}",
+                                    architecture_name(m), parameter_count(m.n_params), m.n_layers,
+                                    m.n_heads, file_size(m.file_bytes));
     gui.text_fit({Face::regular, 13, Color::text2}, x, r.y + gui.px(43), w, facts);
 }
 
@@ -79,7 +78,7 @@ void draw_starters(Panel& p, const Rect& r) {
         if (hit.clicked) {
             p.view.inspector = true;
             p.view.scroll_to_bottom = true;
-            p.state.send(std::string(kStarters[i].prompt));
+            p.later([text = std::string(kStarters[i].prompt)](UiState& s) { s.send(text); });
         }
     }
 }
@@ -153,7 +152,8 @@ float draw_recent(Panel& p, const Rect& r) {
         const bool is_open = p.state.model && p.state.model->path == recent[i];
         if (button_at(gui, "welcome.recent." + std::to_string(i), right, row.cy(), "Open",
                       {Look::outline, Icon::none, {}, recent[i], !is_open && !p.state.loading()})) {
-            p.state.open_model(recent[i], p.view.config.device, p.state.n_ctx);
+            p.later([path = std::string(recent[i]), device = p.view.config.device,
+                     n = p.state.n_ctx](UiState& s) { s.open_model(path, device, n); });
         }
         y += gui.px(54);
     }
