@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "app/engine_worker.h"
+#include "shaders/visible.h"
 
 namespace app {
 namespace {
@@ -291,7 +292,7 @@ bool Worker::answer_thumbnails(Inspection& job, InspectReady& ready) {
 void Worker::pool_block(ThumbnailPool& pool, uint32_t layer, uint32_t head, uint32_t end) {
     const uint32_t window = model_->config.layers[layer].sliding_window;
     const auto first_key = [&](uint32_t query) {
-        return window == 0 || query < window ? 0 : query - window + 1;
+        return model::first_visible(query, window);
     };
     const uint32_t begin = pool.n_positions();
     const uint32_t key_begin = first_key(begin);

@@ -254,7 +254,7 @@ std::shared_ptr<const ModelInfo> Worker::describe_model(const std::string& path,
     }
     info->base_model = model::chat_format(tokenizer) == model::ChatFormat::question_answer;
     info->shipped = is_shipped(path);
-    info->sampling = model::default_sampling(config, model_->sampling);
+    info->sampling = model::default_sampling(config, model_->sampling, info->base_model);
     info->device_name = device.name;
     info->device_uuid = device.uuid;
     info->device_driver = device.driver_name + " " + device.driver_version;

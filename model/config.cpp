@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <string_view>
+#include <utility>
 
 #include "model/file_error.h"
 
@@ -44,8 +45,14 @@ void check_integers(const Config& c, const std::string& source) {
         refuse(source, "num_key_value_heads", fmt::format("{}", c.num_key_value_heads),
                fmt::format("a divisor of num_attention_heads {}", c.num_attention_heads));
     }
-    if (c.head_dim % 2 != 0) {
-        refuse(source, "head_dim", fmt::format("{}", c.head_dim), "an even number");
+    // The kernels read four elements at a time.
+    for (const auto& [field, value] :
+         {std::pair<std::string_view, uint32_t>{"head_dim", c.head_dim},
+          {"hidden_size", c.hidden_size},
+          {"intermediate_size", c.intermediate_size}}) {
+        if (value % 4 != 0) {
+            refuse(source, field, fmt::format("{}", value), "a multiple of 4");
+        }
     }
     if (c.vocab_size > c.embedding_rows) {
         refuse(source, "vocab_size", fmt::format("{}", c.vocab_size),

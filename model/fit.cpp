@@ -1,5 +1,7 @@
 #include "model/fit.h"
 
+#include "model/session.h"
+
 #include <algorithm>
 #include <array>
 
@@ -16,21 +18,33 @@ DType with_fallback(DType dtype, uint64_t row_length) {
         return dtype;
     }
     switch (dtype) {
-        case DType::q4_k: dtype = DType::q5_0; break;
-        case DType::q5_k: dtype = DType::q5_1; break;
-        case DType::q6_k: dtype = DType::q8_0; break;
-        default: break;
+        case DType::q4_k:
+            dtype = DType::q5_0;
+            break;
+        case DType::q5_k:
+            dtype = DType::q5_1;
+            break;
+        case DType::q6_k:
+            dtype = DType::q8_0;
+            break;
+        default:
+            break;
     }
     return row_length % block_elements(dtype) == 0 ? dtype : DType::f16;
 }
 
 DType base_type(QuantMix mix) {
     switch (mix) {
-        case QuantMix::bf16: return DType::bf16;
-        case QuantMix::q8_0: return DType::q8_0;
-        case QuantMix::q6_k: return DType::q6_k;
-        case QuantMix::q4_k_m: return DType::q4_k;
-        case QuantMix::q4_0: return DType::q4_0;
+        case QuantMix::bf16:
+            return DType::bf16;
+        case QuantMix::q8_0:
+            return DType::q8_0;
+        case QuantMix::q6_k:
+            return DType::q6_k;
+        case QuantMix::q4_k_m:
+            return DType::q4_k;
+        case QuantMix::q4_0:
+            return DType::q4_0;
     }
     return DType::bf16;
 }
@@ -62,7 +76,9 @@ std::string_view quant_mix_name(QuantMix mix) {
     return names[size_t(mix)];
 }
 
-std::span<const QuantMix> quant_mixes() { return kMixes; }
+std::span<const QuantMix> quant_mixes() {
+    return kMixes;
+}
 
 ParameterCounts count_parameters(const Config& c) {
     const uint64_t d = c.hidden_size;
@@ -95,16 +111,13 @@ uint64_t weight_bytes(const Config& c, QuantMix mix) {
 Fit fit(const Config& c, const FitRequest& request) {
     Fit result;
     result.weights = request.weight_bytes;
-    const uint64_t row = uint64_t{c.kv_width()} *
-                         (block_bytes(request.type_k) + block_bytes(request.type_v));
-    for (const LayerConfig& layer : c.layers) {
-        const uint64_t ring = uint64_t{layer.sliding_window} + request.n_ubatch;
-        const bool full = !layer.is_local() || request.full_cache;
-        result.kv += row * (full ? request.n_ctx : std::min<uint64_t>(request.n_ctx, ring));
-    }
-    const uint64_t per_row = uint64_t{4} * c.hidden_size + uint64_t{3} * c.intermediate_size +
-                             2 * (uint64_t{c.q_width()} + c.kv_width());
-    result.scratch = 4 * (request.n_ubatch * per_row + c.vocab_size);
+    const SessionOptions session{.n_ctx = request.n_ctx,
+                                 .n_ubatch = request.n_ubatch,
+                                 .type_k = request.type_k,
+                                 .type_v = request.type_v,
+                                 .full_cache = request.full_cache};
+    result.kv = Session::kv_bytes_for(c, session);
+    result.scratch = Session::bytes_for(c, session) - result.kv;
     return result;
 }
 

@@ -41,8 +41,7 @@ struct Fit {
     uint64_t weights = 0, kv = 0, scratch = 0;
     uint64_t total() const { return weights + kv + scratch; }
 };
-/// KV: global layers n_ctx positions; local ones min(n_ctx, window + chunk). Scratch: f32
-/// activations of one chunk and one row of logits (spec 9.3).
+/// KV and scratch are what a Session with these options allocates (Session::bytes_for).
 Fit fit(const Config& config, const FitRequest& request);
 
 /// Tokens per second that memory of this bandwidth allows at most: every weight and every cached

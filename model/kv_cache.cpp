@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gpu/base.h"
+#include "shaders/visible.h"
 
 namespace model {
 namespace {
@@ -67,8 +68,7 @@ void KvCache::extend(uint32_t length) {
 bool KvCache::can_rewind(uint32_t length) const {
     for (uint32_t l = 0; l < layers_.size(); l++) {
         const uint32_t window = layers_[l].window;
-        const uint32_t oldest_needed =
-            window == 0 || length + 1 <= window ? 0 : length + 1 - window;
+        const uint32_t oldest_needed = first_visible(length, window);
         if (length != 0 && oldest_needed < first_kept(l)) {
             return false;
         }

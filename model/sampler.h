@@ -31,7 +31,7 @@ struct SamplingParams {
 /// Spec 8.1: defaults of the generation (base models: of Gemma 3), overridden by the file's own
 /// hints where they are in range.
 SamplingParams default_sampling(const Config& config, const SamplingHints& hints,
-                                bool base_model = false);
+                                bool base_model);
 
 /// One table of names, ranges and descriptions for command line, window and (later) HTTP.
 struct SamplingField {

@@ -19,15 +19,20 @@ constexpr uint32_t kDefaultContext = 4096;
 constexpr uint32_t kDefaultChunk = 256;
 constexpr uint32_t kCaptureChunk = 32;  // rows of a step while taps are copied out
 
-SessionOptions with_defaults(SessionOptions o, const Model& model) {
-    const uint32_t longest = model.config.max_position_embeddings;
+SessionOptions with_defaults(SessionOptions o, const Config& config) {
     if (o.n_ctx == 0) {
-        o.n_ctx = std::min(kDefaultContext, longest);
+        o.n_ctx = std::min(kDefaultContext, config.max_position_embeddings);
     }
     if (o.n_ubatch == 0) {
         o.n_ubatch = kDefaultChunk;
     }
     o.n_ubatch = std::min({o.n_ubatch, kDefaultChunk, o.n_ctx});
+    return o;
+}
+
+/// As above, with the model's own default of the embedding scale.
+SessionOptions with_defaults(SessionOptions o, const Model& model) {
+    o = with_defaults(std::move(o), model.config);
     if (!o.bf16_embedding_scale) {
         o.bf16_embedding_scale = model.bf16_embedding_scale;
     }
@@ -68,6 +73,7 @@ Session::Impl::Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in,
       taps(runtime.device, model->config, options.n_ctx),
       scale(embedding_scale(model->config, *options.bf16_embedding_scale)) {
     tokens.reserve(options.n_ctx);
+    last_logits.resize(model->config.vocab_size);
     std::memset(act.host_tokens(), 0, 4 * size_t{options.n_ubatch});
 }
 
@@ -119,23 +125,19 @@ void Session::Impl::run_chunk(std::span<const TokenId> chunk, WantLogits want,
     cache.wrote(position + n);
     taps.begin(position, n, n == 1);
     const Step s = step(position, n);
-    try {
+    const uint32_t first = want == WantLogits::all ? 0 : want == WantLogits::last ? n - 1 : n;
+    run([&] {
         forward(s);
-        const uint32_t first = want == WantLogits::all ? 0 : want == WantLogits::last ? n - 1 : n;
         for (uint32_t row = first; row < n; row += kHeadRows) {
             const uint32_t rows = std::min(kHeadRows, n - row);
             head(s, act.x.rows(row, rows), row);
             cmd.finish();
             for (uint32_t i = 0; i < rows && on_logits; i++) {
-                on_logits(position + row + i, {act.host_logits(i), model->config.vocab_size});
+                on_logits(position + row + i, {act.host_logits(i), last_logits.size()});
             }
-            logits_row = rows - 1;
+            std::copy_n(act.host_logits(rows - 1), last_logits.size(), last_logits.begin());
         }
-        cmd.finish();
-    } catch (...) {
-        cmd.abandon();
-        throw;
-    }
+    });
     cache.extend(position + n);
     tokens.insert(tokens.end(), chunk.begin(), chunk.end());
     logits_valid = want != WantLogits::none;
@@ -273,7 +275,7 @@ bool Session::rewind(uint32_t n) {
 
 std::span<const float> Session::logits() const {
     CHECK(impl_->logits_valid, "no logits: nothing was computed since the last change");
-    return {impl_->act.host_logits(impl_->logits_row), impl_->model->config.vocab_size};
+    return impl_->last_logits;
 }
 
 uint64_t Session::logits_hash() const {
@@ -288,6 +290,12 @@ void Session::set_capture(const CaptureSpec& spec, CaptureSink sink) {
     if (square && !s.options.keep_q) {
         throw base::Error(base::ErrorKind::usage,
                           "attention cells need the session to keep Q, and this one does not");
+    }
+    if (spec.taps.has(Tap::result) && s.model->config.head_dim % 32 != 0) {
+        throw base::Error(base::ErrorKind::usage,
+                          fmt::format("the tap result needs a head size that is a multiple of 32, "
+                                      "and this model's is {}",
+                                      s.model->config.head_dim));
     }
     s.taps.configure(spec, std::min(s.options.n_ubatch, kCaptureChunk));
     s.sink = std::move(sink);
@@ -316,12 +324,13 @@ void Session::set_profiler(gpu::Profiler* profiler) {
     impl_->cmd.set_profiler(profiler);
 }
 
+uint64_t Session::kv_bytes_for(const Config& config, const SessionOptions& options) {
+    return KvCache::bytes_for(config, cache_options(with_defaults(options, config)));
+}
+
 uint64_t Session::bytes_for(const Config& config, const SessionOptions& options) {
-    SessionOptions o = options;
-    o.n_ctx = o.n_ctx == 0 ? std::min(kDefaultContext, config.max_position_embeddings) : o.n_ctx;
-    o.n_ubatch = std::min({o.n_ubatch == 0 ? kDefaultChunk : o.n_ubatch, kDefaultChunk, o.n_ctx});
-    return KvCache::bytes_for(config, cache_options(o)) +
-           Activations::bytes_for(config, activation_options(o));
+    return kv_bytes_for(config, options) +
+           Activations::bytes_for(config, activation_options(with_defaults(options, config)));
 }
 
 }  // namespace model

@@ -123,6 +123,8 @@ public:
     void set_profiler(gpu::Profiler* profiler);
     /// Bytes of device memory a session with these options takes, without making one.
     static uint64_t bytes_for(const Config& config, const SessionOptions& options);
+    /// The part of bytes_for that is the KV cache.
+    static uint64_t kv_bytes_for(const Config& config, const SessionOptions& options);
 
 private:
     struct Impl;

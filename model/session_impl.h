@@ -24,6 +24,18 @@ struct Session::Impl {
     void run_chunk(std::span<const TokenId> chunk, WantLogits want, const LogitsSink& on_logits);
     void send_capture(uint32_t position, uint32_t n);
     void check_tokens(std::span<const TokenId> all) const;
+    void check_layer(uint32_t layer) const;
+    /// Record and finish; on any exception nothing half-recorded is left behind.
+    template <class Record>
+    void run(const Record& record) {
+        try {
+            record();
+            cmd.finish();
+        } catch (...) {
+            cmd.abandon();
+            throw;
+        }
+    }
     /// pattern, attn_scores, attn_scores_raw and lse of queries [position, position + n).
     void append_attention_taps(std::vector<TapRows>& out, uint32_t position, uint32_t n);
     AttentionTile tile(const AttentionRequest& request);
@@ -39,7 +51,7 @@ struct Session::Impl {
     const float scale;  // of the embedding
     std::vector<TokenId> tokens;
     bool logits_valid = false;
-    uint32_t logits_row = 0;  // row of act.logits_host that holds the last position
+    std::vector<float> last_logits;  // [vocab_size] that follow the last position
     CaptureSink sink;
     Stats stats;
     std::unique_ptr<gpu::Buffer> tile_cells;  // device: pattern and scores of one tile

@@ -8,6 +8,7 @@
 #include "model/quant.h"
 #include "model/sampler.h"
 #include "model/session_impl.h"
+#include "shaders/visible.h"
 
 namespace model {
 namespace {
@@ -19,6 +20,12 @@ constexpr uint32_t kMaxTileCells = 1 << 20;  // 4 MiB of weights, 8 MiB of score
 }
 
 }  // namespace
+
+void Session::Impl::check_layer(uint32_t layer) const {
+    if (layer >= model->config.num_hidden_layers) {
+        refuse(fmt::format("layer {}: the model has {}", layer, model->config.num_hidden_layers));
+    }
+}
 
 ops::AttentionShape Session::Impl::attention_shape(uint32_t layer) const {
     const Config& config = model->config;
@@ -44,10 +51,12 @@ AttentionTile Session::Impl::tile(const AttentionRequest& r) {
         r.scores ? tile_cells->range().slice(4 * uint64_t{kMaxTileCells}, 8 * cells) : gpu::Range{};
     const Tensor pattern{"pattern", DType::f32, {r.n_queries, r.n_keys}, pattern_range};
     const Tensor scores{"scores", DType::f32, {r.n_queries, 2 * r.n_keys}, score_range};
-    ops::attention_tile(cmd, pattern, scores, act.lse[r.layer], act.kept_q[r.layer],
-                        cache.layer(r.layer).k, attention_shape(r.layer),
-                        {.head = r.head, .query_begin = r.query_begin, .key_begin = r.key_begin});
-    cmd.finish();
+    run([&] {
+        ops::attention_tile(
+            cmd, pattern, scores, act.lse[r.layer], act.kept_q[r.layer], cache.layer(r.layer).k,
+            attention_shape(r.layer),
+            {.head = r.head, .query_begin = r.query_begin, .key_begin = r.key_begin});
+    });
 
     AttentionTile out{.layer = r.layer,
                       .head = r.head,
@@ -91,8 +100,7 @@ AttentionTile Session::attention(const AttentionRequest& r) {
         refuse("the session does not keep Q, so past attention cannot be recomputed");
     }
     const uint32_t window = config.layers[r.layer].sliding_window;
-    const uint32_t oldest_key =
-        window == 0 || r.query_begin + 1 <= window ? 0 : r.query_begin + 1 - window;
+    const uint32_t oldest_key = first_visible(r.query_begin, window);
     const uint32_t kept = s.cache.first_kept(r.layer);
     if (std::max(oldest_key, r.key_begin) < kept) {
         refuse(fmt::format("layer {} keeps keys from position {} on; older ones were overwritten",
@@ -178,6 +186,7 @@ void Session::Impl::append_attention_taps(std::vector<TapRows>& out, uint32_t po
 
 std::vector<float> Session::lse(uint32_t layer) {
     Impl& s = *impl_;
+    s.check_layer(layer);
     const uint32_t n_heads = s.model->config.num_attention_heads;
     std::vector<float> out(size_t{n_heads} * position());
     for (uint32_t h = 0; h < n_heads; h++) {
@@ -198,17 +207,9 @@ std::vector<float> Session::logits_at(uint32_t at) {
     if (s.act.residuals.empty()) {
         refuse("the session does not keep residuals, so past logits cannot be recomputed");
     }
-    const bool had_logits = s.logits_valid;
     s.taps.begin(at, 1, false);
-    head(s.step(at, 1), s.act.residuals.back().rows(at, 1), 0);
-    s.cmd.finish();
+    s.run([&] { head(s.step(at, 1), s.act.residuals.back().rows(at, 1), 0); });
     std::vector<float> out(s.act.host_logits(0), s.act.host_logits(0) + s.model->config.vocab_size);
-    // The host's logits were overwritten: bring the last position's back.
-    if (had_logits && at + 1 != position()) {
-        head(s.step(position() - 1, 1), s.act.residuals.back().rows(position() - 1, 1), 0);
-        s.cmd.finish();
-    }
-    s.logits_row = 0;
     return out;
 }
 
@@ -219,6 +220,12 @@ std::vector<LensRow> Session::lens(uint32_t at, uint32_t n_top, std::span<const 
                    ? "the session does not keep residuals"
                    : fmt::format("position {}: {} positions were computed", at, position()));
     }
+    for (const TokenId id : ids) {
+        if (id < 0 || uint32_t(id) >= s.model->config.vocab_size) {
+            refuse(
+                fmt::format("token id {}: the vocabulary has {}", id, s.model->config.vocab_size));
+        }
+    }
     const uint32_t n_layers = s.model->config.num_hidden_layers;
     std::vector<LensRow> out;
     s.taps.begin(at, 1, false);
@@ -226,33 +233,29 @@ std::vector<LensRow> Session::lens(uint32_t at, uint32_t n_top, std::span<const 
     for (uint32_t begin = 0; begin < n_layers; begin += at_once) {
         // The rows of several layers go through the head together: the embedding is read once.
         const uint32_t n = std::min(at_once, n_layers - begin);
-        const Tensor rows = s.act.x.first_rows(n);
-        for (uint32_t i = 0; i < n; i++) {
-            s.cmd.copy(rows.rows(i, 1).range, s.act.residuals[begin + i].rows(at, 1).range);
-        }
-        head(s.step(at, n), rows, 0);
-        s.cmd.finish();
+        s.run([&] {
+            const Tensor rows = s.act.x.first_rows(n);
+            for (uint32_t i = 0; i < n; i++) {
+                s.cmd.copy(rows.rows(i, 1).range, s.act.residuals[begin + i].rows(at, 1).range);
+            }
+            head(s.step(at, n), rows, 0);
+        });
         for (uint32_t i = 0; i < n; i++) {
             const std::span<const float> logits(s.act.host_logits(i), s.model->config.vocab_size);
             LensRow row{begin + i, top_logprobs(logits, n_top), {}};
             const double log_sum = token_stats(logits, 0).log_sum_exp;
             for (const TokenId id : ids) {
-                CHECK(id >= 0 && uint32_t(id) < logits.size(), "id {}", id);
                 row.asked.push_back(float(double(logits[size_t(id)]) - log_sum));
             }
             out.push_back(std::move(row));
         }
-    }
-    if (s.logits_valid) {
-        head(s.step(position() - 1, 1), s.act.residuals.back().rows(position() - 1, 1), 0);
-        s.cmd.finish();
-        s.logits_row = 0;
     }
     return out;
 }
 
 std::vector<float> Session::stored(Tap tap, uint32_t layer, uint32_t begin, uint32_t n) {
     Impl& s = *impl_;
+    s.check_layer(layer);
     if (begin + n > position()) {
         refuse(fmt::format("positions {}+{}: {} were computed", begin, n, position()));
     }

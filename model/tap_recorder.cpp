@@ -5,6 +5,7 @@
 
 #include "gpu/base.h"
 #include "shaders/exact.h"
+#include "shaders/visible.h"
 
 namespace model {
 namespace {
@@ -177,7 +178,7 @@ std::vector<LiveRows> TapRecorder::collect_live() const {
     for (uint32_t l = 0; l < live_layers_.size(); l++) {
         const uint32_t window = config_.layers[l].sliding_window;
         const ops::KeySpan keys = ops::key_span(position_, 1, window);
-        const uint32_t first = window == 0 || position_ + 1 <= window ? 0 : position_ + 1 - window;
+        const uint32_t first = first_visible(position_, window);
         LiveRows rows{l, position_, first, position_ + 1 - first, {}, {}, {}};
         const std::byte* const stats = live_->mapped() + live_layers_[l].stats.offset;
         const std::byte* const cells = live_->mapped() + live_layers_[l].rows.offset;

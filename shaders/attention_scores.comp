@@ -14,6 +14,7 @@
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"
+#include "visible.h"
 #include "exact.h"
 
 layout(local_size_x_id = 0) in;

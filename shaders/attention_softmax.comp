@@ -15,6 +15,7 @@
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"
+#include "visible.h"
 #include "exact.h"
 
 layout(local_size_x_id = 0) in;
@@ -33,7 +34,7 @@ void main() {
     const uint t = gl_WorkGroupID.z;
     const uint row = t * p.n_heads + gl_WorkGroupID.y;
     const uint position = p.position + t;
-    const uint first = p.window == 0u || position + 1u <= p.window ? 0u : position + 1u - p.window;
+    const uint first = first_visible(position, p.window);
     const uint key_begin = p.key_begin + tile * kKeyTile;
     const uint begin = max(first, key_begin);
     const uint end = min(position + 1u, key_begin + kKeyTile);  // visible keys [begin, end)

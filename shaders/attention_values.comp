@@ -19,6 +19,7 @@
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"
+#include "visible.h"
 #include "exact.h"
 
 layout(local_size_x_id = 0) in;
@@ -45,7 +46,7 @@ void main() {
     const uint t = gl_WorkGroupID.z;
     const uint row = t * p.n_heads + head;
     const uint position = p.position + t;
-    const uint first = p.window == 0u || position + 1u <= p.window ? 0u : position + 1u - p.window;
+    const uint first = first_visible(position, p.window);
     const uint n_tiles = p.n_keys / kKeyTile;
     const uint element = head / (p.n_heads / p.n_kv_heads) * p.head_dim + 2u * i;
     const vec2 row_stats = stats[row];

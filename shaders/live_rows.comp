@@ -14,6 +14,7 @@
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"
+#include "visible.h"
 
 layout(local_size_x_id = 0) in;
 
@@ -24,7 +25,7 @@ layout(push_constant) uniform Push { Attention p; };
 
 uint log16(uint row, uint column, uint position) {
     const uint key = p.key_begin + column;
-    if (key > position || (p.window != 0u && position - key >= p.window)) {
+    if (key > position || key < first_visible(position, p.window)) {
         return 65535u;
     }
     precise float nats = (stats[row].x - s[row * p.n_keys + column]) * 2048.0 + 0.5;

@@ -37,8 +37,3 @@ float raw_score(uint q_row, uint head, uint n_heads, uint slot, uint kv_head, ui
 }
 
 float capped_score(float score, float cap) { return cap > 0.0 ? exact_softcap(score, cap) : score; }
-
-// First key that the query at `position` sees: the window's W keys include the query itself.
-uint first_visible(uint position, uint window) {
-    return window == 0u || position + 1u <= window ? 0u : position + 1u - window;
-}

@@ -5,6 +5,7 @@
 #include "gpu/base.h"
 #include "model/ops/dispatch.h"
 #include "shaders/params.h"
+#include "shaders/visible.h"
 
 namespace model::ops {
 namespace {
@@ -123,8 +124,7 @@ void live_rows(gpu::CommandBuffer& cmd, const LiveRowsTarget& live, const Attent
 }  // namespace
 
 KeySpan key_span(uint32_t position, uint32_t n_queries, uint32_t window) {
-    const uint32_t first = window == 0 || position + 1 <= window ? 0 : position + 1 - window;
-    const uint32_t begin = first / kTile * kTile;
+    const uint32_t begin = first_visible(position, window) / kTile * kTile;
     const uint32_t end = divide_up(position + n_queries, kTile) * kTile;
     return {begin, end - begin};
 }

@@ -248,6 +248,15 @@ TEST_CASE("config B7: every field under every wrong value") {
     }
 }
 
+TEST_CASE("config: sizes that the kernels cannot read are refused, not met with an abort") {
+    for (const char* field : {"head_dim", "hidden_size", "intermediate_size"}) {
+        json file = gemma2(26, 2304, 8, 256);
+        file[field] = 258;
+        INFO(field);
+        CHECK(names(refusal(file), {field, "a multiple of 4"}));
+    }
+}
+
 TEST_CASE("config B7: fields missing, null, and what is out of scope") {
     const json seed = json::parse(support::config_json(support::make_tiny({})));
     for (const char* field :

@@ -450,16 +450,16 @@ TEST_CASE("E3: one table validates every number at its limits") {
 TEST_CASE("defaults follow the generation and the file") {
     Config config;
     config.architecture = Architecture::gemma3;
-    SamplingParams params = default_sampling(config, {});
+    SamplingParams params = default_sampling(config, {}, false);
     CHECK((params.temperature == 1 && params.top_k == 64 && params.top_p == 0.95f));
     config.architecture = Architecture::gemma2;
-    params = default_sampling(config, {});
+    params = default_sampling(config, {}, false);
     CHECK((params.temperature == 0.95f && params.top_k == 100 && params.top_p == 1));
     params = default_sampling(config, {}, true);
     CHECK((params.temperature == 1 && params.top_k == 64 && params.top_p == 0.95f));
-    params = default_sampling(config, {0.5f, kNan, 7});
+    params = default_sampling(config, {0.5f, kNan, 7}, false);
     CHECK((params.temperature == 0.5f && params.top_k == 7 && params.top_p == 1));
-    params = default_sampling(config, {1e9f, 2, -1});  // out of range: not taken
+    params = default_sampling(config, {1e9f, 2, -1}, false);  // out of range: not taken
     CHECK((params.temperature == 0.95f && params.top_k == 100 && params.top_p == 1));
 }
 
