@@ -22,7 +22,7 @@ struct AttentionCase {
     float deviation = 1;  // of q and k
 };
 
-/// The cases of house.md 6 for every attention kernel: one query, every head layout of spec 1.2,
+/// The cases for every attention kernel: one query, every head layout of spec 1.2,
 /// tiles that are full, begun and skipped, windows, rings that have wrapped, caps, both types.
 std::vector<AttentionCase> attention_cases();
 
