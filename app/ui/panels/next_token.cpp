@@ -10,16 +10,29 @@
 
 namespace app::ui {
 
+namespace {
+
+/// The selected position; while following a fast answer, the newest one whose full row has come.
+uint32_t shown_position(const UiState& s, const Message& m) {
+    const bool following = s.busy() && !s.restoring() && !s.selection.locked;
+    const bool have =
+        s.distribution.logits && s.distribution.row && *s.distribution.row + 1 < m.tokens.size();
+    return following && have && s.selected_in_cache() ? *s.distribution.row + 1
+                                                      : s.selection.position;
+}
+
+}  // namespace
+
 bool compute_stages(Panel& p) {
     const UiState& s = p.state;
     const Message* m = s.selected();
-    if (m == nullptr || !s.distribution.logits || s.distribution.row != s.selection.query ||
+    if (m == nullptr || !s.distribution.logits || s.distribution.row != shown_position(s, *m) - 1 ||
         s.distribution.logits->empty()) {
         return false;
     }
     StageCache& c = p.view.stages;
     const model::SamplingParams& q = s.sampling;
-    uint64_t key = s.distribution.version * 1000003 + s.selection.query;
+    uint64_t key = s.distribution.version * 1000003 + *s.distribution.row;
     for (const double v : {double(q.temperature), double(q.top_k), double(q.top_p), double(q.min_p),
                            double(q.repeat_penalty), double(q.repeat_last_n),
                            double(q.presence_penalty), double(q.frequency_penalty)}) {
@@ -35,7 +48,7 @@ bool compute_stages(Panel& p) {
     if (!c.sampler) {
         c.sampler = std::make_unique<model::Sampler>(uint32_t(logits.size()));
     }
-    const std::vector<TokenId> history = s.ids_before(*m, s.selection.query + 1);
+    const std::vector<TokenId> history = s.ids_before(*m, *s.distribution.row + 1);
     c.stages = c.sampler->stages(logits, q, history, 256);
     c.raw_log_sum = model::token_stats(logits, 0).log_sum_exp;
     c.key = key;
@@ -209,7 +222,7 @@ void draw_bar_row(Panel& p, const Bar& bar, size_t index, const Columns& c, floa
 float draw_branch_row(Panel& p, const Rect& r, TokenId id, float y) {
     Gui& gui = p.gui;
     const Message& m = *p.state.selected();
-    const uint32_t position = p.state.selection.position;
+    const uint32_t position = shown_position(p.state, m);
     const std::string obstacle = p.state.branch_obstacle(position);
     const float cy = y + gui.px(15);
     const float x = r.x + gui.px(16);
@@ -329,7 +342,8 @@ void draw_next_token(Panel& p, const Rect& r, bool full) {
                           "The first token was given, not drawn: nothing stands before it.");
         return;
     }
-    const TokenInfo& drawn = m.tokens[s.position];
+    const uint32_t position = shown_position(p.state, m);
+    const TokenInfo& drawn = m.tokens[position];
     const bool have = p.state.selected_in_cache() && compute_stages(p);
     badge(gui, "next.badge", right, cy,
           have                ? Source::captured
@@ -337,9 +351,10 @@ void draw_next_token(Panel& p, const Rect& r, bool full) {
                               : Source::top_only);
     const float facts_y = cy + gui.px(27);
     if (drawn.rank >= 0) {
-        const std::string facts =
-            fmt::format("rank {}, surprise {}, entropy {} nats", drawn.rank + 1,
-                        fixed(-double(drawn.logprob), 2), fixed(double(drawn.entropy), 2));
+        const std::string facts = fmt::format(
+            "{}rank {}, surprise {}, entropy {} nats",
+            position == s.position ? std::string() : fmt::format("at {}: ", position),
+            drawn.rank + 1, fixed(-double(drawn.logprob), 2), fixed(double(drawn.entropy), 2));
         gui.registry().bind("next.rank", drawn.rank + 1, std::to_string(drawn.rank + 1));
         gui.text_fit(type::kNote, x, facts_y, r.w - gui.px(32), facts);
     }

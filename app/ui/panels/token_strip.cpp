@@ -88,8 +88,10 @@ void draw_token_strip(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
     const Message& m = *p.state.selected();
     draw_title(p, r, m);
-    const float left = r.x + gui.px(16), right = r.right() - gui.px(12);
-    const Rect rows{left - gui.px(4), r.y + gui.px(32), right - left + gui.px(8), gui.px(82)};
+    const float left = r.x + gui.px(16), right = r.right() - gui.px(15);
+    // Reaches farther right than the tokens: a scroll bar stands beside them.
+    const Rect rows{left - gui.px(4), r.y + gui.px(32), r.right() - gui.px(2) - left + gui.px(4),
+                    gui.px(82)};
     ImGui::SetCursorScreenPos({rows.x, rows.y});
     ImGui::BeginChild("strip", {rows.w, rows.h}, 0, ImGuiWindowFlags_NoBackground);
     gui.scrolls = true;
