@@ -1,4 +1,4 @@
-// SubmitRing: the command buffers behind a CommandBuffer. One is recorded while at most two run;
+// SubmitRing: the command buffers behind a CommandBuffer. One is recorded while another runs;
 // each tells how long it took. Nothing is created after the constructor.
 #pragma once
 
@@ -16,7 +16,7 @@ namespace gpu {
 
 class SubmitRing {
 public:
-    static constexpr uint32_t kInFlight = 2;
+    static constexpr uint32_t kInFlight = 1;
     static constexpr uint32_t kMaxStamps = 1024;  // timestamps in one submit
 
     /// One timed command.
