@@ -73,7 +73,7 @@ public:
     }
 
 private:
-    static constexpr size_t kWindowBytes = 64 * 1024;
+    static constexpr size_t kWindowBytes = size_t{64} * 1024;
 
     void need(uint64_t n, std::string_view field) const {
         if (n > left()) {

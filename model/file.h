@@ -42,6 +42,8 @@ public:
     explicit File(const std::string& path);
     ~File() override;
     File(File&& other) noexcept;
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
     File& operator=(File&&) = delete;
 
     uint64_t size() const override { return size_; }

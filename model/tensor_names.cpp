@@ -10,7 +10,8 @@ namespace model {
 
 namespace {
 
-enum : uint8_t { kG1 = 1, kG2 = 2, kG3 = 4, kAll = 7 };
+// Bits of the generations that have a tensor.
+constexpr uint8_t kG1 = 1, kG2 = 2, kG3 = 4, kAll = 7;
 
 struct NameRow {
     std::string_view gguf;  // after "blk.N."
