@@ -10,7 +10,7 @@
 // dispatch   x: rows (t, h), one invocation each
 // spec 0     workgroup size
 // cost       reads the tiles once
-// reference  ref::attention_lse in tests/ops/attention_lse.cpp
+// reference  ref::attention_lse in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"

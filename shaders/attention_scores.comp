@@ -10,7 +10,7 @@
 // spec 0     workgroup size
 // spec 1, 2  Q_HALF, K_HALF: storage of q and k, 1 = f16
 // cost       n_tokens * n_heads * visible keys * 2 hd operations
-// reference  ref::attention_scores in tests/ops/attention_scores.cpp
+// reference  ref::attention_scores in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"

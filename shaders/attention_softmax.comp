@@ -11,7 +11,7 @@
 // dispatch   x: tiles of one row (n_keys / kKeyTile), y: heads, z: tokens
 // spec 0     workgroup size
 // cost       reads and writes every visible cell once
-// reference  ref::attention_softmax in tests/ops/attention_softmax.cpp
+// reference  ref::attention_softmax in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"

@@ -14,7 +14,7 @@
 // spec 1, 2  Q_HALF, K_HALF: storage of q and k, 1 = f16
 // spec 3     SCORES: 1 = scores are written too
 // cost       n_queries * n_keys * 2 hd operations
-// reference  ref::attention_tile in tests/ops/attention_tile.cpp
+// reference  ref::attention_tile in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"

@@ -15,7 +15,7 @@
 // spec 0     workgroup size
 // spec 1     V_HALF: storage of v, 1 = f16
 // cost       n_tokens * n_heads * visible keys * 2 hd operations
-// reference  ref::attention_values in tests/ops/attention_values.cpp
+// reference  ref::attention_values in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"

@@ -11,7 +11,7 @@
 // spec 0     workgroup size
 // spec 1     TYPE of the table
 // cost       one row read and written per token; bandwidth bound
-// reference  ref::embed in tests/ops/embed.cpp
+// reference  ref::embed in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"

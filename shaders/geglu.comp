@@ -9,7 +9,7 @@
 // dispatch   x: invocations over n (any number of workgroup rows in y)
 // spec 0     workgroup size
 // cost       reads 2 n, writes n floats
-// reference  ref::geglu in tests/ops/geglu.cpp
+// reference  ref::geglu in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"

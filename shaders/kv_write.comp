@@ -10,7 +10,7 @@
 // spec 0     workgroup size
 // spec 1     HALF: 1 = f16 (round to nearest even), 0 = f32
 // cost       reads x, writes dst
-// reference  ref::kv_write in tests/ops/kv_write.cpp
+// reference  ref::round_to_half in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"

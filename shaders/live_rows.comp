@@ -10,7 +10,7 @@
 // dispatch   x: invocations over n_keys / 2, y: heads, z: tokens
 // spec 0     workgroup size
 // cost       reads the scores, writes half their bytes
-// reference  ref::live_rows in tests/ops/live_rows.cpp
+// reference  ref::live_rows in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"

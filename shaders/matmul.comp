@@ -18,7 +18,7 @@
 // spec 3     KSPLIT: invocations that share one row, 1 or kMatmulLanes (wide GPUs, few rows)
 // spec 4     ROWS per invocation: every element of x that is read is used that many times
 // cost       reads W once per tile of tokens
-// reference  ref::matmul in tests/ops/matmul.cpp
+// reference  ref::matmul in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

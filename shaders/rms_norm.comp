@@ -14,7 +14,7 @@
 // dispatch   one workgroup per row; any dim
 // spec 0     workgroup size: kNormLanes, nothing else
 // cost       reads 2*dim and writes dim floats per row; bandwidth bound
-// reference  ref::rms_norm in tests/ops/rms_norm.cpp
+// reference  ref::rms_norm in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"

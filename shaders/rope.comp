@@ -10,7 +10,7 @@
 // dispatch   x: invocations over hd/2, y: heads, z: tokens
 // spec 0     workgroup size
 // cost       reads and writes x once
-// reference  ref::rope in tests/ops/rope.cpp
+// reference  ref::rope in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"

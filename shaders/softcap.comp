@@ -7,7 +7,7 @@
 // dispatch   x: invocations over n (any number of workgroup rows in y)
 // spec 0     workgroup size
 // cost       reads and writes n floats
-// reference  ref::softcap in tests/ops/softcap.cpp
+// reference  ref::softcap in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"
