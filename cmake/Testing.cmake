@@ -28,6 +28,24 @@ function(lapidary_add_suite target label seconds extra link)
     endforeach()
 endfunction()
 
+# Same bits at every subgroup width and thread count of lavapipe: the cases tagged [width] and, in
+# the full run, [width_270m] once more in processes of their own. Each width compiles its own code.
+function(lapidary_add_width_tests shader_cache)
+    if(NOT TARGET model_tests)
+        return()
+    endif()
+    foreach(width IN ITEMS 128 256 512)
+        foreach(threads IN ITEMS 1 2)
+            set(test model/width_${width}_threads_${threads})
+            add_test(NAME ${test} COMMAND model_tests "[width],[width_270m]"
+                     WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+            set_tests_properties(${test} PROPERTIES LABELS model TIMEOUT 5400
+                SKIP_RETURN_CODE 4
+                ENVIRONMENT "MESA_SHADER_CACHE_DIR=${shader_cache}-${width};LP_NATIVE_VECTOR_WIDTH=${width};LP_NUM_THREADS=${threads}")
+        endforeach()
+    endforeach()
+endfunction()
+
 # tests/fuzz/<name>.cpp is a libFuzzer target in the fuzz preset; elsewhere the same file is linked
 # with a small main that replays tests/fuzz/corpus/<name>/.
 set(LAPIDARY_FUZZ_SECONDS 30 CACHE STRING "How long ctest runs each libFuzzer target")
@@ -87,6 +105,7 @@ function(lapidary_add_tests)
     lapidary_add_shaders(op_test_shaders tests/shaders/*.comp)
     lapidary_add_suite(op_tests ops 1200 "${op_harness}" model tests/ops/*.cpp)
     lapidary_add_suite(model_tests model 5400 "" model tests/model/*.cpp)
+    lapidary_add_width_tests("${shader_cache}")
     lapidary_add_suite(engine_tests engine 1800 "" app_core tests/engine/*.cpp)
     lapidary_add_suite(cli_tests cli 1800 "" app_core tests/cli/*.cpp)
     if(TARGET cli_tests)  # these start the program itself
