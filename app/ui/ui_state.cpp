@@ -413,7 +413,7 @@ void UiState::ask_distribution() {
         busy() && !restoring() && !selection.locked && m->state == AnswerState::writing;
     if (ahead) {
         const auto newest = uint32_t(m->tokens.size()) - 1;
-        if (!waiting(InspectKind::distribution) && asked_row_ != newest) {
+        if (asked_row_ != newest) {  // replaces a question that came too late for its row
             asked_row_ = newest;
             ask(InspectKind::distribution).position = newest;
         }

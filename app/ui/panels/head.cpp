@@ -138,7 +138,8 @@ std::vector<Word> choose_words(const Gui& gui, const Message& m, const RowLinks&
             fitted.insert(link.key);
         }
     }
-    const uint32_t first = *shown.begin();
+    // A row that looks at itself still stands in its sentence.
+    const uint32_t first = std::min(*shown.begin(), links.query > 8 ? links.query - 8 : 0);
     bool room_left = true;
     for (uint32_t d = 1; d <= 40 && room_left; ++d) {
         const std::set<uint32_t> now = shown;
@@ -213,7 +214,8 @@ void draw_arcs(Panel& p, const RowLinks& links, const std::vector<Word>& words) 
     }
 }
 
-void draw_word_values(Panel& p, const RowLinks& links, const std::vector<Word>& words, float y) {
+void draw_word_values(Panel& p, const RowLinks& links, const std::vector<Word>& words, float y,
+                      float left, float right) {
     Gui& gui = p.gui;
     std::vector<Rect> taken;
     for (size_t i = 0; i < links.links.size(); ++i) {
@@ -225,12 +227,13 @@ void draw_word_values(Panel& p, const RowLinks& links, const std::vector<Word>& 
         const std::string text = i == 0 ? percent(weight) : fixed(weight * 100, 1);
         const TextStyle style{i == 0 ? Face::mono_medium : Face::mono, 11, Color::row_text};
         const float w = gui.width(style, text);
-        const Rect box{word->box.cx() - w / 2 - gui.px(3), y, w + gui.px(6), 1};
+        const float cx = std::clamp(word->box.cx(), left + w / 2, right - w / 2);
+        const Rect box{cx - w / 2 - gui.px(3), y, w + gui.px(6), 1};
         const bool free = std::none_of(taken.begin(), taken.end(), [&](const Rect& t) {
             return box.x < t.right() && t.x < box.right();
         });
         if (free) {
-            gui.text_centred(style, word->box.cx(), y, text);
+            gui.text_centred(style, cx, y, text);
             gui.registry().bind("arc." + std::to_string(links.links[i].key), weight, text);
             taken.push_back(box);
         }
@@ -353,7 +356,7 @@ void draw_head(Panel& p, const Rect& r) {
                                  double(mass) * 100, hidden, hidden == 1 ? "link" : "links"));
         draw_arcs(p, links, words);
         draw_words(p, m, words, links, key);
-        draw_word_values(p, links, words, words_y + gui.px(31));
+        draw_word_values(p, links, words, words_y + gui.px(31), left, right);
         draw_fan(p, words, place, words_y + gui.px(42));
     } else {
         gui.text_fit(with(type::kNote, Color::text3), r.x + gui.px(16), y + gui.px(10),
