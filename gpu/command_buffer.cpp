@@ -154,10 +154,10 @@ void CommandBuffer::Impl::flush() {
     if (!ring.is_open()) {
         return;
     }
-    ask_stop();
     if (ring.in_flight() == SubmitRing::kInFlight) {
         retire();
     }
+    ask_stop();  // after the wait: a stop that came during it starts nothing more
     const double planned_ms = std::exchange(open_ms, 0.0);
     ring.submit(planned_ms);
     ++stats.n_submits;
