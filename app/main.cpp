@@ -13,6 +13,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace {
@@ -65,6 +66,15 @@ int dispatch(const app::Options& options) {
     return 0;
 }
 
+/// An answer that did not arrive (a full disk) is no success.
+int with_output_written(int exit_code) {
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+        throw base::Error(base::ErrorKind::runtime, "the output cannot be written",
+                          "Is the disk full?");
+    }
+    return exit_code;
+}
+
 int tell(const char* what, const std::string& hint, int exit_code) {
     std::fflush(stdout);
     fmt::print(stderr, "lapidary: {}\n", what);
@@ -80,11 +90,13 @@ int main(int argc, char** argv) {
     try {
         const app::ParsedArguments parsed =
             app::parse_arguments(std::vector<std::string>(argv + 1, argv + argc), kHasWindow);
-        return parsed.exit_code ? *parsed.exit_code : dispatch(parsed.options);
+        return with_output_written(parsed.exit_code ? *parsed.exit_code : dispatch(parsed.options));
     } catch (const base::Error& error) {
         return tell(error.what(), error.hint(), base::exit_code(error.kind()));
     } catch (const base::Cancelled&) {
         return tell("stopped", "", app::kInterruptedExit);
+    } catch (const std::system_error& error) {
+        return tell(error.what(), "", 1);  // fmt, when stdout cannot be written
     } catch (const std::bad_alloc&) {
         return tell("there is not enough memory",
                     "Close other programs, or choose a smaller model "

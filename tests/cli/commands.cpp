@@ -56,16 +56,26 @@ TEST_CASE("exit codes and where errors go") {
     failing({"run", "-p", "x", "--nonsense"}, 2);
     failing({"run", "-p", "x", "-ngl", "9"}, 2);
     failing({"run", "-p", "x", "--top-p", "2"}, 2);
-    failing({"run", "-f", "/nonexistent/prompt", "-n", "1"}, 2);
-    CHECK(contains(failing({"run", "-m", "/nonexistent.gguf", "-p", "x"}, 3), "/nonexistent.gguf"));
-    failing({"info", "-m", "/nonexistent.gguf"}, 3);
+    failing({"run", "-f", "/dev/null/prompt", "-n", "1"}, 2);
+    CHECK(contains(failing({"run", "-m", "/dev/null/m.gguf", "-p", "x"}, 3), "/dev/null/m.gguf"));
+    failing({"info", "-m", "/dev/null/m.gguf"}, 3);
     failing({"info", "-m", "CMakeLists.txt"}, 3);
     CHECK(contains(failing({"run", "-p", "x", "--device", "no such card"}, 4), "llvmpipe"));
     failing({"score", "-m", kTiny3, "--tokens", "2,420"}, 2);
     failing({"score", "-m", kTiny3, "--tokens", kTinyIds, "-c", "8"}, 2);
-    failing({"trace", "-m", kTiny3, "--tokens", "2,3", "-o", "/nonexistent/x.npz"}, 1);
+    failing({"trace", "-m", kTiny3, "--tokens", "2,3", "-o", "/dev/null/x.npz"}, 1);
     failing({"trace", "-m", kTiny3, "--tokens", "2,3", "-o", "x.npz", "--taps", "nonsense"}, 2);
     failing({"trace", "-m", kTiny3, "--tokens", "2,3", "-o", "x.npz", "--limit", "0"}, 2);
+}
+
+TEST_CASE("an answer that cannot be written is a failure") {
+    const ProgramResult result = support::run_program(
+        "/bin/sh", {.arguments = {"-c", "exec '" + kProgram + "' info >/dev/full"},
+                    .standard_input = "",
+                    .environment = {},
+                    .interrupt = {}});
+    CHECK(result.exit_code == 1);
+    CHECK(contains(result.err, "cannot be written"));
 }
 
 TEST_CASE("F1: help, version and info work without a Vulkan driver; the rest says what to do") {
@@ -73,8 +83,8 @@ TEST_CASE("F1: help, version and info work without a Vulkan driver; the rest say
         return support::run_program(kProgram,
                                     {.arguments = std::move(arguments),
                                      .standard_input = "",
-                                     .environment = {{"VK_DRIVER_FILES", "/nonexistent"},
-                                                     {"VK_ICD_FILENAMES", "/nonexistent"}},
+                                     .environment = {{"VK_DRIVER_FILES", "/dev/null/driver"},
+                                                     {"VK_ICD_FILENAMES", "/dev/null/driver"}},
                                      .interrupt = {}});
     };
     CHECK(without_driver({"--help"}).exit_code == 0);
