@@ -62,8 +62,10 @@ void Gui::gem(float cx, float cy, float size) const {
     const ImVec2 a = p(-7.2f, -10.08f), b = p(0, -10.08f), c = p(7.2f, -10.08f);
     const ImVec2 l = p(-12, -1.92f), m = p(-4.08f, -1.92f), n = p(4.08f, -1.92f), r = p(12, -1.92f);
     const ImVec2 tip = p(0, 12);
+    // Dear ImGui smooths the edges of shapes that go round clockwise.
     const auto triangle = [&](ImVec2 x, ImVec2 y, ImVec2 z, Color col) {
-        draw()->AddTriangleFilled(x, y, z, color(col));
+        const bool clockwise = (y.x - x.x) * (z.y - x.y) - (y.y - x.y) * (z.x - x.x) > 0;
+        draw()->AddTriangleFilled(x, clockwise ? y : z, clockwise ? z : y, color(col));
     };
     triangle(a, l, m, Color::gem_dark);
     triangle(a, b, m, Color::gem_mid);

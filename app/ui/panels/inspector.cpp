@@ -50,7 +50,7 @@ void draw_layer_sign(const Gui& gui, float x, float cy, bool global, Color c) {
     ImDrawList* draw = gui.draw();
     const float a = gui.px(10), y = cy - a / 2;
     if (global) {
-        draw->AddTriangleFilled({x, y}, {x, y + a}, {x + a, y + a}, gui.color(c));
+        draw->AddTriangleFilled({x, y}, {x + a, y + a}, {x, y + a}, gui.color(c));
     } else {
         const ImVec2 band[4] = {{x, y}, {x + a, y + a}, {x + a / 2, y + a}, {x, y + a / 2}};
         draw->AddConvexPolyFilled(band, 4, gui.color(c));

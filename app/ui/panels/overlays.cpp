@@ -65,7 +65,7 @@ struct Shortcut {
 constexpr std::array<Shortcut, 22> kShortcuts = {{
     {"Enter", "send the message"},
     {"Shift Enter", "new line"},
-    {"Esc", "stop writing, follow the last token again, close"},
+    {"Esc", "stop, follow again, close"},
     {"Ctrl N", "new chat"},
     {"Ctrl B", "chats of this session"},
     {"Ctrl O", "open a model"},

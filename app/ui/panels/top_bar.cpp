@@ -107,7 +107,7 @@ void draw_top_bar(Panel& p, const Rect& r, float chips_x) {
             p.view.menu_device = true;
             p.view.menu_anchor = {x, place.bottom() + gui.px(4), 0, 0};
         }
-        if (with_meter) {
+        if (with_meter && !p.state.chat().empty()) {
             draw_context_meter(p, right, cy);
         }
     }

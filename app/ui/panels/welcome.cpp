@@ -45,6 +45,9 @@ void draw_ready_card(Panel& p, const Rect& r) {
 
 void draw_starters(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
+    if (r.h < gui.px(26 + 76)) {
+        return;  // no room for a single row of them
+    }
     gui.text(with(type::kTitle, Color::text2), r.x, r.y + gui.px(9), "Try one");
     const float note = gui.width(type::kNote, "each opens with the inspector beside it");
     if (note + gui.px(90) < r.w) {
