@@ -64,6 +64,11 @@ std::optional<std::vector<std::byte>> unpack_cache(std::string_view identity,
 
 std::optional<std::vector<std::byte>> load_cache(const std::filesystem::path& path,
                                                  std::string_view identity) {
+    // Anything but a file (a folder, a FIFO that would never end) is left alone and not read.
+    std::error_code unreadable;
+    if (!std::filesystem::is_regular_file(path, unreadable)) {
+        return std::nullopt;
+    }
     std::ifstream file(path, std::ios::binary);
     if (!file) {
         return std::nullopt;

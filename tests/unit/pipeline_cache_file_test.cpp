@@ -5,6 +5,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <sys/stat.h>
+
 #include <fstream>
 #include <random>
 
@@ -78,4 +80,15 @@ TEST_CASE("pipeline cache: no part of a file stays behind") {
     std::filesystem::create_directory(folder.path() / "in the way");
     CHECK_FALSE(gpu::save_cache(folder.path() / "in the way", "card", payload(1)));
     CHECK_FALSE(gpu::save_cache("/proc/nowhere/a", "card", payload(1)));
+}
+
+TEST_CASE("pipeline cache: a folder or a FIFO in its place is neither read nor waited for") {
+    const support::TempDir dir;
+    const std::filesystem::path folder = dir.path() / "folder.pipelines";
+    std::filesystem::create_directory(folder);
+    CHECK_FALSE(gpu::load_cache(folder, "device").has_value());
+    const std::filesystem::path fifo = dir.path() / "fifo.pipelines";
+    REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+    CHECK_FALSE(gpu::load_cache(fifo, "device").has_value());
+    CHECK(std::filesystem::exists(fifo));
 }
