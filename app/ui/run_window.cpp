@@ -64,8 +64,16 @@ int run_on_display(const Options& options, const std::string& script) {
     if (!application.ui.load_fonts(error)) {
         return fail(error, 1);
     }
+    // In this order, also when drawing fails: the renderer's textures, then the pixels behind them.
+    struct Ending {
+        ui::Window& window;
+        ui::Application& application;
+        ~Ending() {
+            window.stop_drawing();
+            application.ui.release();
+        }
+    } ending{window, application};
     const bool ok = window.run(application, script, error);
-    application.ui.release();
     return ok ? 0 : fail(options.script + ": " + error, 1);
 }
 

@@ -106,6 +106,10 @@ Window::Window(int width, int height) {
     presenter_->start_imgui(presenter_->format(), uint32_t(std::max<size_t>(images_.size(), 2)));
 }
 
+void Window::stop_drawing() {
+    presenter_->stop_imgui();
+}
+
 Window::~Window() {
     const VulkanApi& vk = presenter_->api();
     vk.vkDeviceWaitIdle(presenter_->device());

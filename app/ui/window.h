@@ -29,6 +29,8 @@ public:
     /// Until it is closed, or the script is over. Returns false with `error` when the script
     /// failed.
     bool run(Application& app, const std::string& script, std::string& error);
+    /// The renderer lets go of every texture; afterwards nothing is drawn any more.
+    void stop_drawing();
 
 private:
     struct Frame {
