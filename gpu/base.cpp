@@ -1,14 +1,17 @@
 #include "gpu/base.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 
 namespace base {
 
 namespace {
 
 constexpr uint8_t kAllAreas = 1 | 2 | 4 | 8;
+constexpr LogArea kAreas[] = {LogArea::gpu, LogArea::model, LogArea::perf, LogArea::app};
 
 const char* area_name(LogArea area) {
     switch (area) {
@@ -26,7 +29,14 @@ const char* area_name(LogArea area) {
 
 uint8_t mask_from_environment() {
     const char* list = std::getenv("LAPIDARY_LOG");
-    return list ? parse_log_mask(list) : uint8_t{0};
+    std::vector<std::string_view> unknown;
+    const uint8_t mask = parse_log_mask(list ? list : "", &unknown);
+    for (const std::string_view word : unknown) {
+        write_log(LogArea::app, fmt::format("LAPIDARY_LOG names '{}'; it takes gpu, model, perf, "
+                                            "app, all and none",
+                                            word));
+    }
+    return mask;
 }
 
 std::atomic<uint8_t>& log_mask() {
@@ -86,20 +96,31 @@ int exit_code(ErrorKind kind) {
     return 1 + static_cast<int>(kind);
 }
 
-uint8_t parse_log_mask(std::string_view list) {
-    uint8_t mask = 0;
+std::vector<std::string_view> list_words(std::string_view list) {
+    std::vector<std::string_view> words;
     while (!list.empty()) {
-        const size_t comma = list.find(',');
-        const std::string_view word = list.substr(0, comma);
-        for (const LogArea area : {LogArea::gpu, LogArea::model, LogArea::perf, LogArea::app}) {
-            if (word == "all" || word == area_name(area)) {
-                mask |= static_cast<uint8_t>(area);
-            }
+        const size_t comma = std::min(list.find(','), list.size());
+        if (comma > 0) {
+            words.push_back(list.substr(0, comma));
         }
-        if (word == "none") {
+        list.remove_prefix(std::min(comma + 1, list.size()));
+    }
+    return words;
+}
+
+uint8_t parse_log_mask(std::string_view list, std::vector<std::string_view>* unknown) {
+    uint8_t mask = 0;
+    for (const std::string_view word : list_words(list)) {
+        const auto* const area = std::ranges::find(kAreas, word, area_name);
+        if (area != std::end(kAreas)) {
+            mask |= static_cast<uint8_t>(*area);
+        } else if (word == "all") {
+            mask = kAllAreas;
+        } else if (word == "none") {
             mask = 0;
+        } else if (unknown) {
+            unknown->push_back(word);
         }
-        list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
     }
     return mask;
 }

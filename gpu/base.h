@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -53,8 +54,12 @@ public:
 /// Areas of the log, switched by LAPIDARY_LOG=gpu,model,perf (or all, none).
 enum class LogArea : uint8_t { gpu = 1, model = 2, perf = 4, app = 8 };
 
-/// Parse a list such as "gpu,model", "all" or "none" into a mask. Unknown words are ignored.
-uint8_t parse_log_mask(std::string_view list);
+/// The words of a comma-separated list; empty ones are left out.
+std::vector<std::string_view> list_words(std::string_view list);
+
+/// Parse a list such as "gpu,model", "all" or "none" into a mask. Words that are none of these add
+/// nothing and come back in `unknown`.
+uint8_t parse_log_mask(std::string_view list, std::vector<std::string_view>* unknown = nullptr);
 void set_log_mask(uint8_t mask);
 bool log_enabled(LogArea area);
 

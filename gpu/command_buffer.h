@@ -69,7 +69,8 @@ public:
     uint32_t parts(const Work& work) const;
 
     /// Submit what is recorded and wait until everything has finished. Throws base::Error on a
-    /// lost device (also after 20 s without progress) and base::Cancelled when `stop` said so.
+    /// lost device (also after Device::patience_s() without progress) and base::Cancelled when
+    /// `stop` said so.
     void finish();
 
     /// Drop what is recorded and wait for what is in flight; never throws.

@@ -22,7 +22,16 @@ std::string or_environment(const std::string& option, const char* name) {
 }
 
 int validate_level(int option) {
-    return option >= 0 ? option : std::atoi(environment("LAPIDARY_VALIDATE").c_str());
+    const std::string level = environment("LAPIDARY_VALIDATE");
+    if (option >= 0 || level.empty()) {
+        return std::max(option, 0);
+    }
+    if (level.size() != 1 || level[0] < '0' || level[0] > '2') {
+        throw base::Error(base::ErrorKind::usage,
+                          fmt::format("LAPIDARY_VALIDATE is '{}'", base::escaped(level)),
+                          "It takes 0 (off), 1 (validation layers) or 2 (also synchronisation).");
+    }
+    return level[0] - '0';
 }
 
 const char* result_name(VkResult result) {
@@ -71,8 +80,10 @@ std::vector<DeviceInfo> describe_all(const Instance& instance, const std::string
 }  // namespace
 
 std::vector<DeviceInfo> list_devices() {
+    const std::string disable = environment("LAPIDARY_DISABLE");
+    check_disable(disable);
     const Instance instance(0);
-    return describe_all(instance, environment("LAPIDARY_DISABLE"));
+    return describe_all(instance, disable);
 }
 
 void check_result(VkResult result, const char* call, const std::string& detail) {
@@ -101,7 +112,9 @@ struct Device::Impl {
     explicit Impl(const DeviceOptions& options)
         : disable(or_environment(options.disable, "LAPIDARY_DISABLE")),
           instance(validate_level(options.validate)),
-          vk(instance.vk()) {}
+          vk(instance.vk()) {
+        check_disable(disable);
+    }
     ~Impl();
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
@@ -123,7 +136,6 @@ struct Device::Impl {
     std::unique_ptr<Transfer> transfer;
     std::atomic<bool> lost{false};
     std::atomic<int64_t> allocated{0};
-    std::atomic<int64_t> peak{0};
 };
 
 Device::Impl::~Impl() {
@@ -151,10 +163,8 @@ void Device::Impl::choose(const std::string& selector) {
 }
 
 void Device::Impl::create() {
-    Features offered;
-    vk.GetPhysicalDeviceFeatures2(physical, &offered.core);
     Features wanted;
-    choose_features(wanted, offered, disable);
+    require_features(wanted);
 
     const float priority = 1.0f;
     const VkDeviceQueueCreateInfo queue_info{
@@ -246,13 +256,9 @@ uint64_t Device::free_bytes(uint32_t memory_type) const {
 uint64_t Device::allocated_bytes() const {
     return static_cast<uint64_t>(impl_->allocated.load());
 }
-uint64_t Device::peak_allocated_bytes() const {
-    return static_cast<uint64_t>(impl_->peak.load());
-}
 
 void Device::count_allocation(int64_t bytes) {
-    const int64_t now = impl_->allocated += bytes;
-    impl_->peak = std::max(impl_->peak.load(), now);
+    impl_->allocated += bytes;
 }
 
 void Device::check(VkResult result, const char* call, const std::string& detail) {
@@ -278,10 +284,6 @@ void Device::mark_hung() {
 // A CPU device compiles on first use and shares its cores with everything else.
 double Device::patience_s() const {
     return impl_->info.type == DeviceType::cpu ? 60 : 20;
-}
-
-bool Device::disabled(std::string_view feature) const {
-    return in_list(impl_->disable, feature);
 }
 
 Transfer& Device::transfer() {

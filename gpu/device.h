@@ -20,7 +20,7 @@ struct VulkanFunctions;  // gpu/vulkan_functions.h: every entry point we call
 struct DeviceOptions {
     std::string selector;  // see pick_device; empty: LAPIDARY_GPU, then the best
     int validate = -1;     // 0 off, 1 layers, 2 also synchronisation; -1: LAPIDARY_VALIDATE, then 0
-    std::string disable;   // "fp16,coopmat,subgroups,unified"; empty: LAPIDARY_DISABLE
+    std::string disable;   // see check_disable; empty: LAPIDARY_DISABLE
     /// Tests replace entry points here, to see faults that no driver shows on request.
     void (*patch)(VulkanFunctions&) = nullptr;
 };
@@ -61,9 +61,8 @@ public:
     /// heap's size less what we hold).
     uint64_t free_bytes(uint32_t memory_type) const;
 
-    /// Bytes of device memory allocated through us now, and the most ever.
+    /// Bytes of device memory allocated through us now.
     uint64_t allocated_bytes() const;
-    uint64_t peak_allocated_bytes() const;
     void count_allocation(int64_t bytes);
 
     /// check_result() that also remembers a lost device. For every call with the VkDevice.
@@ -76,9 +75,6 @@ public:
     void mark_hung();
     /// Seconds without progress after which a wait gives the device up for lost.
     double patience_s() const;
-
-    /// True when LAPIDARY_DISABLE (or DeviceOptions::disable) names this feature.
-    bool disabled(std::string_view feature) const;
 
     /// The staging ring behind upload() and download(); made on first use.
     Transfer& transfer();

@@ -10,6 +10,8 @@ namespace gpu {
 
 namespace {
 
+constexpr std::string_view kUnified = "unified";  // what LAPIDARY_DISABLE may name
+
 std::string hex(std::span<const uint8_t> bytes) {
     std::string out;
     for (const uint8_t byte : bytes) {
@@ -131,12 +133,12 @@ void describe_memory(DeviceInfo& info, const VulkanFunctions& vk, VkPhysicalDevi
             info.budget_bytes += has_budget ? budget.heapBudget[i] : size;
         }
     }
-    constexpr VkMemoryPropertyFlags kUnified = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT |
-                                               VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
-                                               VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    constexpr VkMemoryPropertyFlags kMappable = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT |
+                                                VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                                VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
     const std::span types(properties.memoryTypes, properties.memoryTypeCount);
     const bool mappable = std::any_of(types.begin(), types.end(), [&](const VkMemoryType& type) {
-        return (type.propertyFlags & kUnified) == kUnified;
+        return (type.propertyFlags & kMappable) == kMappable;
     });
     // A discrete GPU may show a window into its memory too; writing there crosses the bus.
     const bool one_memory = info.type == DeviceType::integrated || info.type == DeviceType::cpu;
@@ -145,15 +147,16 @@ void describe_memory(DeviceInfo& info, const VulkanFunctions& vk, VkPhysicalDevi
 
 }  // namespace
 
-bool in_list(std::string_view disable, std::string_view feature) {
-    while (!disable.empty()) {
-        const size_t comma = disable.find(',');
-        if (disable.substr(0, comma) == feature) {
-            return true;
+void check_disable(std::string_view disable) {
+    for (const std::string_view word : base::list_words(disable)) {
+        if (word != kUnified) {
+            throw base::Error(
+                base::ErrorKind::usage,
+                fmt::format("LAPIDARY_DISABLE names '{}', which is no feature that can be disabled",
+                            base::escaped(word)),
+                fmt::format("There is: {}.", kUnified));
         }
-        disable = comma == std::string_view::npos ? std::string_view{} : disable.substr(comma + 1);
     }
-    return false;
 }
 
 bool has_extension(const VulkanFunctions& vk, VkPhysicalDevice physical, std::string_view name) {
@@ -162,26 +165,10 @@ bool has_extension(const VulkanFunctions& vk, VkPhysicalDevice physical, std::st
                        [&](const VkExtensionProperties& e) { return name == e.extensionName; });
 }
 
-void choose_features(Features& wanted, const Features& offered, std::string_view disable) {
-    // Required; describe_device() has made sure of them.
+void require_features(Features& wanted) {
     wanted.v12.timelineSemaphore = VK_TRUE;
     wanted.v13.synchronization2 = VK_TRUE;
     wanted.v13.maintenance4 = VK_TRUE;  // LocalSizeId, which new GLSL compilers write
-
-    // Where present. Integers of 8 and 16 bits read packed weights without shifting.
-    wanted.core.features.shaderInt16 = offered.core.features.shaderInt16;
-    wanted.v11.storageBuffer16BitAccess = offered.v11.storageBuffer16BitAccess;
-    wanted.v12.storageBuffer8BitAccess = offered.v12.storageBuffer8BitAccess;
-    wanted.v12.shaderInt8 = offered.v12.shaderInt8;
-    wanted.v12.scalarBlockLayout = offered.v12.scalarBlockLayout;
-    wanted.v13.shaderIntegerDotProduct = offered.v13.shaderIntegerDotProduct;
-    if (!in_list(disable, "fp16")) {
-        wanted.v12.shaderFloat16 = offered.v12.shaderFloat16;
-    }
-    if (!in_list(disable, "subgroups")) {
-        wanted.v13.subgroupSizeControl = offered.v13.subgroupSizeControl;
-        wanted.v13.computeFullSubgroups = offered.v13.computeFullSubgroups;
-    }
 }
 
 uint32_t choose_queue_family(const std::vector<VkQueueFamilyProperties>& families) {
@@ -234,7 +221,7 @@ DeviceInfo describe_device(const VulkanFunctions& vk, VkPhysicalDevice physical,
     if (info.timestamp_bits == 0) {
         info.timestamp_ns = 0;
     }
-    if (in_list(disable, "unified")) {
+    if (std::ranges::count(base::list_words(disable), kUnified) > 0) {
         info.host_visible_local = false;
     }
     return info;

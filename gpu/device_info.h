@@ -29,14 +29,16 @@ struct Features {
     Features& operator=(const Features&) = delete;
 };
 
-/// Whether the comma-separated list `disable` (LAPIDARY_DISABLE) holds `feature`.
-bool in_list(std::string_view disable, std::string_view feature);
+/// Throws base::Error(usage) when the comma-separated list `disable` (LAPIDARY_DISABLE) holds a
+/// word that is none of what can be disabled: "unified", host-visible memory of the device's own.
+void check_disable(std::string_view disable);
 
 /// Whether the device lists this extension.
 bool has_extension(const VulkanFunctions& vk, VkPhysicalDevice physical, std::string_view name);
 
-/// Switch on in `wanted` what we need, and of the rest what is offered, useful and not disabled.
-void choose_features(Features& wanted, const Features& offered, std::string_view disable);
+/// Switch on in `wanted` what we need; describe_device() has made sure that it is offered. Nothing
+/// else is switched on: no kernel uses more.
+void require_features(Features& wanted);
 
 /// Index of the queue family we compute on: one without graphics if there is one (the desktop keeps
 /// its own), else any with compute; UINT32_MAX: none.

@@ -1,5 +1,5 @@
 // Kernel: a compute shader fixed to its specialisation constants. KernelCache: (name, constants) ->
-// Kernel, created in parallel, kept on disk by driver and shader hash.
+// Kernel, created in parallel; the driver's compiled form is kept on disk, one file per device.
 #pragma once
 
 #include <cstdint>

@@ -9,14 +9,23 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <system_error>
 
 namespace gpu {
 
 namespace {
 
 std::filesystem::path shader_folder() {
-    const char* folder = std::getenv("LAPIDARY_SHADERS");
-    return folder ? folder : "";
+    const char* value = std::getenv("LAPIDARY_SHADERS");
+    const std::filesystem::path folder = value ? value : "";
+    std::error_code ignored;
+    if (!folder.empty() && !std::filesystem::is_directory(folder, ignored)) {
+        throw base::Error(base::ErrorKind::usage,
+                          fmt::format("LAPIDARY_SHADERS is '{}', which is no folder",
+                                      base::escaped(folder.string(), 4096)),
+                          "It takes a folder of .spv files; leave it unset to use those built in.");
+    }
+    return folder;
 }
 
 std::vector<uint32_t> read_words(const std::filesystem::path& path) {

@@ -28,8 +28,7 @@ DeviceRates starting_rates(DeviceType type);
 /// device (its speed and what else it does) and one per kernel (how it compares to the guess).
 class SubmitPlanner {
 public:
-    static constexpr double kTargetMs = 100;  // aim of one submit
-    static constexpr double kCapMs = 250;     // never planned above
+    static constexpr double kTargetMs = 100;  // aim of one submit; parts() and must_flush() keep it
     static constexpr uint32_t kNoKernel = 0;  // copies and fills; kernels count from 1
 
     explicit SubmitPlanner(const DeviceRates& rates = {}) : rates_(rates) {}

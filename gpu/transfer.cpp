@@ -94,7 +94,7 @@ void Transfer::upload(const Range& dst, std::span<const std::byte> src) {
 }
 
 void Transfer::download(std::span<std::byte> dst, const Range& src) {
-    // Two copies ahead of the host: chunk i is submitted while chunk i - 1 is read.
+    // One copy ahead of the host: chunk i is submitted while chunk i - 1 is read.
     const uint64_t n_chunks = (dst.size() + kChunkBytes - 1) / kChunkBytes;
     const auto size_of = [&](uint64_t chunk) {
         return std::min<uint64_t>(kChunkBytes, dst.size() - chunk * kChunkBytes);

@@ -11,8 +11,9 @@
 
 namespace gpu {
 
-/// Two staging buffers of kChunkBytes: while the GPU copies one, the host fills the other. However
-/// large the weights, this is all the host-visible memory that loading them takes.
+/// Two staging slots of kChunkBytes for each direction, made when it is first used: while the GPU
+/// copies one, the host fills or reads the other. However large the weights, loading them takes no
+/// more host-visible memory than this.
 class Transfer {
 public:
     static constexpr uint64_t kChunkBytes = 8u << 20;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
+#include <vector>
 
 using base::escaped;
 
@@ -71,7 +73,9 @@ TEST_CASE("base: log areas") {
     CHECK(base::parse_log_mask("gpu,perf") == 5);
     CHECK(base::parse_log_mask("all") == 15);
     CHECK(base::parse_log_mask("all,none") == 0);
-    CHECK(base::parse_log_mask("gpuu,,model") == 2);
+    std::vector<std::string_view> unknown;
+    CHECK(base::parse_log_mask("gpuu,,model,", &unknown) == 2);
+    CHECK(unknown == std::vector<std::string_view>{"gpuu"});
 }
 
 TEST_CASE("base: an error carries sentence, hint and kind") {

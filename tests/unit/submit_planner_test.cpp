@@ -72,13 +72,12 @@ std::vector<Work> forward_27b(double batch, double context) {
 
 }  // namespace
 
-TEST_CASE("planner: nothing above the cap on a slow device at 128k positions") {
+TEST_CASE("planner: nothing above the target on a slow device at 128k positions") {
     const SubmitPlanner planner;
     for (const double batch : {1.0, 7.0, 64.0, 256.0}) {
         for (const double context : {1.0, 1024.0, 131072.0}) {
             CAPTURE(batch, context);
             const Plan result = plan(planner, forward_27b(batch, context));
-            CHECK(result.longest_ms <= SubmitPlanner::kCapMs);
             CHECK(result.longest_ms <= SubmitPlanner::kTargetMs * 1.0001);
             // Cutting may not turn into dust: submits stay at least half full on average.
             CHECK(result.total_ms / static_cast<double>(result.n_submits) >= 40);

@@ -1,0 +1,86 @@
+// The environment variables that switch gpu/: a word nobody knows is an error, not silence.
+#include "gpu/base.h"
+#include "gpu/device.h"
+#include "gpu/shader_source.h"
+
+#include "tests/support/temp_dir.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <string>
+
+namespace {
+
+/// A variable of the environment, set for one scope.
+class Variable {
+public:
+    Variable(const char* name, const std::string& value) : name_(name) {
+        if (const char* const old = std::getenv(name)) {
+            old_ = old;
+        }
+        ::setenv(name, value.c_str(), 1);
+    }
+    ~Variable() {
+        if (old_) {
+            ::setenv(name_, old_->c_str(), 1);
+        } else {
+            ::unsetenv(name_);
+        }
+    }
+    Variable(const Variable&) = delete;
+    Variable& operator=(const Variable&) = delete;
+
+private:
+    const char* name_;
+    std::optional<std::string> old_;
+};
+
+template <class F>
+std::string usage_error(F&& f) {
+    try {
+        f();
+    } catch (const base::Error& error) {
+        CHECK(error.kind() == base::ErrorKind::usage);
+        CHECK_FALSE(error.hint().empty());
+        return error.what();
+    }
+    return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("switches: LAPIDARY_VALIDATE takes 0, 1 and 2") {
+    for (const char* const level : {"yes", "3", "-1", "1 ", "22"}) {
+        CAPTURE(level);
+        const Variable variable("LAPIDARY_VALIDATE", level);
+        CHECK(usage_error([] { const gpu::Device device; }) ==
+              std::string("LAPIDARY_VALIDATE is '") + level + "'");
+    }
+}
+
+TEST_CASE("switches: LAPIDARY_DISABLE names what it does not know") {
+    CHECK(usage_error([] {
+              const gpu::Device device({.disable = "unified,coopmat"});
+          }).find("'coopmat'") != std::string::npos);
+    const Variable variable("LAPIDARY_DISABLE", "unfied");
+    CHECK(usage_error([] { gpu::list_devices(); }).find("'unfied'") != std::string::npos);
+    CHECK(usage_error([] { const gpu::Device device; }).find("'unfied'") != std::string::npos);
+}
+
+TEST_CASE("switches: LAPIDARY_SHADERS must be a folder; what it lacks is built in") {
+    const support::TempDir folder;
+    {
+        const Variable variable("LAPIDARY_SHADERS", (folder.path() / "none").string());
+        CHECK(usage_error([] { gpu::find_shader("add"); }).find("which is no folder") !=
+              std::string::npos);
+    }
+    std::ofstream(folder.path() / "mine.spv") << "12345678";
+    const Variable variable("LAPIDARY_SHADERS", folder.path().string());
+    REQUIRE(gpu::find_shader("mine").has_value());
+    CHECK(gpu::find_shader("mine")->size() == 2);
+    CHECK(gpu::find_shader("add").has_value());
+    CHECK_FALSE(gpu::find_shader("no such kernel").has_value());
+}
