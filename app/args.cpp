@@ -56,11 +56,8 @@ std::optional<uint64_t> parse_seed(const std::string& text) {
 }
 
 model::DType parse_cache_type(std::string_view flag, const std::string& text) {
-    if (text == "f16") {
-        return model::DType::f16;
-    }
-    if (text == "f32") {
-        return model::DType::f32;
+    if (const auto type = model::parse_cache_type(text)) {
+        return *type;
     }
     usage(fmt::format("{} is '{}', expected f16 or f32", flag, base::escaped(text)),
           "A quantized cache has no kernels here.");

@@ -3,6 +3,7 @@
 #include <array>
 #include <cctype>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "app/engine.h"
@@ -12,7 +13,6 @@
 namespace app {
 namespace {
 
-constexpr uint32_t kDefaultContext = 4096;
 constexpr uint32_t kSmallestContext = 512;
 
 double ms_since(std::chrono::steady_clock::time_point begun) {
@@ -21,11 +21,8 @@ double ms_since(std::chrono::steady_clock::time_point begun) {
 }
 
 model::DType kv_type(const std::string& name) {
-    if (name == "f16") {
-        return model::DType::f16;
-    }
-    if (name == "f32") {
-        return model::DType::f32;
+    if (const std::optional<model::DType> type = model::parse_cache_type(name)) {
+        return *type;
     }
     throw base::Error(base::ErrorKind::usage,
                       fmt::format("the cache type '{}' is not known", base::escaped(name, 20)),
@@ -134,8 +131,9 @@ void Worker::replace_model(const LoadModel& request, const std::string& path) {
 void Worker::make_session(const LoadModel& request, std::vector<std::string>& notices) {
     const model::Config& config = model_->config;
     const uint32_t most = config.max_position_embeddings;
-    model::SessionOptions options{.n_ctx = request.n_ctx != 0 ? std::min(request.n_ctx, most)
-                                                              : std::min(kDefaultContext, most),
+    model::SessionOptions options{.n_ctx = request.n_ctx != 0
+                                               ? std::min(request.n_ctx, most)
+                                               : std::min(model::kDefaultContext, most),
                                   .type_k = kv_type(request.type_k),
                                   .type_v = kv_type(request.type_v),
                                   .stop = [this] { return should_stop(); }};

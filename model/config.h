@@ -8,6 +8,9 @@
 
 namespace model {
 
+/// Positions of a context when nobody says how many (at most the model's).
+inline constexpr uint32_t kDefaultContext = 4096;
+
 enum class Architecture : uint8_t { gemma, gemma2, gemma3 };
 std::string_view architecture_name(Architecture architecture);  // "gemma", "gemma2", "gemma3"
 

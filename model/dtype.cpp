@@ -1,8 +1,9 @@
 // Names and sizes of the element and block types.
+#include "model/dtype.h"
+
 #include <array>
 
 #include "gpu/base.h"
-#include "model/tensor.h"
 
 namespace model {
 
@@ -68,6 +69,16 @@ uint64_t row_bytes(DType dtype, uint64_t dim) {
     CHECK(dim % r.elements == 0, "{} needs rows of whole blocks of {}, got {}", r.name, r.elements,
           dim);
     return dim / r.elements * r.bytes;
+}
+
+std::optional<DType> parse_cache_type(std::string_view name) {
+    if (name == "f16") {
+        return DType::f16;
+    }
+    if (name == "f32") {
+        return DType::f32;
+    }
+    return std::nullopt;
 }
 
 }  // namespace model

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "model/config.h"
-#include "model/tensor.h"
+#include "model/dtype.h"
 
 #include <cstdint>
 #include <span>
@@ -30,7 +30,7 @@ uint64_t weight_bytes(const Config& config, QuantMix mix);
 
 struct FitRequest {
     uint64_t weight_bytes = 0;
-    uint32_t n_ctx = 4096;
+    uint32_t n_ctx = kDefaultContext;
     uint32_t n_ubatch = 256;
     DType type_k = DType::f16;
     DType type_v = DType::f16;

@@ -34,38 +34,67 @@ constexpr std::array<ValueTypeRow, 13> kValueTypes{{
     {"f64", 8},
 }};
 
-/// Every tensor type of the format (spec 4.4). Known sizes let files carry types that we cannot
-/// read in tensors that we do not need.
+/// Every tensor type of the format (spec 4.4). Those without a size are ours, and model/dtype.cpp
+/// knows it; the sizes of the others let files carry them in tensors that we do not need.
 struct TensorTypeRow {
     uint32_t id;
     std::string_view name;
-    uint32_t elements, bytes;
-    bool supported;
+    uint32_t elements = 0, bytes = 0;
 };
 
 constexpr std::array<TensorTypeRow, 32> kTensorTypes{{
-    {0, "F32", 1, 4, true},          {1, "F16", 1, 2, true},
-    {2, "Q4_0", 32, 18, true},       {3, "Q4_1", 32, 20, true},
-    {6, "Q5_0", 32, 22, true},       {7, "Q5_1", 32, 24, true},
-    {8, "Q8_0", 32, 34, true},       {9, "Q8_1", 32, 36, false},
-    {10, "Q2_K", 256, 84, true},     {11, "Q3_K", 256, 110, true},
-    {12, "Q4_K", 256, 144, true},    {13, "Q5_K", 256, 176, true},
-    {14, "Q6_K", 256, 210, true},    {15, "Q8_K", 256, 292, false},
-    {16, "IQ2_XXS", 256, 66, false}, {17, "IQ2_XS", 256, 74, false},
-    {18, "IQ3_XXS", 256, 98, false}, {19, "IQ1_S", 256, 50, false},
-    {20, "IQ4_NL", 32, 18, true},    {21, "IQ3_S", 256, 110, false},
-    {22, "IQ2_S", 256, 82, false},   {23, "IQ4_XS", 256, 136, true},
-    {24, "I8", 1, 1, false},         {25, "I16", 1, 2, false},
-    {26, "I32", 1, 4, true},         {27, "I64", 1, 8, false},
-    {28, "F64", 1, 8, false},        {29, "IQ1_M", 256, 56, false},
-    {30, "BF16", 1, 2, true},        {34, "TQ1_0", 256, 54, false},
-    {35, "TQ2_0", 256, 66, false},   {39, "MXFP4", 32, 17, false},
+    {0, "F32"},
+    {1, "F16"},
+    {2, "Q4_0"},
+    {3, "Q4_1"},
+    {6, "Q5_0"},
+    {7, "Q5_1"},
+    {8, "Q8_0"},
+    {9, "Q8_1", 32, 36},
+    {10, "Q2_K"},
+    {11, "Q3_K"},
+    {12, "Q4_K"},
+    {13, "Q5_K"},
+    {14, "Q6_K"},
+    {15, "Q8_K", 256, 292},
+    {16, "IQ2_XXS", 256, 66},
+    {17, "IQ2_XS", 256, 74},
+    {18, "IQ3_XXS", 256, 98},
+    {19, "IQ1_S", 256, 50},
+    {20, "IQ4_NL"},
+    {21, "IQ3_S", 256, 110},
+    {22, "IQ2_S", 256, 82},
+    {23, "IQ4_XS"},
+    {24, "I8", 1, 1},
+    {25, "I16", 1, 2},
+    {26, "I32"},
+    {27, "I64", 1, 8},
+    {28, "F64", 1, 8},
+    {29, "IQ1_M", 256, 56},
+    {30, "BF16"},
+    {34, "TQ1_0", 256, 54},
+    {35, "TQ2_0", 256, 66},
+    {39, "MXFP4", 32, 17},
 }};
 
-const TensorTypeRow* tensor_type(uint32_t id) {
-    const auto it = std::find_if(kTensorTypes.begin(), kTensorTypes.end(),
-                                 [id](const TensorTypeRow& row) { return row.id == id; });
-    return it == kTensorTypes.end() ? nullptr : &*it;
+struct TensorType {
+    std::string_view name;
+    std::optional<DType> dtype;  // nullopt: one that we cannot read
+    uint32_t elements = 0, bytes = 0;
+};
+
+std::optional<TensorType> tensor_type(uint32_t id) {
+    const auto row = std::find_if(kTensorTypes.begin(), kTensorTypes.end(),
+                                  [id](const TensorTypeRow& r) { return r.id == id; });
+    if (row == kTensorTypes.end()) {
+        return std::nullopt;
+    }
+    if (row->bytes != 0) {
+        return TensorType{row->name, std::nullopt, row->elements, row->bytes};
+    }
+    const std::optional<DType> dtype = dtype_from_name(row->name);
+    CHECK(dtype, "{}", row->name);
+    return TensorType{row->name, dtype, block_elements(*dtype), block_bytes(*dtype)};
 }
 
 bool is_removed_type(uint32_t id) {
@@ -332,8 +361,8 @@ private:
     void read_tensor_type(GgufTensor& tensor) {
         const uint64_t at = in_.offset();
         tensor.type_id = in_.number<uint32_t>(tensor.name);
-        const TensorTypeRow* type = tensor_type(tensor.type_id);
-        if (type == nullptr) {
+        const std::optional<TensorType> type = tensor_type(tensor.type_id);
+        if (!type) {
             in_.fail_at(at, tensor.name,
                         fmt::format("{} tensor type {}",
                                     is_removed_type(tensor.type_id) ? "the removed" : "the unknown",
@@ -341,9 +370,7 @@ private:
                         "a tensor type of the table");
         }
         tensor.type_name = type->name;
-        if (type->supported) {
-            tensor.dtype = dtype_from_name(type->name);
-        }
+        tensor.dtype = type->dtype;
         if (tensor.ne[0] % type->elements != 0) {
             in_.fail_at(at, tensor.name,
                         fmt::format("rows of {} elements in {}", tensor.ne[0], type->name),

@@ -10,9 +10,9 @@
 #include <variant>
 #include <vector>
 
+#include "model/dtype.h"
 #include "model/file.h"
 #include "model/limits.h"
-#include "model/tensor.h"
 
 namespace model {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "model/tensor.h"
+#include "model/dtype.h"
 
 namespace model {
 

@@ -11,8 +11,10 @@ namespace {
 
 constexpr uint32_t kGroup = params::kRowGroup;
 
+constexpr size_t kWhole = SIZE_MAX;
+
 /// How a file's block becomes words: `words` of it in order, after `d_offset`'s two bytes are taken
-/// out (SIZE_MAX: nothing is taken out). Plain types are treated as blocks of 32 elements.
+/// out (kWhole: nothing is taken out). Plain types are treated as blocks of 32 elements.
 struct PackedBlock {
     uint32_t elements;
     uint32_t bytes;  // in the file
@@ -20,41 +22,28 @@ struct PackedBlock {
     size_t d_offset;
 };
 
-PackedBlock packed_block(DType dtype) {
-    constexpr size_t kNone = SIZE_MAX;
+/// Where the f16 scale stands in blocks that are no whole words: first, or last.
+size_t scale_offset(DType dtype) {
     switch (dtype) {
-        case DType::f32:
-            return {32, 128, 32, kNone};
-        case DType::f16:
-        case DType::bf16:
-            return {32, 64, 16, kNone};
         case DType::q8_0:
-            return {32, 34, 8, 0};
         case DType::q4_0:
-        case DType::iq4_nl:
-            return {32, 18, 4, 0};
-        case DType::q4_1:
-            return {32, 20, 5, kNone};
         case DType::q5_0:
-            return {32, 22, 5, 0};
-        case DType::q5_1:
-            return {32, 24, 6, kNone};
-        case DType::q2_k:
-            return {256, 84, 21, kNone};
+        case DType::iq4_nl:
+            return 0;
         case DType::q3_k:
-            return {256, 110, 27, 108};
-        case DType::q4_k:
-            return {256, 144, 36, kNone};
-        case DType::q5_k:
-            return {256, 176, 44, kNone};
         case DType::q6_k:
-            return {256, 210, 52, 208};
-        case DType::iq4_xs:
-            return {256, 136, 34, kNone};
-        case DType::i32:
-            break;
+            return block_bytes(dtype) - 2;
+        default:
+            return kWhole;
     }
-    CHECK(false, "no weight type: {}", dtype_name(dtype));
+}
+
+PackedBlock packed_block(DType dtype) {
+    CHECK(dtype != DType::i32, "no weight type: {}", dtype_name(dtype));
+    const uint32_t elements = std::max(block_elements(dtype), 32u);
+    const auto bytes = static_cast<uint32_t>(row_bytes(dtype, elements));
+    const size_t d_offset = scale_offset(dtype);
+    return {elements, bytes, (d_offset == kWhole ? bytes : bytes - 2) / 4, d_offset};
 }
 
 uint64_t groups_of(uint64_t rows) {
@@ -68,7 +57,7 @@ PlaneBytes plane_bytes(DType dtype, uint64_t rows, uint64_t cols) {
     const uint64_t n_blocks = (cols + block.elements - 1) / block.elements;
     const uint64_t padded_rows = groups_of(rows) * kGroup;
     return {.quants = padded_rows * n_blocks * block.words * 4,
-            .scales = block.d_offset == SIZE_MAX ? 0 : padded_rows * ((n_blocks + 1) / 2) * 4};
+            .scales = block.d_offset == kWhole ? 0 : padded_rows * ((n_blocks + 1) / 2) * 4};
 }
 
 void repack(std::span<uint32_t> quants, std::span<uint32_t> scales, DType dtype,
@@ -93,7 +82,7 @@ void repack(std::span<uint32_t> quants, std::span<uint32_t> scales, DType dtype,
                 const size_t begin = size_t{b} * block.bytes;
                 const size_t n = std::min<size_t>(block.bytes, src_row_bytes - begin);
                 const std::byte* from = src.data() + row * src_row_bytes + begin;
-                if (block.d_offset == SIZE_MAX) {
+                if (block.d_offset == kWhole) {
                     std::memcpy(bytes, from, n);
                 } else {
                     uint16_t d = 0;

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "model/dtype.h"
 #include "model/file.h"
 #include "model/limits.h"
-#include "model/tensor.h"
 
 namespace model {
 

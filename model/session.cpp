@@ -15,7 +15,6 @@
 namespace model {
 namespace {
 
-constexpr uint32_t kDefaultContext = 4096;
 constexpr uint32_t kDefaultChunk = 256;
 constexpr uint32_t kCaptureChunk = 32;  // rows of a step while taps are copied out
 

@@ -17,7 +17,7 @@
 namespace model {
 
 struct SessionOptions {
-    uint32_t n_ctx = 0;     // 0: min(4096, the model's)
+    uint32_t n_ctx = 0;     // 0: min(kDefaultContext, the model's)
     uint32_t n_ubatch = 0;  // largest prefill chunk; 0: 256. Larger values are split
     DType type_k = DType::f16;
     DType type_v = DType::f16;

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "model/config.h"
-#include "model/tensor.h"
+#include "model/dtype.h"
 
 namespace model {
 

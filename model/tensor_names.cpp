@@ -5,6 +5,7 @@
 #include <map>
 
 #include "model/file_error.h"
+#include "model/tensor.h"
 
 namespace model {
 

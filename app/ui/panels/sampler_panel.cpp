@@ -1,6 +1,7 @@
 // The sampler's stages, top to bottom, with the tokens left after each; sliders work on the full
 // row at once, without a forward pass.
 #include <array>
+#include <cmath>
 
 #include "app/ui/panels/panels.h"
 
