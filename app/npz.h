@@ -15,9 +15,6 @@ namespace app {
 
 static_assert(std::endian::native == std::endian::little, "NPZ members are written as they lie");
 
-/// CRC-32 as in ZIP, continued from `crc` (0 to begin).
-uint32_t crc32(uint32_t crc, std::span<const std::byte> bytes);
-
 enum class NpyType : uint8_t { u1, i4, i8, f2, f4, f8 };
 size_t npy_bytes(NpyType type);
 

@@ -1,5 +1,7 @@
 #include "app/ui/format.h"
 
+#include "model/utf8.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -87,21 +89,7 @@ std::string duration(double ms) {
 }
 
 size_t utf8_length(std::string_view text, size_t i) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const size_t want = lead < 0x80    ? 1
-                        : lead >= 0xF0 ? 4
-                        : lead >= 0xE0 ? 3
-                        : lead >= 0xC0 ? 2
-                                       : 1;
-    if (i + want > text.size()) {
-        return 1;
-    }
-    for (size_t k = 1; k < want; ++k) {
-        if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) {
-            return 1;
-        }
-    }
-    return want;
+    return std::max<size_t>(model::utf8_front(text.substr(i)).size, 1);
 }
 
 std::string one_line(std::string_view text, size_t max_chars) {

@@ -1,5 +1,7 @@
 #include "app/ui/png.h"
 
+#include "app/crc32.h"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -8,16 +10,6 @@
 namespace app::ui {
 
 namespace {
-
-uint32_t crc(std::span<const uint8_t> bytes, uint32_t c = 0xFFFFFFFFu) {
-    for (const uint8_t b : bytes) {
-        c ^= b;
-        for (int k = 0; k < 8; ++k) {
-            c = (c >> 1) ^ ((c & 1) != 0 ? 0xEDB88320u : 0);
-        }
-    }
-    return c;
-}
 
 void put32(std::vector<uint8_t>& out, uint32_t v) {
     for (const int shift : {24, 16, 8, 0}) {
@@ -30,7 +22,7 @@ void chunk(std::vector<uint8_t>& out, const char* name, const std::vector<uint8_
     const size_t begin = out.size();
     out.insert(out.end(), name, name + 4);
     out.insert(out.end(), data.begin(), data.end());
-    put32(out, ~crc(std::span(out).subspan(begin)));
+    put32(out, crc32(0, std::as_bytes(std::span(out).subspan(begin))));
 }
 
 /// Deflate with the fixed codes of RFC 1951 and matches at two distances: the pixel before and the

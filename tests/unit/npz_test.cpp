@@ -1,10 +1,10 @@
 #include "app/npz.h"
 
+#include "app/crc32.h"
 #include "gpu/base.h"
+#include "tests/support/temp_dir.h"
 
 #include <catch2/catch_test_macros.hpp>
-
-#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -64,11 +64,6 @@ std::map<std::string, std::string> unzip(const std::string& zip) {
     return members;
 }
 
-std::string scratch_file() {
-    const auto folder = std::filesystem::temp_directory_path();
-    return (folder / fmt::format("lapidary_npz_test_{}.npz", ::getpid())).string();
-}
-
 }  // namespace
 
 TEST_CASE("crc32 gives the usual check value") {
@@ -98,7 +93,8 @@ TEST_CASE("npy headers are as NumPy writes them") {
 }
 
 TEST_CASE("members come back as they were written") {
-    const std::string path = scratch_file();
+    const support::TempDir folder;
+    const std::string path = (folder.path() / "test.npz").string();
     std::mt19937 random(1);
     std::vector<float> big(100'000);
     for (float& x : big) {
@@ -126,11 +122,11 @@ TEST_CASE("members come back as they were written") {
     REQUIRE(data.size() == 128 + big.size() * 4);
     CHECK(std::memcmp(data.data() + 128, big.data(), big.size() * 4) == 0);
     CHECK(members.at("empty.npy").size() == 128);
-    std::filesystem::remove(path);
 }
 
 TEST_CASE("an unfinished or impossible file leaves nothing behind") {
-    const std::string path = scratch_file();
+    const support::TempDir folder;
+    const std::string path = (folder.path() / "test.npz").string();
     {
         NpzWriter writer(path);
         writer.add<int32_t>("a", {1}, std::vector<int32_t>{1});
