@@ -1,5 +1,6 @@
 // Messages in, events out, on the shipped model: each line of the contract in app/engine.h.
 #include "tests/support/engine_driver.h"
+#include "tests/support/temp_dir.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -278,7 +279,8 @@ TEST_CASE("engine: nonsense is refused in words") {
 
 TEST_CASE("engine: a load that fails leaves the model at hand in use") {
     EngineDriver driver;
-    const auto junk = std::filesystem::temp_directory_path() / "lapidary-engine-test-junk.gguf";
+    const support::TempDir folder;
+    const auto junk = folder.path() / "junk.gguf";
     std::ofstream(junk) << "GGUF but not really";
     const std::vector<std::string> bad = {"/nonexistent/model.gguf", junk.string(), "/"};
     const auto try_all = [&] {
@@ -304,7 +306,6 @@ TEST_CASE("engine: a load that fails leaves the model at hand in use") {
     driver.wait([&] { return driver.ended(id); });
     REQUIRE(event_of<app::Failed>(driver, id) != nullptr);
     REQUIRE(driver.answer(ask("Hello", 3)).ids == before.ids);
-    std::filesystem::remove(junk);
 }
 
 TEST_CASE("engine: a load is cancelled, by CancelLoad or by another load") {
