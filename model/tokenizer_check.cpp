@@ -1,4 +1,6 @@
-// What a vocabulary must fulfil whatever file it comes from (reliability.md B9 to B11).
+// What a file must fulfil to be called whole (reliability.md B9 to B11): the errors name the file
+// and the limits can be lowered. Whether one can tokenize with it is asked in vocabulary.cpp, when
+// a model is loaded: 'info' shows files that are whole and no more.
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -1,4 +1,9 @@
-// make_vocabulary: the fix-ups of spec 6.4 and the checks of reliability.md B9-B11.
+// The fix-ups of spec 6.4 and what the tokenizer needs of a vocabulary. The readers have checked
+// already that the file is whole (tokenizer_check.cpp); this does not rely on it, because
+// TokenizerData may come from elsewhere. The rules on lengths, nesting, spaces and control tokens
+// are the library's and stand only here.
+#include "model/vocabulary.h"
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -6,7 +11,7 @@
 #include <unordered_map>
 
 #include "gpu/base.h"
-#include "model/sentencepiece_proto.h"
+#include "model/limits.h"
 #include "model/utf8.h"
 
 namespace model {
@@ -14,7 +19,7 @@ namespace {
 
 constexpr size_t kGemma12Size = 256'000;
 constexpr size_t kGemma3Size = 262'144;  // ids from here on are not part of the BPE vocabulary
-constexpr size_t kMaxTokens = 16u << 20;
+constexpr size_t kMaxTokens = Limits{}.n_pieces;
 constexpr size_t kMaxPieceBytes = 512;  // Gemma's longest has 93: a run of 31 spaces
 // The library looks up user-defined tokens in an array of fixed size (64) that it does not check.
 // Gemma nests 31 deep: runs of 1 to 31 newlines.

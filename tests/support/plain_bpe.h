@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/sentencepiece_proto.h"
+#include "model/vocabulary.h"
 #include "model/utf8.h"
 
 namespace support {

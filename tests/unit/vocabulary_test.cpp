@@ -1,6 +1,6 @@
 // make_vocabulary: what is refused (reliability.md B9, B10), and the fix-ups of spec 6.4 on
 // stand-ins for the vocabularies of Gemma 1/2 and Gemma 3 as early files have them.
-#include "model/sentencepiece_proto.h"
+#include "model/vocabulary.h"
 
 #include "gpu/base.h"
 #include "tests/support/model_writer.h"
