@@ -46,17 +46,10 @@ std::string npy_header(NpyType type, std::span<const uint64_t> shape) {
     return header + dictionary;
 }
 
-NpzWriter::NpzWriter(std::string path) : path_(std::move(path)) {
-    file_ = std::fopen((path_ + ".tmp").c_str(), "wb");
+NpzWriter::NpzWriter(std::string path)
+    : path_(std::move(path)), replaced_(path_), file_(replaced_.file()) {
     if (file_ == nullptr) {
         fail("be created");
-    }
-}
-
-NpzWriter::~NpzWriter() {
-    if (file_ != nullptr) {
-        std::fclose(file_);
-        std::remove((path_ + ".tmp").c_str());
     }
 }
 
@@ -192,9 +185,7 @@ void NpzWriter::finish() {
     put(out, k32BitLimit);
     put(out, uint16_t{0});
     write(out);
-    const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
-    if (!closed || std::rename((path_ + ".tmp").c_str(), path_.c_str()) != 0) {
-        std::remove((path_ + ".tmp").c_str());
+    if (!replaced_.commit()) {
         fail("be written");
     }
 }

@@ -2,6 +2,8 @@
 // be read where it lies; ZIP64 where sizes need it. Little-endian, C order, no pickles.
 #pragma once
 
+#include "app/output_file.h"
+
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -21,12 +23,11 @@ size_t npy_bytes(NpyType type);
 /// Header of a .npy file, version 1: magic, length, dictionary, padded to 64 bytes.
 std::string npy_header(NpyType type, std::span<const uint64_t> shape);
 
-/// Writes to `path`.tmp and renames at finish(), so that no half file is ever left under the name.
+/// Writes a file beside `path` and renames it at finish() (see ReplacedFile).
 /// Throws base::Error(runtime) naming the file and what the system says.
 class NpzWriter {
   public:
     explicit NpzWriter(std::string path);
-    ~NpzWriter();  // without finish(): the temporary file is removed
     NpzWriter(const NpzWriter&) = delete;
     NpzWriter& operator=(const NpzWriter&) = delete;
 
@@ -62,6 +63,7 @@ class NpzWriter {
     [[noreturn]] void fail(const char* what);
 
     std::string path_;
+    ReplacedFile replaced_;
     std::FILE* file_ = nullptr;
     uint64_t offset_ = 0;
     std::vector<Entry> entries_;

@@ -3,6 +3,7 @@
 #include "app/commands/run.h"
 #include "app/interrupt.h"
 #include "app/json_out.h"
+#include "app/output_file.h"
 
 #include <unistd.h>
 
@@ -231,15 +232,23 @@ private:
                                      .raw("turns", turns.str())
                                      .str() +
                                  "\n";
-        std::FILE* file = std::fopen(path.c_str(), "wb");
-        const bool written =
-            file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-        if ((file != nullptr && std::fclose(file) != 0) || !written) {
-            fmt::print(stderr, "lapidary: {} cannot be written: {}\n", base::escaped(path),
-                       std::strerror(errno));
+        try {
+            write_whole(output_target(path, "/save", {opened_.model->path}), text);
+        } catch (const base::Error& error) {
+            fmt::print(stderr, "lapidary: {}\n", error.what());
             return;
         }
         fmt::print(stderr, "lapidary: wrote {} turns to {}\n", turns_.size(), base::escaped(path));
+    }
+
+    static void write_whole(const std::string& path, const std::string& text) {
+        ReplacedFile out(path);
+        if (out.file() == nullptr ||
+            std::fwrite(text.data(), 1, text.size(), out.file()) != text.size() || !out.commit()) {
+            throw base::Error(base::ErrorKind::runtime,
+                              fmt::format("{} cannot be written: {}", base::escaped(path),
+                                          std::strerror(errno)));
+        }
     }
 
     void probabilities() {

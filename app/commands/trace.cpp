@@ -3,6 +3,7 @@
 #include "app/commands/score.h"
 #include "app/json_out.h"
 #include "app/npz.h"
+#include "app/output_file.h"
 #include "model/quant.h"
 
 #include <algorithm>
@@ -131,8 +132,8 @@ public:
         }
     }
 
-    void write() {
-        NpzWriter out(options_.output);  // before the work: the place must be writable
+    void write(const std::string& target) {
+        NpzWriter out(target);  // before the work: the place must be writable
         compute();
         write_selection(out);
         write_scores(out);
@@ -419,11 +420,14 @@ int trace_command(const Options& options) {
     adjusted.top = options.top == 0 ? 10 : options.top;
     model::SessionOptions session = options.session;
     session.keep_q = true;
+    // Before the work, and before anything else is opened.
+    const std::string target =
+        output_target(options.output, "-o", {model_path(options), options.file});
     session.full_cache = true;  // attention of early queries needs keys that a ring forgets
     Opened opened = open_session(adjusted, session);
     Trace trace(adjusted, opened, score_tokens(adjusted, *opened.model));
     trace.announce();
-    trace.write();
+    trace.write(target);
     fmt::print("{}\n", options.output);
     return 0;
 }
