@@ -456,6 +456,11 @@ std::vector<uint32_t> parse_selection(std::string_view text, uint32_t n, std::st
         if (at != end && *at == '-') {
             last = number(++at, end);
         }
+        if (last < first) {
+            usage(fmt::format("{} is '{}': the range {} to {} runs backwards", what,
+                              base::escaped(text, 60), first, last),
+                  "Give the smaller number first.");
+        }
         for (uint32_t i = first; i <= last; ++i) {
             list.push_back(i);
         }

@@ -157,7 +157,8 @@ TEST_CASE("selections") {
     CHECK(select("2-4,3") == std::vector<uint32_t>{2, 3, 4});
     CHECK(select("-2") == std::vector<uint32_t>{4});
     CHECK(select("-3--1") == std::vector<uint32_t>{3, 4, 5});
-    for (const char* bad : {"", "6", "-7", "1,", ",1", "a", "1 2", "1-", "0x1"}) {
+    for (const char* bad : {"", "6", "-7", "1,", ",1", "a", "1 2", "1-", "0x1", "5-2", "3-1", "3--5",
+                            "-1--2"}) {
         INFO(bad);
         CHECK_THROWS_AS(select(bad), base::Error);
     }
