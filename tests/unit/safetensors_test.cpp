@@ -3,6 +3,7 @@
 #include "model/safetensors.h"
 
 #include <cmath>
+#include <ctime>
 
 #include "model/hf_source.h"
 #include "model/json_reader.h"
@@ -272,9 +273,10 @@ TEST_CASE("safetensors B5: many entries are read in time") {
                             i == 0 ? "" : ",", i);
     }
     const Bytes bytes = support::safetensors_bytes(text + "}", {});
-    const auto begin = std::chrono::steady_clock::now();
+    const std::clock_t begin =
+        std::clock();  // processor time, so that a busy machine does not count
     CHECK(model::parse_safetensors(model::MemorySource("x", bytes)).tensors.size() == 100'000);
-    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(2));
+    CHECK(std::clock() - begin < 2 * CLOCKS_PER_SEC);
 }
 
 TEST_CASE("safetensors B6: an index that names what does not lie beside it") {
