@@ -1,5 +1,6 @@
 #include "app/args.h"
 
+#include "app/console.h"
 #include "gpu/base.h"
 
 #include <CLI/CLI.hpp>
@@ -8,6 +9,7 @@
 #include <charconv>
 #include <cstdio>
 #include <random>
+#include <sstream>
 
 namespace app {
 
@@ -237,7 +239,9 @@ void add_chat(CLI::App& app, Options& o) {
     add_sampling(chat, o);
     add_session(chat, o);
     chat->footer(
-        "While it runs: Ctrl-C stops the answer, /help lists the commands, Ctrl-D leaves.\n"
+        "While it runs: Ctrl-C stops the answer, twice it leaves; /help lists the commands, "
+        "Ctrl-D\n"
+        "leaves.\n"
         "Examples:\n"
         "  lapidary chat\n"
         "  lapidary chat -m gemma.gguf -sys 'Answer in one sentence.' --temp 0.7\n"
@@ -399,7 +403,7 @@ ParsedArguments parse_arguments(const std::vector<std::string>& argv, bool has_w
     app.get_formatter()->column_width(34);
     app.footer(
         "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 model, 4 no Vulkan device,\n"
-        "5 out of memory, 6 device lost, 130 interrupted.");
+        "5 out of memory, 6 device lost, 130 interrupted, 143 asked to end (SIGTERM).");
     add_top_level(app, o, has_window);
     add_run(app, o);
     add_chat(app, o);
@@ -411,7 +415,9 @@ ParsedArguments parse_arguments(const std::vector<std::string>& argv, bool has_w
         std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
         app.parse(arguments);
     } catch (const CLI::Success& success) {
-        parsed.exit_code = app.exit(success);
+        std::ostringstream text;
+        parsed.exit_code = app.exit(success, text, text);
+        put_text(text.str());
         return parsed;
     } catch (const CLI::Error& error) {
         usage_of(app, error);

@@ -1,12 +1,20 @@
-// Ctrl-C as a flag that the commands look at between tokens and submits.
+// Ctrl-C and the wish to end, as flags that the commands look at between tokens and submits.
 #pragma once
 
 namespace app {
 
-/// Catches SIGINT from now on (and SIGTERM, which asks for the same). System calls are interrupted,
-/// so that a read of the keyboard returns too.
+/// Catches SIGINT and SIGTERM from now on. A second SIGTERM ends the program at once.
 void install_interrupt();
+/// Either of them came: stop what is being done.
 bool interrupted();
+/// SIGTERM came: stop, and end the program. Stays so.
+bool asked_to_end();
+/// Forgets Ctrl-C.
 void clear_interrupt();
+/// Readable from the moment a signal comes until clear_interrupt(), for poll(); -1 before
+/// install_interrupt().
+int interrupt_descriptor();
+/// Exit code of a program that they ended: 128 and the signal.
+int interrupted_exit_code();
 
 }  // namespace app

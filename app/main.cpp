@@ -2,18 +2,20 @@
 // here, as a sentence and an exit code.
 #include "app/args.h"
 #include "app/commands/commands.h"
+#include "app/console.h"
+#include "app/interrupt.h"
 #include "gpu/base.h"
 
 #if LAPIDARY_GUI
 #include "app/ui/run_window.h"
 #endif
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <new>
 #include <string>
-#include <system_error>
 #include <vector>
 
 namespace {
@@ -38,11 +40,11 @@ int without_command(const app::Options& options) {
         return app::run_window(options);
     }
 #endif
-    fmt::print(stderr,
-               "lapidary: {}; this is the chat in the terminal. 'lapidary --help' lists what else "
-               "there is.\n",
-               has_display() ? "built without the window"
-                             : "no display here ($DISPLAY and $WAYLAND_DISPLAY are empty)");
+    app::tell(
+        "lapidary: {}; this is the chat in the terminal. 'lapidary --help' lists what else "
+        "there is.\n",
+        has_display() ? "built without the window"
+                      : "no display here ($DISPLAY and $WAYLAND_DISPLAY are empty)");
     return app::chat_command(options);
 }
 
@@ -68,18 +70,15 @@ int dispatch(const app::Options& options) {
 
 /// An answer that did not arrive (a full disk) is no success.
 int with_output_written(int exit_code) {
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-        throw base::Error(base::ErrorKind::runtime, "the output cannot be written",
-                          "Is the disk full?");
-    }
+    app::flush_output();
     return exit_code;
 }
 
-int tell(const char* what, const std::string& hint, int exit_code) {
-    std::fflush(stdout);
-    fmt::print(stderr, "lapidary: {}\n", what);
+int fail(const char* what, const std::string& hint, int exit_code) {
+    std::fflush(stdout);  // the order of a terminal; that it fails too is no news
+    app::tell("lapidary: {}\n", what);
     if (!hint.empty()) {
-        fmt::print(stderr, "  {}\n", hint);
+        app::tell("  {}\n", hint);
     }
     return exit_code;
 }
@@ -87,22 +86,23 @@ int tell(const char* what, const std::string& hint, int exit_code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    app::occupy_standard_files();
     try {
         const app::ParsedArguments parsed =
             app::parse_arguments(std::vector<std::string>(argv + 1, argv + argc), kHasWindow);
         return with_output_written(parsed.exit_code ? *parsed.exit_code : dispatch(parsed.options));
     } catch (const base::Error& error) {
-        return tell(error.what(), error.hint(), base::exit_code(error.kind()));
+        return fail(error.what(), error.hint(), base::exit_code(error.kind()));
     } catch (const base::Cancelled&) {
-        return tell("stopped", "", app::kInterruptedExit);
-    } catch (const std::system_error& error) {
-        return tell(error.what(), "", 1);  // fmt, when stdout cannot be written
+        return fail("stopped", "", app::interrupted_exit_code());
+    } catch (const app::OutputClosed&) {
+        return 128 + SIGPIPE;  // what a shell makes of a program that the signal ends
     } catch (const std::bad_alloc&) {
-        return tell("there is not enough memory",
+        return fail("there is not enough memory",
                     "Close other programs, or choose a smaller model "
                     "or context (-c).",
                     base::exit_code(base::ErrorKind::out_of_memory));
     } catch (const std::exception& error) {
-        return tell(error.what(), "This is a mistake in Lapidary; please report it.", 1);
+        return fail(error.what(), "This is a mistake in Lapidary; please report it.", 1);
     }
 }

@@ -1,5 +1,6 @@
 #include "app/opened.h"
 
+#include "app/console.h"
 #include "app/engine.h"
 #include "app/interrupt.h"
 
@@ -28,12 +29,12 @@ public:
         if (shown_ && (percent != last_ || stage_ != progress.stage)) {
             last_ = percent;
             stage_ = progress.stage;
-            fmt::print(stderr, "\r\x1b[Kloading: {} {} %", progress.stage, percent);
+            tell("\r\x1b[Kloading: {} {} %", progress.stage, percent);
         }
     }
     void clear() {
         if (shown_ && !stage_.empty()) {
-            fmt::print(stderr, "\r\x1b[K");
+            tell("\r\x1b[K");
             stage_.clear();
         }
     }
@@ -47,7 +48,7 @@ private:
 }  // namespace
 
 void PrintProfile::operator()(gpu::Profiler* profiler) const {
-    fmt::print(stderr, "{}", profiler->table());
+    tell_text(profiler->table());
     delete profiler;
 }
 
@@ -74,8 +75,8 @@ Opened open_session(const Options& options, const model::SessionOptions& session
         std::make_unique<model::Runtime>(gpu::DeviceOptions{.selector = options.device});
     const gpu::DeviceInfo& device = opened.runtime->device.info();
     if (device.type == gpu::DeviceType::cpu) {
-        fmt::print(stderr, "lapidary: computing on the CPU ({}), which is slow: {}\n", device.name,
-                   opened.runtime->device.why_chosen());
+        tell("lapidary: computing on the CPU ({}), which is slow: {}\n", device.name,
+             opened.runtime->device.why_chosen());
     }
     ProgressLine line;
     opened.model = model::Model::load(
@@ -92,7 +93,7 @@ Opened open_session(const Options& options, const model::SessionOptions& session
     }
     line.clear();
     for (const std::string& notice : opened.model->notices) {
-        fmt::print(stderr, "lapidary: {}\n", base::escaped(notice, 400));
+        tell("lapidary: {}\n", base::escaped(notice, 400));
     }
     opened.load_ms =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();

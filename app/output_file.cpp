@@ -53,7 +53,8 @@ bool is_input(const struct stat& target, const std::string& input) {
     if (!fs::is_directory(input, failed)) {
         return same_file(target, input);
     }
-    for (fs::directory_iterator it(input, failed), end; !failed && it != end; it.increment(failed)) {
+    for (fs::directory_iterator it(input, failed), end; !failed && it != end;
+         it.increment(failed)) {
         if (same_file(target, it->path().string())) {
             return true;
         }

@@ -1,10 +1,12 @@
 // chat: a conversation in the terminal.
 #include "app/commands/commands.h"
 #include "app/commands/run.h"
+#include "app/console.h"
 #include "app/interrupt.h"
 #include "app/json_out.h"
 #include "app/output_file.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,7 +20,7 @@ namespace {
 
 enum class Read : uint8_t { line, end, interrupted };
 
-/// Lines from standard input; unlike the C library's it comes back when Ctrl-C is pressed.
+/// Lines from standard input; unlike the C library's it comes back when a signal has come.
 class LineReader {
 public:
     Read read(std::string& line) {
@@ -28,12 +30,20 @@ public:
                 pending_.erase(0, end + 1);
                 return Read::line;
             }
+            pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {interrupt_descriptor(), POLLIN, 0}};
+            const int n_ready = interrupted() ? 0 : ::poll(fds, 2, -1);
+            if (interrupted() || (n_ready > 0 && fds[1].revents != 0)) {
+                return Read::interrupted;
+            }
+            if (n_ready < 0) {  // SIGCONT and the like
+                continue;
+            }
             char buffer[4096];
             const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof(buffer));
             if (n > 0) {
                 pending_.append(buffer, size_t(n));
-            } else if (n < 0 && errno == EINTR) {
-                return Read::interrupted;
+            } else if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+                continue;
             } else if (!pending_.empty()) {
                 line = std::exchange(pending_, {});
                 return Read::line;
@@ -78,7 +88,7 @@ public:
             send(*options_.prompt);
         }
         int interrupts = 0;
-        while (!done_ && !(options_.single_turn && n_answers_ > 0)) {
+        while (!done_ && !asked_to_end() && !(options_.single_turn && n_answers_ > 0)) {
             say("\n> ");
             std::string line;
             const Read result = reader_.read(line);
@@ -88,21 +98,19 @@ public:
             }
             if (result == Read::interrupted || interrupted()) {
                 clear_interrupt();
-                if (++interrupts == 2) {
-                    exit_code_ = kInterruptedExit;
+                if (++interrupts == 2 || asked_to_end()) {
                     break;
                 }
-                say("\n(Ctrl-C again, Ctrl-D or /quit leaves)\n");
+                tell("\n(Ctrl-C again, Ctrl-D or /quit leaves)\n");
                 continue;
             }
             interrupts = 0;
             take(line);
         }
         if (n_answers_ > 0) {
-            fmt::print(stderr, "lapidary: {}\n",
-                       speed_line(opened_.session->stats(), last_.logits_hash));
+            tell("lapidary: {}\n", speed_line(opened_.session->stats(), last_.logits_hash));
         }
-        return exit_code_;
+        return interrupts == 2 || asked_to_end() ? interrupted_exit_code() : exit_code_;
     }
 
 private:
@@ -110,8 +118,7 @@ private:
     template <class... Args>
     void say(fmt::format_string<Args...> format, Args&&... args) {
         if (terminal_) {
-            fmt::print(stderr, format, std::forward<Args>(args)...);
-            std::fflush(stderr);
+            tell(format, std::forward<Args>(args)...);
         }
     }
 
@@ -132,7 +139,7 @@ private:
         if (word == "/quit" || word == "/exit") {
             done_ = true;
         } else if (word == "/help") {
-            fmt::print(stderr, "{}", kHelp);
+            tell_text(kHelp);
         } else if (word == "/undo") {
             undo();
         } else if (word == "/regen") {
@@ -142,8 +149,7 @@ private:
         } else if (word == "/probs") {
             probabilities();
         } else {
-            fmt::print(stderr, "lapidary: {} is no command; /help lists them\n",
-                       base::escaped(word, 40));
+            tell("lapidary: {} is no command; /help lists them\n", base::escaped(word, 40));
         }
     }
 
@@ -163,17 +169,17 @@ private:
     void undo() {
         const bool answered = drop_last(model::Role::model);
         if (!drop_last(model::Role::user) && !answered) {
-            fmt::print(stderr, "lapidary: there is nothing to take back\n");
+            tell("lapidary: there is nothing to take back\n");
             return;
         }
         answer_tokens_.clear();
-        fmt::print(stderr, "lapidary: took the last message back\n");
+        tell("lapidary: took the last message back\n");
     }
 
     void regenerate() {
         drop_last(model::Role::model);
         if (turns_.empty() || turns_.back().role != model::Role::user) {
-            fmt::print(stderr, "lapidary: there is no message to answer again\n");
+            tell("lapidary: there is no message to answer again\n");
             return;
         }
         ++sampling_.seed;  // the same seed would give the same answer
@@ -188,8 +194,7 @@ private:
         request.top = 5;
         put_turns(request, tokenizer_, turns_);
         if (request.tokens.size() >= opened_.session->n_ctx()) {
-            fmt::print(
-                stderr,
+            tell(
                 "lapidary: the conversation has {} tokens, the context holds {}: no room for "
                 "an answer. /undo takes the message back, -c N gives more room.\n",
                 request.tokens.size(), opened_.session->n_ctx());
@@ -197,26 +202,26 @@ private:
             return;
         }
         request.on_text = [](std::string_view text) {
-            std::fwrite(text.data(), 1, text.size(), stdout);
-            std::fflush(stdout);
+            put_text(text);
+            flush_output();
         };
         answer_tokens_.clear();
         request.on_token = [&](const GeneratedToken& token) { answer_tokens_.push_back(token); };
         last_ = generate(*opened_.session, sampler_, request);
         ++n_answers_;
-        fmt::print("\n");
-        std::fflush(stdout);
+        put("\n");
+        flush_output();
         turns_.push_back({model::Role::model, last_.text});
         if (const std::string note = finish_note(last_.reason, opened_.session->n_ctx());
             !note.empty()) {
-            fmt::print(stderr, "lapidary: {}\n", note);
+            tell("lapidary: {}\n", note);
         }
         clear_interrupt();
     }
 
     void save(const std::string& path) {
         if (path.empty()) {
-            fmt::print(stderr, "lapidary: /save needs a file name\n");
+            tell("lapidary: /save needs a file name\n");
             return;
         }
         JsonArray turns;
@@ -235,25 +240,25 @@ private:
         try {
             write_whole(output_target(path, "/save", {opened_.model->path}), text);
         } catch (const base::Error& error) {
-            fmt::print(stderr, "lapidary: {}\n", error.what());
+            tell("lapidary: {}\n", error.what());
             return;
         }
-        fmt::print(stderr, "lapidary: wrote {} turns to {}\n", turns_.size(), base::escaped(path));
+        tell("lapidary: wrote {} turns to {}\n", turns_.size(), base::escaped(path));
     }
 
     static void write_whole(const std::string& path, const std::string& text) {
         ReplacedFile out(path);
         if (out.file() == nullptr ||
             std::fwrite(text.data(), 1, text.size(), out.file()) != text.size() || !out.commit()) {
-            throw base::Error(base::ErrorKind::runtime,
-                              fmt::format("{} cannot be written: {}", base::escaped(path),
-                                          std::strerror(errno)));
+            throw base::Error(
+                base::ErrorKind::runtime,
+                fmt::format("{} cannot be written: {}", base::escaped(path), std::strerror(errno)));
         }
     }
 
     void probabilities() {
         if (answer_tokens_.empty()) {
-            fmt::print(stderr, "lapidary: there is no answer yet\n");
+            tell("lapidary: there is no answer yet\n");
         }
         for (const GeneratedToken& token : answer_tokens_) {
             std::string line =
@@ -265,7 +270,7 @@ private:
                         fmt::format("  {} {:.1f}", tokenizer_.display(id), 100 * std::exp(logprob));
                 }
             }
-            fmt::print(stderr, "{}\n", line);
+            tell("{}\n", line);
         }
     }
 

@@ -13,7 +13,4 @@ int trace_command(const Options& options);
 int info_command(const Options& options);
 int devices_command(const Options& options);
 
-/// Exit code of a program that Ctrl-C ended.
-constexpr int kInterruptedExit = 130;
-
 }  // namespace app

@@ -1,5 +1,6 @@
 // devices: every Vulkan device, the limits that matter, which one is chosen and why.
 #include "app/commands/commands.h"
+#include "app/console.h"
 #include "app/json_out.h"
 #include "gpu/device.h"
 
@@ -58,28 +59,25 @@ void print_json(size_t index, const gpu::DeviceInfo& d, bool chosen, const std::
     if (chosen) {
         line.add("why", why);
     }
-    fmt::print("{}\n", line.str());
+    put("{}\n", line.str());
 }
 
 void print_text(size_t index, const gpu::DeviceInfo& d, bool chosen) {
-    fmt::print("{} {}: {}\n", chosen ? '*' : ' ', index, d.name);
-    fmt::print("    uuid {}{}{}\n", d.uuid, d.pci.empty() ? "" : ", PCI ", d.pci);
-    fmt::print("    {}, Vulkan {}, {} {}\n", type_name(d.type), api_version(d.api_version),
-               d.driver_name, d.driver_version);
-    fmt::print(
-        "    memory {:.0f} MiB, {:.0f} free; one binding {:.0f} MiB, one buffer {:.0f} MiB\n",
+    put("{} {}: {}\n", chosen ? '*' : ' ', index, d.name);
+    put("    uuid {}{}{}\n", d.uuid, d.pci.empty() ? "" : ", PCI ", d.pci);
+    put("    {}, Vulkan {}, {} {}\n", type_name(d.type), api_version(d.api_version), d.driver_name,
+        d.driver_version);
+    put("    memory {:.0f} MiB, {:.0f} free; one binding {:.0f} MiB, one buffer {:.0f} MiB\n",
         mib(d.local_heap_bytes), mib(d.budget_bytes), mib(d.max_range_bytes),
         mib(d.max_buffer_bytes));
-    fmt::print("    workgroup {}, shared {} KiB, subgroup {}, timestamps {}\n",
-               d.max_workgroup_size, d.max_shared_bytes / 1024, d.subgroup_size,
-               d.timestamp_ns > 0 ? "yes" : "no");
+    put("    workgroup {}, shared {} KiB, subgroup {}, timestamps {}\n", d.max_workgroup_size,
+        d.max_shared_bytes / 1024, d.subgroup_size, d.timestamp_ns > 0 ? "yes" : "no");
     if (!d.float_controls_rte32) {
-        fmt::print(
-            "    rounding of f32 cannot be fixed: the same bits as elsewhere are likely, not "
+        put("    rounding of f32 cannot be fixed: the same bits as elsewhere are likely, not "
             "promised\n");
     }
     if (!d.missing.empty()) {
-        fmt::print("    not usable, it lacks: {}\n", d.missing);
+        put("    not usable, it lacks: {}\n", d.missing);
     }
 }
 
@@ -108,11 +106,11 @@ int devices_command(const Options& options) {
         }
     }
     if (why_not) {
-        std::fflush(stdout);
+        flush_output();
         throw base::Error(*why_not);
     }
     if (!options.json) {
-        fmt::print("chosen: {} ({})\n", devices[pick->index].name, pick->why);
+        put("chosen: {} ({})\n", devices[pick->index].name, pick->why);
     }
     return 0;
 }

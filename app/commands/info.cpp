@@ -1,5 +1,6 @@
 // info: what a model file holds, what it lacks, and how much memory it needs. No GPU involved.
 #include "app/commands/commands.h"
+#include "app/console.h"
 #include "app/json_out.h"
 #include "app/opened.h"
 #include "model/chat.h"
@@ -95,19 +96,19 @@ void print_structure(const model::ModelSource& source) {
     const model::Config& c = source.config;
     const auto n_local = std::count_if(c.layers.begin(), c.layers.end(),
                                        [](const auto& layer) { return layer.is_local(); });
-    fmt::print("{}: {} layers ({} global", model::architecture_name(c.architecture),
-               c.num_hidden_layers, c.num_hidden_layers - n_local);
+    put("{}: {} layers ({} global", model::architecture_name(c.architecture), c.num_hidden_layers,
+        c.num_hidden_layers - n_local);
     if (n_local > 0) {
         const auto local = std::find_if(c.layers.begin(), c.layers.end(),
                                         [](const auto& layer) { return layer.is_local(); });
-        fmt::print(", {} local with a window of {}", n_local, local->sliding_window);
+        put(", {} local with a window of {}", n_local, local->sliding_window);
     }
-    fmt::print(")\n  width {}, feed-forward {}, {} query and {} KV heads of {}\n", c.hidden_size,
-               c.intermediate_size, c.num_attention_heads, c.num_key_value_heads, c.head_dim);
-    fmt::print("  {} tokens, context {}\n", c.vocab_size, c.max_position_embeddings);
+    put(")\n  width {}, feed-forward {}, {} query and {} KV heads of {}\n", c.hidden_size,
+        c.intermediate_size, c.num_attention_heads, c.num_key_value_heads, c.head_dim);
+    put("  {} tokens, context {}\n", c.vocab_size, c.max_position_embeddings);
     if (c.attn_logit_softcapping > 0 || c.final_logit_softcapping > 0) {
-        fmt::print("  soft caps: attention {}, logits {}\n", c.attn_logit_softcapping,
-                   c.final_logit_softcapping);
+        put("  soft caps: attention {}, logits {}\n", c.attn_logit_softcapping,
+            c.final_logit_softcapping);
     }
     std::map<std::pair<double, double>, std::string> ropes;
     for (size_t l = 0; l < c.layers.size(); ++l) {
@@ -115,68 +116,67 @@ void print_structure(const model::ModelSource& source) {
             c.layers[l].is_local() ? "local" : "global";
     }
     for (const auto& [rope, where] : ropes) {
-        fmt::print("  RoPE {}{}{}\n", rope.first,
-                   rope.second != 1 ? fmt::format(", positions divided by {}", rope.second) : "",
-                   ropes.size() > 1 ? " (" + where + " layers)" : "");
+        put("  RoPE {}{}{}\n", rope.first,
+            rope.second != 1 ? fmt::format(", positions divided by {}", rope.second) : "",
+            ropes.size() > 1 ? " (" + where + " layers)" : "");
     }
 }
 
 void print_parameters(const Facts& facts) {
     const model::ParameterCounts counts = model::count_parameters(facts.source->config);
-    fmt::print("\nParameters: {}\n", grouped(counts.total()));
-    fmt::print("  embedding {:.1f} M, attention {:.1f} M, feed-forward {:.1f} M, norms {:.2f} M",
-               double(counts.embedding) / 1e6, double(counts.attention) / 1e6,
-               double(counts.mlp) / 1e6, double(counts.norms) / 1e6);
-    fmt::print("{}\n", counts.output > 0
-                           ? fmt::format(", output {:.1f} M", double(counts.output) / 1e6)
-                           : " (the embedding is also the output)");
+    put("\nParameters: {}\n", grouped(counts.total()));
+    put("  embedding {:.1f} M, attention {:.1f} M, feed-forward {:.1f} M, norms {:.2f} M",
+        double(counts.embedding) / 1e6, double(counts.attention) / 1e6, double(counts.mlp) / 1e6,
+        double(counts.norms) / 1e6);
+    put("{}\n", counts.output > 0 ? fmt::format(", output {:.1f} M", double(counts.output) / 1e6)
+                                  : " (the embedding is also the output)");
     for (const auto& [name, use] : facts.types) {
-        fmt::print("  {:<7} {:>4} tensors {:>9.1f} MiB\n", name, use.n_tensors, mib(use.n_bytes));
+        put("  {:<7} {:>4} tensors {:>9.1f} MiB\n", name, use.n_tensors, mib(use.n_bytes));
     }
 }
 
 void print_memory(const Facts& facts) {
     const model::Config& c = facts.source->config;
-    fmt::print("\nDevice memory in MiB, without the driver's own 100 to 300:\n");
-    fmt::print("  {:>8} {:>9} {:>9} {:>9} {:>9}   as other quantizations\n", "context", "weights",
-               "KV cache", "scratch", "total");
+    put("\nDevice memory in MiB, without the driver's own 100 to 300:\n");
+    put("  {:>8} {:>9} {:>9} {:>9} {:>9}   as other quantizations\n", "context", "weights",
+        "KV cache", "scratch", "total");
     for (const uint32_t n_ctx : context_sizes(c)) {
         model::FitRequest request;
         request.weight_bytes = facts.weight_bytes;
         request.n_ctx = n_ctx;
         const model::Fit f = model::fit(c, request);
-        fmt::print("  {:>8} {:>9.1f} {:>9.1f} {:>9.1f} {:>9.1f}  ", n_ctx, mib(f.weights),
-                   mib(f.kv), mib(f.scratch), mib(f.total()));
+        put("  {:>8} {:>9.1f} {:>9.1f} {:>9.1f} {:>9.1f}  ", n_ctx, mib(f.weights), mib(f.kv),
+            mib(f.scratch), mib(f.total()));
         for (const model::QuantMix mix : model::quant_mixes()) {
-            fmt::print(" {} {:.0f}", model::quant_mix_name(mix),
-                       mib(f.total() - f.weights + model::weight_bytes(c, mix)));
+            put(" {} {:.0f}", model::quant_mix_name(mix),
+                mib(f.total() - f.weights + model::weight_bytes(c, mix)));
         }
-        fmt::print("\n");
+        put("\n");
     }
 }
 
 void print_text(const Facts& facts) {
     const model::ModelSource& source = *facts.source;
-    fmt::print("{}\n  {}\n  {}, {:.1f} MiB{}\n\n", base::escaped(source.name), source.path,
-               source.format, mib(source.file_bytes), facts.base_model ? ", a base model" : "");
+    put("{}\n  {}\n  {}, {:.1f} MiB{}\n\n", base::escaped(source.name), source.path, source.format,
+        mib(source.file_bytes), facts.base_model ? ", a base model" : "");
     print_structure(source);
     print_parameters(facts);
     print_memory(facts);
     if (!facts.lacks.empty()) {
-        fmt::print("\nThe file lacks\n");
+        put("\nThe file lacks\n");
     }
     for (const std::string& lack : facts.lacks) {
-        fmt::print("  {}\n", lack);
+        put("  {}\n", lack);
     }
     if (!source.notices.empty()) {
-        fmt::print("\nNotices\n");
+        put("\nNotices\n");
     }
     for (const std::string& notice : source.notices) {
-        fmt::print("  {}\n", base::escaped(notice, 400));
+        put("  {}\n", base::escaped(notice, 400));
     }
-    fmt::print("\nMetadata\n");
+    put("\nMetadata\n");
     for (const auto& [key, value] : source.metadata) {
-        fmt::print("  {} = {}\n", base::escaped(key), base::escaped(value));
+        put("  {} = {}\n", base::escaped(key), base::escaped(value));
     }
 }
 
@@ -223,28 +223,27 @@ void print_json(const Facts& facts) {
     for (const auto& [key, value] : source.metadata) {
         metadata.add(key, value);
     }
-    fmt::print("{}\n",
-               JsonObject()
-                   .add("name", source.name)
-                   .add("path", source.path)
-                   .add("format", source.format)
-                   .add("file_bytes", source.file_bytes)
-                   .add("architecture", model::architecture_name(source.config.architecture))
-                   .add("base_model", facts.base_model)
-                   .raw("parameters", JsonObject()
-                                          .add("total", counts.total())
-                                          .add("embedding", counts.embedding)
-                                          .add("output", counts.output)
-                                          .add("attention", counts.attention)
-                                          .add("mlp", counts.mlp)
-                                          .add("norms", counts.norms)
-                                          .str())
-                   .raw("types", types.str())
-                   .raw("memory", memory_json(facts))
-                   .raw("lacks", strings(facts.lacks))
-                   .raw("notices", strings(source.notices))
-                   .raw("metadata", metadata.str())
-                   .str());
+    put("{}\n", JsonObject()
+                    .add("name", source.name)
+                    .add("path", source.path)
+                    .add("format", source.format)
+                    .add("file_bytes", source.file_bytes)
+                    .add("architecture", model::architecture_name(source.config.architecture))
+                    .add("base_model", facts.base_model)
+                    .raw("parameters", JsonObject()
+                                           .add("total", counts.total())
+                                           .add("embedding", counts.embedding)
+                                           .add("output", counts.output)
+                                           .add("attention", counts.attention)
+                                           .add("mlp", counts.mlp)
+                                           .add("norms", counts.norms)
+                                           .str())
+                    .raw("types", types.str())
+                    .raw("memory", memory_json(facts))
+                    .raw("lacks", strings(facts.lacks))
+                    .raw("notices", strings(source.notices))
+                    .raw("metadata", metadata.str())
+                    .str());
 }
 
 }  // namespace

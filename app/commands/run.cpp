@@ -2,7 +2,9 @@
 #include "app/commands/run.h"
 
 #include "app/commands/commands.h"
+#include "app/console.h"
 #include "app/generate.h"
+#include "app/interrupt.h"
 #include "app/json_out.h"
 
 #include <cstdio>
@@ -12,31 +14,31 @@ namespace app {
 namespace {
 
 void print_token_json(const model::Tokenizer& tokenizer, const GeneratedToken& token) {
-    fmt::print("{}\n", JsonObject()
-                           .add("pos", token.position)
-                           .add("id", token.id)
-                           .add("text", token_text(tokenizer, token.id))
-                           .raw("bytes", json_bytes(tokenizer.bytes(token.id)))
-                           .add("logprob", token.stats.logprob)
-                           .raw("top", top_json(tokenizer, token.top))
-                           .str());
-    std::fflush(stdout);
+    put("{}\n", JsonObject()
+                    .add("pos", token.position)
+                    .add("id", token.id)
+                    .add("text", token_text(tokenizer, token.id))
+                    .raw("bytes", json_bytes(tokenizer.bytes(token.id)))
+                    .add("logprob", token.stats.logprob)
+                    .raw("top", top_json(tokenizer, token.top))
+                    .str());
+    flush_output();
 }
 
 void print_totals_json(const Opened& opened, const GenerateResult& result, size_t n_prompt) {
     const model::Session::Stats& stats = opened.session->stats();
-    fmt::print("{}\n", JsonObject()
-                           .add("finish_reason", finish_reason_name(result.reason))
-                           .add("prompt_tokens", uint64_t{n_prompt})
-                           .add("completion_tokens", uint64_t{result.ids.size()})
-                           .raw("timings", JsonObject()
-                                               .add("load_ms", opened.load_ms)
-                                               .add("prompt_n", stats.prompt_n)
-                                               .add("prompt_ms", stats.prompt_ms)
-                                               .add("predicted_n", stats.predicted_n)
-                                               .add("predicted_ms", stats.predicted_ms)
-                                               .str())
-                           .str());
+    put("{}\n", JsonObject()
+                    .add("finish_reason", finish_reason_name(result.reason))
+                    .add("prompt_tokens", uint64_t{n_prompt})
+                    .add("completion_tokens", uint64_t{result.ids.size()})
+                    .raw("timings", JsonObject()
+                                        .add("load_ms", opened.load_ms)
+                                        .add("prompt_n", stats.prompt_n)
+                                        .add("prompt_ms", stats.prompt_ms)
+                                        .add("predicted_n", stats.predicted_n)
+                                        .add("predicted_ms", stats.predicted_ms)
+                                        .str())
+                    .str());
 }
 
 /// Prompt, stop texts and stop ids as the options ask for them.
@@ -91,15 +93,15 @@ void put_turns(GenerateRequest& request, const model::Tokenizer& tokenizer,
 
 void say_frame(const model::Tokenizer& tokenizer) {
     if (model::chat_format(tokenizer) == model::ChatFormat::question_answer) {
-        fmt::print(stderr,
-                   "lapidary: this is a base model without a chat template; it is asked as "
-                   "\"Question: ... Answer:\"\n");
+        tell(
+            "lapidary: this is a base model without a chat template; it is asked as "
+            "\"Question: ... Answer:\"\n");
     }
 }
 
 void say_seed(const Options& options, const model::SamplingParams& sampling) {
     if (!options.seed && sampling.temperature > 0) {
-        fmt::print(stderr, "lapidary: seed {}\n", sampling.seed);
+        tell("lapidary: seed {}\n", sampling.seed);
     }
 }
 
@@ -119,8 +121,8 @@ int run_command(const Options& options) {
         request.on_token = [&](const GeneratedToken& t) { print_token_json(tokenizer, t); };
     } else {
         request.on_text = [](std::string_view text) {
-            std::fwrite(text.data(), 1, text.size(), stdout);
-            std::fflush(stdout);
+            put_text(text);
+            flush_output();
         };
     }
     model::Sampler sampler(opened.model->config.vocab_size);
@@ -128,15 +130,15 @@ int run_command(const Options& options) {
     if (options.json) {
         print_totals_json(opened, result, request.tokens.size());
     } else {
-        fmt::print("\n");
+        put("\n");
     }
-    std::fflush(stdout);
+    flush_output();
     if (const std::string note = finish_note(result.reason, opened.session->n_ctx());
         !note.empty()) {
-        fmt::print(stderr, "lapidary: {}\n", note);
+        tell("lapidary: {}\n", note);
     }
-    fmt::print(stderr, "lapidary: {}\n", speed_line(opened.session->stats(), result.logits_hash));
-    return result.reason == FinishReason::stopped ? kInterruptedExit : 0;
+    tell("lapidary: {}\n", speed_line(opened.session->stats(), result.logits_hash));
+    return result.reason == FinishReason::stopped ? interrupted_exit_code() : 0;
 }
 
 }  // namespace app

@@ -1,6 +1,7 @@
 // run --batch: many prompts in one process, answered in order.
 #include "app/commands/commands.h"
 #include "app/commands/run.h"
+#include "app/console.h"
 #include "app/interrupt.h"
 #include "app/json_out.h"
 
@@ -141,7 +142,8 @@ int run_batch(const Options& options, Opened& opened, const std::vector<BatchLin
     model::Sampler sampler(opened.model->config.vocab_size);
     uint64_t hash = 0;
     int exit_code = 0;
-    for (size_t i = 0; i < lines.size() && exit_code != kInterruptedExit; ++i) {
+    bool stopped = false;
+    for (size_t i = 0; i < lines.size() && !stopped; ++i) {
         const GenerateRequest request = request_of(lines[i], options, opened, sampling);
         JsonObject out;
         out.add("index", uint64_t{i});
@@ -149,7 +151,7 @@ int run_batch(const Options& options, Opened& opened, const std::vector<BatchLin
             // One line that is too long does not take the others' answers away.
             const std::string why = fmt::format("the prompt has {} tokens, the context holds {}",
                                                 request.tokens.size(), opened.session->n_ctx());
-            fmt::print(stderr, "lapidary: batch line {}: {}\n", i, why);
+            tell("lapidary: batch line {}: {}\n", i, why);
             out.add("text", "").raw("ids", "[]").add("finish_reason", "error").add("error", why);
             exit_code = base::exit_code(base::ErrorKind::usage);
         } else {
@@ -159,13 +161,14 @@ int run_batch(const Options& options, Opened& opened, const std::vector<BatchLin
                 .add("finish_reason", finish_reason_name(result.reason));
             hash = result.logits_hash;
             if (result.reason == FinishReason::stopped) {
-                exit_code = kInterruptedExit;
+                stopped = true;
+                exit_code = interrupted_exit_code();
             }
         }
-        fmt::print("{}\n", out.str());
-        std::fflush(stdout);
+        put("{}\n", out.str());
+        flush_output();
     }
-    fmt::print(stderr, "lapidary: {}\n", speed_line(opened.session->stats(), hash));
+    tell("lapidary: {}\n", speed_line(opened.session->stats(), hash));
     return exit_code;
 }
 

@@ -3,6 +3,7 @@
 
 #include "app/commands/commands.h"
 #include "app/commands/run.h"
+#include "app/console.h"
 #include "app/json_out.h"
 #include "model/score_hash.h"
 
@@ -62,11 +63,10 @@ int print_hash(const Options& options, Opened& opened, const std::vector<model::
     const std::string hash = fmt::format("{:016x}", model::score_hash(residual, logits));
     const uint32_t subgroup = opened.runtime->device.info().subgroup_size;
     if (options.json) {
-        fmt::print(
-            "{}\n",
+        put("{}\n",
             JsonObject().add("hash", hash).add("tokens", n).add("subgroup_size", subgroup).str());
     } else {
-        fmt::print("{}  {} tokens, subgroup size {}\n", hash, n, subgroup);
+        put("{}  {} tokens, subgroup size {}\n", hash, n, subgroup);
     }
     return 0;
 }
@@ -84,27 +84,25 @@ void print_json(const model::Tokenizer& tokenizer, const std::vector<model::Toke
                 .add("rank", scored[i].stats.rank)
                 .add("entropy", scored[i].stats.entropy);
         }
-        fmt::print("{}\n", line.raw("top", top_json(tokenizer, scored[i].top)).str());
+        put("{}\n", line.raw("top", top_json(tokenizer, scored[i].top)).str());
     }
 }
 
 void print_table(const model::Tokenizer& tokenizer, const std::vector<model::TokenId>& tokens,
                  const std::vector<ScoredToken>& scored) {
-    fmt::print("{:>6} {:>7} {:>10} {:>7} {:>8}  {}\n", "pos", "id", "logprob", "rank", "entropy",
-               "token");
+    put("{:>6} {:>7} {:>10} {:>7} {:>8}  {}\n", "pos", "id", "logprob", "rank", "entropy", "token");
     for (size_t i = 0; i < tokens.size(); ++i) {
         const std::string text = tokenizer.display(tokens[i]);
         if (i == 0) {
-            fmt::print("{:>6} {:>7} {:>10} {:>7} {:>8}  {}", i, tokens[i], "-", "-", "-", text);
+            put("{:>6} {:>7} {:>10} {:>7} {:>8}  {}", i, tokens[i], "-", "-", "-", text);
         } else {
-            fmt::print("{:>6} {:>7} {:>10.5f} {:>7} {:>8.4f}  {}", i, tokens[i],
-                       scored[i].stats.logprob, scored[i].stats.rank, scored[i].stats.entropy,
-                       text);
+            put("{:>6} {:>7} {:>10.5f} {:>7} {:>8.4f}  {}", i, tokens[i], scored[i].stats.logprob,
+                scored[i].stats.rank, scored[i].stats.entropy, text);
         }
         for (const auto& [id, logprob] : scored[i].top) {
-            fmt::print("  {} {:.1f} %", tokenizer.display(id), 100 * std::exp(logprob));
+            put("  {} {:.1f} %", tokenizer.display(id), 100 * std::exp(logprob));
         }
-        fmt::print("\n");
+        put("\n");
     }
 }
 
@@ -184,19 +182,19 @@ int score_command(const Options& options) {
     const model::Tokenizer& tokenizer = opened.model->tokenizer;
     if (options.json) {
         print_json(tokenizer, tokens, scored);
-        fmt::print("{}\n", JsonObject()
-                               .add("tokens", uint64_t{tokens.size()})
-                               .add("nll", nll)
-                               .add("ppl", perplexity)
-                               .str());
+        put("{}\n", JsonObject()
+                        .add("tokens", uint64_t{tokens.size()})
+                        .add("nll", nll)
+                        .add("ppl", perplexity)
+                        .str());
     } else {
         print_table(tokenizer, tokens, scored);
-        fmt::print("{} tokens, {:.6f} nats, perplexity {:.5f}\n", tokens.size(), nll, perplexity);
+        put("{} tokens, {:.6f} nats, perplexity {:.5f}\n", tokens.size(), nll, perplexity);
     }
-    std::fflush(stdout);
+    flush_output();
     const bool whole = opened.session->position() == tokens.size();
-    fmt::print(stderr, "lapidary: {}\n",
-               speed_line(opened.session->stats(), whole ? opened.session->logits_hash() : 0));
+    tell("lapidary: {}\n",
+         speed_line(opened.session->stats(), whole ? opened.session->logits_hash() : 0));
     return 0;
 }
 

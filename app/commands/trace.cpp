@@ -1,6 +1,7 @@
 // trace: attention, activations and scores of one text as NumPy arrays.
 #include "app/commands/commands.h"
 #include "app/commands/score.h"
+#include "app/console.h"
 #include "app/json_out.h"
 #include "app/npz.h"
 #include "app/output_file.h"
@@ -122,7 +123,7 @@ public:
     void announce() const {
         const uint64_t bytes = size();
         const double mib = double(bytes) / (1024 * 1024);
-        fmt::print(stderr, "lapidary: {} will have about {:.1f} MiB\n", options_.output, mib);
+        tell("lapidary: {} will have about {:.1f} MiB\n", options_.output, mib);
         if (bytes > uint64_t{options_.limit_mib} << 20) {
             throw base::Error(base::ErrorKind::usage,
                               fmt::format("{} would have {:.0f} MiB, the limit is {}",
@@ -428,7 +429,7 @@ int trace_command(const Options& options) {
     Trace trace(adjusted, opened, score_tokens(adjusted, *opened.model));
     trace.announce();
     trace.write(target);
-    fmt::print("{}\n", options.output);
+    put("{}\n", options.output);
     return 0;
 }
 

@@ -75,7 +75,7 @@ TEST_CASE("an answer that cannot be written is a failure") {
                     .environment = {},
                     .interrupt = {}});
     CHECK(result.exit_code == 1);
-    CHECK(contains(result.err, "cannot be written"));
+    CHECK(contains(result.err, "could not be written: No space left"));
 }
 
 TEST_CASE("F1: help, version and info work without a Vulkan driver; the rest says what to do") {

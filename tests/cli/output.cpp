@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -84,8 +85,7 @@ TEST_CASE("trace writes through a link and past a stranger's .tmp") {
     fs::create_symlink("new.npz", at("dangling.npz"));
     fs::create_symlink("precious", at("old.npz.tmp"));
     for (const char* name : {"link.npz", "dangling.npz"}) {
-        const ProgramResult result =
-            run({"trace", "-m", kTiny, "--tokens", "2,3", "-o", at(name)});
+        const ProgramResult result = run({"trace", "-m", kTiny, "--tokens", "2,3", "-o", at(name)});
         INFO(result.err);
         CHECK(result.exit_code == 0);
         CHECK(fs::is_symlink(at(name)));
@@ -112,4 +112,107 @@ TEST_CASE("chat saves files only") {
     CHECK(contains(result.err, "cannot be written"));
     CHECK(fs::is_fifo(fifo));
     CHECK(read_file(model) == read_file(kTiny));
+}
+
+namespace {
+
+/// Through a shell, which can close and redirect.
+ProgramResult shell(const std::string& command) {
+    return support::run_program("/bin/sh",
+                                {.arguments = {"-c", "P='" LAPIDARY_PROGRAM "'; " + command},
+                                 .standard_input = "",
+                                 .environment = {},
+                                 .interrupt = {}});
+}
+
+const std::string kScore = "score -m " + kTiny + " --tokens 2,3,4";
+
+}  // namespace
+
+TEST_CASE("an answer that cannot be written is a failure, whichever command gave it") {
+    for (const std::string& command :
+         {std::string("--help"), std::string("run --help"), std::string("--version"),
+          std::string("info"), std::string("info --json"), std::string("devices"), kScore,
+          kScore + " --json", kScore + " --hash", std::string("run -p a -n 2"),
+          std::string("run -p a -n 2 --json")}) {
+        const ProgramResult result = shell("$P " + command + " >/dev/full");
+        INFO(command << ": " << result.err);
+        CHECK(result.exit_code == 1);
+        CHECK(contains(result.err, "the output could not be written: No space left on device"));
+        CHECK_FALSE(contains(result.err, "mistake in Lapidary"));
+    }
+}
+
+TEST_CASE("a reader that leaves ends the program quietly") {
+    const ProgramResult result = shell("(sleep 1; $P info 2>&1; echo $? >&2) | true");
+    CHECK(result.err == "141\n");
+}
+
+// fmt::print(stderr) threw inside the top catch.
+TEST_CASE("a log that cannot be written changes nothing") {
+    for (const char* stderr_is : {">/dev/full", ">&-"}) {
+        for (const std::string& command :
+             {kScore, std::string("run -p a -n 2 --temp 0"), std::string("score -p a -c x"),
+              std::string("info -m nothing")}) {
+            const ProgramResult wanted = shell("$P " + command);
+            const ProgramResult result = shell("$P " + command + " 2" + stderr_is);
+            INFO(command << " 2" << stderr_is);
+            CHECK(result.exit_code == wanted.exit_code);
+            CHECK(result.out == wanted.out);
+        }
+    }
+}
+
+// The driver's files took the numbers, and the answer went into one of them.
+TEST_CASE("closed standard files are occupied") {
+    const ProgramResult wanted = shell("$P " + kScore);
+    CHECK(shell("$P " + kScore + " <&-").out == wanted.out);
+    const ProgramResult closed = shell("$P " + kScore + " >&-");
+    CHECK(closed.exit_code == 1);
+    CHECK(contains(closed.err, "the output could not be written"));
+    CHECK(shell("$P " + kScore + " <&- >&- 2>&-").exit_code == 1);
+    CHECK(shell("$P chat -m " + kTiny + " <&-").exit_code == 0);
+}
+
+TEST_CASE("SIGTERM ends the chat: while it waits and in the middle of an answer") {
+    bool sent = false;
+    support::ProgramInput input{.arguments = {"chat", "-s", "3", "--stop", "zzzzzz"},
+                                .standard_input = "Tell me a long story.\n",
+                                .environment = {},
+                                .interrupt =
+                                    [&](const std::string& out) {
+                                        const bool now = !sent && out.size() > 8;
+                                        sent |= now;
+                                        return now;
+                                    },
+                                .signal = SIGTERM,
+                                .close_input = false};
+    const ProgramResult answering = support::run_program(LAPIDARY_PROGRAM, input);
+    INFO(answering.err);
+    CHECK(answering.exit_code == 143);
+    CHECK(contains(answering.err, "#"));  // it came to its own end
+
+    input.interrupt = [&](const std::string& out) { return out.ends_with('\n'); };
+    CHECK(support::run_program(LAPIDARY_PROGRAM, input).exit_code == 143);
+}
+
+TEST_CASE("Ctrl-C at a prompt says how to leave, a second one leaves") {
+    auto next = std::chrono::steady_clock::time_point::max();
+    const support::ProgramInput input{
+        .arguments = {"chat", "-s", "3", "-n", "2"},
+        .standard_input = "Hello\n",
+        .environment = {},
+        .interrupt =
+            [&](const std::string& out) {
+                const auto now = std::chrono::steady_clock::now();
+                if (!out.ends_with('\n') || (next < now + std::chrono::hours(1) && now < next)) {
+                    return false;
+                }
+                next = now + std::chrono::seconds(1);
+                return true;
+            },
+        .close_input = false};
+    const ProgramResult result = support::run_program(LAPIDARY_PROGRAM, input);
+    CHECK(result.exit_code == 130);
+    CHECK(contains(result.err, "Ctrl-C again"));
 }

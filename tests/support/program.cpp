@@ -111,7 +111,7 @@ ProgramResult run_program(const std::string& program, const ProgramInput& input)
             take(err, result.err);
         }
         if (input.interrupt && input.interrupt(result.out)) {
-            ::kill(child, SIGINT);
+            ::kill(child, input.signal);
         }
         if (std::chrono::steady_clock::now() > deadline) {
             ::kill(child, SIGKILL);

@@ -18,8 +18,9 @@ struct ProgramInput {
     std::vector<std::string> arguments;
     std::string standard_input;
     std::vector<std::pair<std::string, std::string>> environment;  // an empty value unsets
-    /// Called with what has come on stdout so far; true: send SIGINT, once per true.
+    /// Called with what has come on stdout so far; true: send `signal`, once per true.
     std::function<bool(const std::string&)> interrupt;
+    int signal = 2;                                     // SIGINT
     bool close_input = true;  // false: keep stdin open until the program ends
 };
 
