@@ -282,12 +282,11 @@ TEST_CASE("batches are answered in order, and mistakes in them are told first") 
     const ProgramResult alone = run({"run", "-p", "Once upon a time", "-n", "4", "--temp", "0"});
     CHECK(alone.out == lines[1]["text"].get<std::string>() + "\n");
 
-    for (const char* bad : {"{\"prompt\":1}", "{}", "[]", "{\"prompt\":\"a\",\"n\":-2}", "{",
-                            "{\"prompt\":\"a\",\"temp\":-1}", "{\"prompt\":\"a\",\"seed\":-1}",
-                            "{\"prompt\":\"a\",\"x\":1}",
-                            "{\"turns\":[{\"role\":\"cat\","
-                            "\"text\":\"a\"}]}",
-                            "{\"prompt\":\"a\",\"n\":2147483648}", ""}) {
+    for (const char* bad :
+         {"{\"prompt\":1}", "{}", "[]", "{\"prompt\":\"a\",\"n\":-2}", "{",
+          "{\"prompt\":\"a\",\"temp\":-1}", "{\"prompt\":\"a\",\"seed\":-1}",
+          "{\"prompt\":\"a\",\"x\":1}", R"({"turns":[{"role":"cat","text":"a"}]})",
+          "{\"prompt\":\"a\",\"n\":2147483648}", ""}) {
         write("{\"prompt\":\"fine\"}\n" + std::string(bad) + (*bad ? "\n" : ""));
         if (*bad == '\0') {
             write("");

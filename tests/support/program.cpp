@@ -51,6 +51,7 @@ struct Pipe {
     std::vector<std::string> words = {program};
     words.insert(words.end(), input.arguments.begin(), input.arguments.end());
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& word : words) {
         argv.push_back(word.data());
     }
