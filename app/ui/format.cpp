@@ -41,7 +41,7 @@ std::string percent_fine(double p) {
 std::string thousands(uint64_t n) {
     std::string digits = std::to_string(n);
     for (int64_t at = int64_t(digits.size()) - 3; at > 0; at -= 3) {
-        digits.insert(size_t(at), ",");
+        digits.insert(size_t(at), 1, ',');
     }
     return digits;
 }
