@@ -4,6 +4,7 @@
 #include "app/commands/commands.h"
 #include "app/console.h"
 #include "app/interrupt.h"
+#include "app/opened.h"
 #include "gpu/base.h"
 
 #if LAPIDARY_GUI
@@ -48,7 +49,8 @@ int without_command(const app::Options& options) {
     return app::chat_command(options);
 }
 
-int dispatch(const app::Options& options) {
+int dispatch(app::Options options) {
+    app::take_text_file(options);
     switch (options.command) {
         case app::CommandName::none:
             return without_command(options);

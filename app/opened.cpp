@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 namespace app {
 
@@ -61,16 +62,33 @@ std::string model_path(const Options& options) {
     return options.model.empty() ? shipped_model_path() : options.model;
 }
 
+namespace {
+
+std::string existing_model(const Options& options) {
+    const std::string path = model_path(options);
+    if (::access(path.c_str(), R_OK) != 0) {
+        throw base::Error(base::ErrorKind::model,
+                          fmt::format("{}: {}", base::escaped(path), std::strerror(errno)),
+                          "Give a GGUF file or a Hugging Face folder with -m.");
+    }
+    std::error_code failed;
+    if (std::filesystem::is_directory(path, failed) &&
+        !std::filesystem::exists(std::filesystem::path(path) / "config.json", failed)) {
+        throw base::Error(base::ErrorKind::model,
+                          base::escaped(path) + " is a folder without config.json",
+                          "Give a GGUF file or a Hugging Face folder with -m.");
+    }
+    return path;
+}
+
+}  // namespace
+
 Opened open_session(const Options& options, const model::SessionOptions& session_options) {
     const auto begin = std::chrono::steady_clock::now();
     install_interrupt();
     Opened opened;
     // The path first: a missing file is told before a device is woken.
-    const std::string path = model_path(options);
-    if (::access(path.c_str(), R_OK) != 0) {
-        throw base::Error(base::ErrorKind::model, fmt::format("{}: {}", path, std::strerror(errno)),
-                          "Give a GGUF file or a Hugging Face folder with -m.");
-    }
+    const std::string path = existing_model(options);
     opened.runtime =
         std::make_unique<model::Runtime>(gpu::DeviceOptions{.selector = options.device});
     const gpu::DeviceInfo& device = opened.runtime->device.info();
@@ -100,7 +118,7 @@ Opened open_session(const Options& options, const model::SessionOptions& session
     return opened;
 }
 
-std::string read_text_file(const std::string& path) {
+std::string read_text_file(const std::string& path, uint64_t max_bytes) {
     std::FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
     if (file == nullptr) {
         throw base::Error(base::ErrorKind::usage, fmt::format("{}: {}", path, std::strerror(errno)),
@@ -109,7 +127,7 @@ std::string read_text_file(const std::string& path) {
     std::string text;
     char buffer[65536];
     size_t n = 0;
-    while ((n = std::fread(buffer, 1, sizeof(buffer), file)) > 0) {
+    while (text.size() <= max_bytes && (n = std::fread(buffer, 1, sizeof(buffer), file)) > 0) {
         text.append(buffer, n);
     }
     const bool failed = std::ferror(file) != 0;
@@ -121,11 +139,22 @@ std::string read_text_file(const std::string& path) {
         throw base::Error(base::ErrorKind::usage, fmt::format("{}: {}", path, std::strerror(error)),
                           "Give a text file that can be read.");
     }
+    if (text.size() > max_bytes) {
+        throw base::Error(base::ErrorKind::usage,
+                          fmt::format("{} has more than {} MiB", path, max_bytes >> 20),
+                          "Give a shorter text.");
+    }
     return text;
 }
 
-std::string input_text(const Options& options) {
-    return options.prompt ? *options.prompt : read_text_file(options.file);
+void take_text_file(Options& options) {
+    if (!options.file.empty()) {
+        options.prompt = read_text_file(options.file);
+    }
+}
+
+std::unique_ptr<model::ModelSource> peek_model(const Options& options) {
+    return model::open_model(existing_model(options));
 }
 
 std::string token_text(const model::Tokenizer& tokenizer, model::TokenId id) {

@@ -6,6 +6,7 @@
 #include "model/model.h"
 #include "model/sampler.h"
 #include "model/session.h"
+#include "model/source.h"
 
 #include <memory>
 #include <string>
@@ -35,10 +36,13 @@ std::string model_path(const Options& options);
 /// is a terminal, the device when it is a CPU, notices of the file. Ctrl-C throws base::Cancelled.
 Opened open_session(const Options& options, const model::SessionOptions& session_options);
 
-/// The text of -p or -f. Throws base::Error(usage) when the file cannot be read.
-std::string input_text(const Options& options);
-/// The whole of a file, "-" for standard input.
-std::string read_text_file(const std::string& path);
+/// Reads -f into the prompt, before anything is loaded. Throws base::Error(usage).
+void take_text_file(Options& options);
+/// The model's file without its weights and without a device, for checks that come before both.
+std::unique_ptr<model::ModelSource> peek_model(const Options& options);
+/// The whole of a file, "-" for standard input; one that is longer, or never ends, is refused.
+constexpr uint64_t kTextBytes = 16ull << 20;
+std::string read_text_file(const std::string& path, uint64_t max_bytes = kTextBytes);
 
 /// Text of one token for JSON and tables: its bytes, or the piece of a control token.
 std::string token_text(const model::Tokenizer& tokenizer, model::TokenId id);

@@ -67,7 +67,7 @@ std::vector<std::string> what_it_lacks(const model::ModelSource& source, bool ba
 
 Facts read_facts(const Options& options) {
     Facts facts;
-    facts.source = model::open_model(model_path(options));
+    facts.source = peek_model(options);
     const model::ModelSource& source = *facts.source;
     for (const model::SourceTensor& tensor : source.tensors) {
         TypeUse& use = facts.types[std::string(model::dtype_name(tensor.dtype))];

@@ -58,11 +58,11 @@ GenerateRequest make_request(const Options& options, const Opened& opened) {
         if (!options.system.empty()) {
             turns.push_back({model::Role::system, options.system});
         }
-        turns.push_back({model::Role::user, input_text(options)});
+        turns.push_back({model::Role::user, *options.prompt});
         put_turns(request, tokenizer, turns);
         say_frame(tokenizer);
     } else {
-        request.tokens = model::render_completion(tokenizer, input_text(options), options.special);
+        request.tokens = model::render_completion(tokenizer, *options.prompt, options.special);
     }
     return request;
 }
@@ -109,6 +109,10 @@ int run_command(const Options& options) {
     std::vector<BatchLine> batch;
     if (!options.batch.empty()) {
         batch = read_batch(options.batch);  // mistakes in it are told before anything is loaded
+    }
+    if (options.fill_before || options.fill_after) {
+        const auto source = peek_model(options);
+        model::fill_in_the_middle_stop_ids(model::Tokenizer(source->tokenizer, source->config));
     }
     Opened opened = open_session(options, options.session);
     if (!options.batch.empty()) {

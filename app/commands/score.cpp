@@ -29,6 +29,33 @@ void evaluate_once(model::Session& session, const std::vector<model::TokenId>& t
     }
 }
 
+/// --prefix and its like must lie inside the text, and there must be something to score.
+void check_before_device(const Options& options) {
+    const bool has_way =
+        options.kept_prefix > 0 || options.rewind > 0 || options.edit || options.decode > 0;
+    if (!options.tokens && options.prompt->empty() && !options.hash) {
+        throw base::Error(base::ErrorKind::usage, "the text is empty: it has no token to score",
+                          "Give at least one character.");
+    }
+    if (!has_way) {
+        return;
+    }
+    const auto source = peek_model(options);
+    const model::Tokenizer tokenizer(source->tokenizer, source->config);
+    const auto n = uint32_t(score_tokens(options, tokenizer, source->config).size());
+    const auto at_most = [&](const char* flag, uint32_t value, uint32_t limit) {
+        if (value > limit) {
+            throw base::Error(base::ErrorKind::usage,
+                              fmt::format("{} is {}, the text has {} tokens, expected at most {}",
+                                          flag, value, n, limit));
+        }
+    };
+    at_most("--prefix", options.kept_prefix, n);
+    at_most("--rewind", options.rewind, n);
+    at_most("--edit", options.edit.value_or(0), n - 1);
+    at_most("--decode", options.decode, n - 1);
+}
+
 model::SessionOptions session_options(const Options& options) {
     model::SessionOptions session = options.session;
     session.keep_q = options.capture;
@@ -108,15 +135,16 @@ void print_table(const model::Tokenizer& tokenizer, const std::vector<model::Tok
 
 }  // namespace
 
-std::vector<model::TokenId> score_tokens(const Options& options, const model::Model& model) {
+std::vector<model::TokenId> score_tokens(const Options& options, const model::Tokenizer& tokenizer,
+                                         const model::Config& config) {
     if (!options.tokens) {
-        return model::render_completion(model.tokenizer, input_text(options), options.special);
+        return model::render_completion(tokenizer, *options.prompt, options.special);
     }
     for (const model::TokenId id : *options.tokens) {
-        if (id < 0 || uint32_t(id) >= model.config.vocab_size) {
+        if (id < 0 || uint32_t(id) >= config.vocab_size) {
             throw base::Error(base::ErrorKind::usage,
                               fmt::format("--tokens holds {}, expected ids from 0 to {}", id,
-                                          model.config.vocab_size - 1));
+                                          config.vocab_size - 1));
         }
     }
     return *options.tokens;
@@ -167,8 +195,10 @@ std::vector<ScoredToken> score(model::Session& session, const std::vector<model:
 }
 
 int score_command(const Options& options) {
+    check_before_device(options);
     Opened opened = open_session(options, session_options(options));
-    const std::vector<model::TokenId> tokens = score_tokens(options, *opened.model);
+    const std::vector<model::TokenId> tokens =
+        score_tokens(options, opened.model->tokenizer, opened.model->config);
     if (options.hash) {
         return print_hash(options, opened, tokens);
     }

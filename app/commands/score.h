@@ -15,8 +15,9 @@ struct ScoredToken {
     std::vector<std::pair<model::TokenId, float>> top;
 };
 
-/// --tokens as they are, or the text with BOS.
-std::vector<model::TokenId> score_tokens(const Options& options, const model::Model& model);
+/// --tokens as they are, or the text with BOS. Throws base::Error(usage) for ids that do not exist.
+std::vector<model::TokenId> score_tokens(const Options& options, const model::Tokenizer& tokenizer,
+                                         const model::Config& config);
 
 /// Evaluate the tokens by the way the options ask for (--prefix, --rewind, --edit, --decode,
 /// --capture). All ways end in the same state with the same bits.

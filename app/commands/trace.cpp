@@ -103,6 +103,20 @@ std::vector<uint64_t> row_shape(Tap tap, const model::Config& c, uint64_t n_toke
     }
 }
 
+Selection select(const Options& options, const model::Config& config, uint32_t n_tokens) {
+    return {parse_selection(options.layers, config.num_hidden_layers, "--layers"),
+            parse_selection(options.heads, config.num_attention_heads, "--heads"),
+            parse_selection(options.queries, n_tokens, "--queries"), parse_taps(options.taps)};
+}
+
+/// Mistakes are told before a device is woken.
+void check_before_device(const Options& options) {
+    const auto source = peek_model(options);
+    const model::Tokenizer tokenizer(source->tokenizer, source->config);
+    select(options, source->config,
+           uint32_t(score_tokens(options, tokenizer, source->config).size()));
+}
+
 class Trace {
 public:
     Trace(const Options& options, Opened& opened, std::vector<model::TokenId> tokens)
@@ -113,10 +127,7 @@ public:
           tokens_(std::move(tokens)),
           n_(uint32_t(tokens_.size())),
           top_(options.top == 0 ? 10 : options.top) {
-        select_.layers = parse_selection(options.layers, config_.num_hidden_layers, "--layers");
-        select_.heads = parse_selection(options.heads, config_.num_attention_heads, "--heads");
-        select_.queries = parse_selection(options.queries, n_, "--queries");
-        select_.taps = parse_taps(options.taps);
+        select_ = select(options, config_, n_);
         top_ = std::min(top_, config_.vocab_size);
     }
 
@@ -424,9 +435,11 @@ int trace_command(const Options& options) {
     // Before the work, and before anything else is opened.
     const std::string target =
         output_target(options.output, "-o", {model_path(options), options.file});
+    check_before_device(options);
     session.full_cache = true;  // attention of early queries needs keys that a ring forgets
     Opened opened = open_session(adjusted, session);
-    Trace trace(adjusted, opened, score_tokens(adjusted, *opened.model));
+    Trace trace(adjusted, opened,
+                score_tokens(adjusted, opened.model->tokenizer, opened.model->config));
     trace.announce();
     trace.write(target);
     put("{}\n", options.output);
