@@ -4,8 +4,7 @@
 #include "app/console.h"
 #include "app/interrupt.h"
 #include "app/json_out.h"
-
-#include <nlohmann/json.hpp>
+#include "model/json_reader.h"
 
 #include <cstdio>
 #include <limits>
@@ -14,15 +13,33 @@ namespace app {
 
 namespace {
 
-using nlohmann::json;
+using model::Json;
+
+constexpr const char* kLine =
+    "A line is {\"prompt\":\"...\"} or {\"turns\":[{\"role\":\"user\",\"text\":\"...\"}]}, with n, "
+    "temp and seed if wanted.";
+constexpr uint64_t kBatchBytes = 256ull << 20;
 
 [[noreturn]] void wrong(const std::string& path, size_t line, const std::string& what) {
-    throw base::Error(base::ErrorKind::usage, fmt::format("{}, line {}: {}", path, line, what),
-                      "A line is {\"prompt\":\"...\"} or {\"turns\":[{\"role\":\"user\",\"text\":"
-                      "\"...\"}]}, with n, temp and seed if wanted.");
+    throw base::Error(base::ErrorKind::usage,
+                      fmt::format("{}, line {}: {}", base::escaped(path), line, what), kLine);
 }
 
-model::Role parse_role(const std::string& role) {
+/// What a line is missing; parse_batch adds where.
+[[noreturn]] void expected(const std::string& field, const std::string& found,
+                           const std::string& what) {
+    throw base::Error(base::ErrorKind::usage,
+                      fmt::format("{} is {}, expected {}", field, found, what));
+}
+
+const std::string& text_of(const Json& value, const std::string& field) {
+    if (value.text() == nullptr) {
+        expected(field, value.described(), "a text");
+    }
+    return *value.text();
+}
+
+model::Role parse_role(const std::string& role, const std::string& field) {
     if (role == "user") {
         return model::Role::user;
     }
@@ -32,47 +49,89 @@ model::Role parse_role(const std::string& role) {
     if (role == "model" || role == "assistant") {
         return model::Role::model;
     }
-    throw std::invalid_argument("role is '" + role + "', expected user, model or system");
+    expected(field, "'" + base::escaped(role, 40) + "'", "user, model or system");
 }
 
-int32_t parse_n(const json& value) {
-    const auto n = value.get<int64_t>();
-    if (!value.is_number_integer() || n < -1 || n > std::numeric_limits<int32_t>::max()) {
-        throw std::invalid_argument("n is " + value.dump() + ", expected -1 or more");
+model::Turn parse_turn(const Json& value, const std::string& name) {
+    const Json* role = value.find("role");
+    const Json* text = value.find("text");
+    if (role == nullptr || text == nullptr || value.object()->size() != 2) {
+        expected(name, value.described(), "an object of role and text");
     }
-    return int32_t(n);
+    return {parse_role(text_of(*role, "the role of " + name), "the role of " + name),
+            text_of(*text, "the text of " + name)};
 }
 
-BatchLine parse_line(const json& object) {
-    if (!object.is_object()) {
-        throw std::invalid_argument("is no JSON object");
+std::vector<model::Turn> parse_turns(const Json& value) {
+    if (value.array() == nullptr || value.array()->empty()) {
+        expected("turns", value.described(), "a list of at least one turn");
+    }
+    std::vector<model::Turn> turns;
+    std::optional<model::Role> first;
+    for (const Json& turn : *value.array()) {
+        turns.push_back(parse_turn(turn, fmt::format("turn {}", turns.size() + 1)));
+        if (!first && turns.back().role != model::Role::system) {
+            first = turns.back().role;
+        }
+    }
+    if (first != model::Role::user) {
+        expected("the first turn", "not the user's", "role user, after system if there is one");
+    }
+    if (turns.back().role != model::Role::user) {
+        expected("the last turn", "not the user's", "role user: the model answers it");
+    }
+    return turns;
+}
+
+int32_t parse_n(const Json& value) {
+    const auto* negative = std::get_if<int64_t>(&value.data);
+    if (negative != nullptr && *negative == -1) {
+        return -1;
+    }
+    constexpr auto kMost = uint64_t(std::numeric_limits<int32_t>::max());
+    if (value.integer() == nullptr || *value.integer() > kMost) {
+        expected("n", value.described(), fmt::format("a whole number from -1 to {}", kMost));
+    }
+    return int32_t(*value.integer());
+}
+
+double parse_temperature(const Json& value) {
+    const std::optional<double> temperature = value.number();
+    if (!temperature) {
+        expected("temp", value.described(), "a number");
+    }
+    model::SamplingParams scratch;
+    model::set_field(scratch, model::sampling_fields()[0], *temperature);
+    return *temperature;
+}
+
+BatchLine parse_line(std::string_view text) {
+    const Json object = model::parse_json(text, "JSON", {.json_depth = 8});
+    if (object.object() == nullptr) {
+        expected("the line", object.described(), "a JSON object");
     }
     BatchLine line;
-    for (const auto& [key, value] : object.items()) {
+    for (const auto& [key, value] : *object.object()) {
         if (key == "prompt") {
-            line.prompt = value.get<std::string>();
+            line.prompt = text_of(value, "prompt");
         } else if (key == "turns") {
-            for (const json& turn : value) {
-                line.turns.push_back({parse_role(turn.at("role").get<std::string>()),
-                                      turn.at("text").get<std::string>()});
-            }
+            line.turns = parse_turns(value);
         } else if (key == "n") {
             line.n = parse_n(value);
         } else if (key == "temp") {
-            model::SamplingParams scratch;
-            line.temperature = value.get<double>();
-            model::set_field(scratch, model::sampling_fields()[0], *line.temperature);
+            line.temperature = parse_temperature(value);
         } else if (key == "seed") {
-            if (!value.is_number_unsigned()) {
-                throw std::invalid_argument("seed is " + value.dump() + ", expected 0 or more");
+            if (value.integer() == nullptr) {
+                expected("seed", value.described(), "a whole number from 0 to 2^64-1");
             }
-            line.seed = value.get<uint64_t>();
+            line.seed = *value.integer();
         } else {
-            throw std::invalid_argument("'" + base::escaped(key, 40) + "' is no key of a line");
+            expected("a key", "'" + base::escaped(key, 40) + "'", "prompt, turns, n, temp or seed");
         }
     }
     if (line.prompt.has_value() == !line.turns.empty()) {
-        throw std::invalid_argument("has neither or both of prompt and turns, expected one");
+        expected("the line", line.prompt ? "prompt and turns" : "neither prompt nor turns",
+                 "one of them");
     }
     return line;
 }
@@ -117,23 +176,21 @@ std::vector<BatchLine> parse_batch(std::string_view text, const std::string& pat
             continue;
         }
         try {
-            lines.push_back(parse_line(json::parse(line)));
-        } catch (const json::exception& error) {
-            wrong(path, number, base::escaped(error.what()));
-        } catch (const std::invalid_argument& error) {
-            wrong(path, number, error.what());
+            lines.push_back(parse_line(line));
         } catch (const base::Error& error) {
             wrong(path, number, error.what());
         }
     }
     if (lines.empty()) {
-        wrong(path, number, "the file has no line to answer");
+        throw base::Error(base::ErrorKind::usage,
+                          base::escaped(path) + " is empty, expected a line for each answer",
+                          kLine);
     }
     return lines;
 }
 
 std::vector<BatchLine> read_batch(const std::string& path) {
-    return parse_batch(read_text_file(path), path);
+    return parse_batch(read_text_file(path, kBatchBytes), path);
 }
 
 int run_batch(const Options& options, Opened& opened, const std::vector<BatchLine>& lines) {
