@@ -8,8 +8,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
+#include <limits>
 #include <random>
 #include <sstream>
+#include <system_error>
+#include <tuple>
 
 namespace app {
 
@@ -17,6 +21,11 @@ namespace {
 
 using base::Error;
 using base::ErrorKind;
+
+constexpr std::pair<std::string_view, CommandName> kCommands[] = {
+    {"run", CommandName::run},     {"chat", CommandName::chat}, {"score", CommandName::score},
+    {"trace", CommandName::trace}, {"info", CommandName::info}, {"devices", CommandName::devices},
+};
 
 [[noreturn]] void usage(const std::string& message, std::string hint = {}) {
     throw Error(ErrorKind::usage, message, std::move(hint));
@@ -37,6 +46,17 @@ double parse_number(std::string_view flag, const std::string& text) {
     const auto result = std::from_chars(text.data(), end, value);
     if (result.ec != std::errc() || result.ptr != end) {
         usage(fmt::format("{} is '{}', expected a number", flag, base::escaped(text)));
+    }
+    return value;
+}
+
+int64_t parse_whole(std::string_view flag, const std::string& text, int64_t min, int64_t max) {
+    int64_t value = 0;
+    const char* end = text.data() + text.size();
+    const auto result = std::from_chars(text.data(), end, value);
+    if (result.ec != std::errc() || result.ptr != end || value < min || value > max) {
+        usage(fmt::format("{} is '{}', expected a whole number from {} to {}", flag,
+                          base::escaped(text), min, max));
     }
     return value;
 }
@@ -94,28 +114,51 @@ CLI::Option* add_text(CLI::App* app, const std::string& flags, std::string descr
     return app->add_option_function<std::string>(flags, set, std::move(description))->type_name("");
 }
 
+/// A whole number that may have any value of its type from `min` on.
+template <class Number>
+CLI::Option* add_number(CLI::App* app, const std::string& flags, Number& number,
+                        const std::string& description, int64_t min = 0) {
+    const std::string flag = flags.substr(0, flags.find(','));
+    return add_text(app, flags, description,
+                    [&number, flag, min](const auto& t) {
+                        number =
+                            Number(parse_whole(flag, t, min, std::numeric_limits<Number>::max()));
+                    })
+        ->type_name("N");
+}
+
+/// A name of something, which is never empty.
+CLI::Option* add_name(CLI::App* app, const std::string& flags, std::string& name,
+                      const std::string& description) {
+    const std::string flag = flags.substr(flags.find('-'), flags.find(','));
+    return add_text(app, flags, description, [&name, flag](const auto& t) {
+        if (t.empty()) {
+            usage(flag + " is empty, expected a name");
+        }
+        name = t;
+    });
+}
+
 void add_model(CLI::App* app, Options& o) {
-    app->add_option("-m,--model", o.model,
-                    "GGUF file or Hugging Face folder; without it, the small model that comes with "
-                    "Lapidary")
+    add_name(app, "-m,--model", o.model,
+             "GGUF file or Hugging Face folder; without it, the small model that comes with "
+             "Lapidary")
         ->type_name("PATH");
 }
 
 void add_device(CLI::App* app, Options& o) {
-    app->add_option("--device", o.device,
-                    "(-dev) Vulkan device: UUID, part of its name, index, or cpu; without it, the "
-                    "best")
+    add_name(app, "--device", o.device,
+             "(-dev) Vulkan device: UUID, part of its name, index, or cpu; without it, the "
+             "best")
         ->type_name("NAME");
 }
 
 void add_session(CLI::App* app, Options& o) {
     add_device(app, o);
-    app->add_option("-c,--ctx-size", o.session.n_ctx,
-                    "Positions in the context; 0: 4096, or the model's if it has fewer")
-        ->type_name("N");
-    app->add_option("--ubatch-size", o.session.n_ubatch,
-                    "(-ub) Largest prefill chunk; 0: 256. Larger ones are split")
-        ->type_name("N");
+    add_number(app, "-c,--ctx-size", o.session.n_ctx,
+               "Positions in the context; 0: 4096, or the model's if it has fewer");
+    add_number(app, "--ubatch-size", o.session.n_ubatch,
+               "(-ub) Largest prefill chunk; 0: 256. Larger ones are split");
     add_text(app, "--cache-type-k", "(-ctk) Type of the key cache: f16 or f32",
              [&o](const auto& t) { o.session.type_k = parse_cache_type("--cache-type-k", t); })
         ->type_name("TYPE");
@@ -149,7 +192,7 @@ void add_prompt(CLI::App* app, Options& o) {
     add_text(app, "-p,--prompt", "The text", [&o](const auto& t) {
         o.prompt = t;
     })->type_name("TEXT");
-    app->add_option("-f,--file", o.file, "Read the text from this file, as it is; - for stdin")
+    add_name(app, "-f,--file", o.file, "Read the text from this file, as it is; - for stdin")
         ->type_name("FILE");
     app->add_flag("--special", o.special,
                   "Control tokens in the text, such as <end_of_turn>, become those tokens; without "
@@ -187,10 +230,8 @@ void add_sampling(CLI::App* app, Options& o) {
 }
 
 void add_n_predict(CLI::App* app, Options& o) {
-    app->add_option("-n,--n-predict,--predict", o.n_predict,
-                    "Tokens to write at most; -1: until the model stops or the context is full")
-        ->type_name("N")
-        ->check(CLI::Validator(CLI::Range(-1, 2147483647)).description(""));
+    add_number(app, "-n,--n-predict,--predict", o.n_predict,
+               "Tokens to write at most; -1: until the model stops or the context is full", -1);
     app->add_option("--stop", o.stop_texts, "End the answer before this text; may be repeated")
         ->type_name("TEXT")
         ->allow_extra_args(false);
@@ -205,11 +246,10 @@ void add_run(CLI::App& app, Options& o) {
     run->add_option("--system-prompt", o.system, "(-sys) System text, with --chat")
         ->type_name("TEXT");
     run->add_flag("--json", o.json, "One JSON line per token, then one with the totals");
-    run->add_option("--top", o.top, "With --json: the N most likely tokens at each step")
-        ->type_name("N");
-    run->add_option("--batch", o.batch,
-                    "Answer every line of this JSON lines file: {\"prompt\":TEXT} or "
-                    "{\"turns\":[{\"role\":\"user\",\"text\":TEXT}]}, optional n, temp, seed")
+    add_number(run, "--top", o.top, "With --json: the N most likely tokens at each step");
+    add_name(run, "--batch", o.batch,
+             "Answer every line of this JSON lines file: {\"prompt\":TEXT} or "
+             "{\"turns\":[{\"role\":\"user\",\"text\":TEXT}]}, optional n, temp, seed")
         ->type_name("FILE");
     add_text(run, "--fim-before", "CodeGemma: text before the gap", [&o](const auto& t) {
         o.fill_before = t;
@@ -259,8 +299,7 @@ void add_score(CLI::App& app, Options& o) {
     CLI::App* score = app.add_subcommand("score", "Probability of every token of a text");
     add_model(score, o);
     add_token_input(score, o);
-    score->add_option("--top", o.top, "The N most likely next tokens at each position")
-        ->type_name("N");
+    add_number(score, "--top", o.top, "The N most likely next tokens at each position");
     score->add_flag("--json", o.json,
                     "JSON lines: pos, id, text, logprob, rank and entropy of the token given those "
                     "before it, top of the next; last tokens, nll (sum, nats), ppl = exp(nll / "
@@ -268,17 +307,18 @@ void add_score(CLI::App& app, Options& o) {
     score->add_flag("--hash", o.hash,
                     "One xxh64 over the last layer's resid_post and eight rows of logits, and the "
                     "device's subgroup size");
-    score->add_option("--prefix", o.kept_prefix, "First evaluate N tokens, then go on from there")
+    add_number(score, "--prefix", o.kept_prefix, "First evaluate N tokens, then go on from there")
+        ->group("Ways to the same bits");
+    add_number(score, "--rewind", o.rewind, "Evaluate all, go back N tokens, evaluate them again")
+        ->group("Ways to the same bits");
+    add_text(score, "--edit", "First evaluate the text with another token at position N",
+             [&o](const auto& t) {
+                 constexpr int64_t kMost = std::numeric_limits<uint32_t>::max();
+                 o.edit = uint32_t(parse_whole("--edit", t, 0, kMost));
+             })
         ->type_name("N")
         ->group("Ways to the same bits");
-    score->add_option("--rewind", o.rewind, "Evaluate all, go back N tokens, evaluate them again")
-        ->type_name("N")
-        ->group("Ways to the same bits");
-    score->add_option("--edit", o.edit, "First evaluate the text with another token at position N")
-        ->type_name("N")
-        ->group("Ways to the same bits");
-    score->add_option("--decode", o.decode, "Evaluate the last N tokens one by one, as in writing")
-        ->type_name("N")
+    add_number(score, "--decode", o.decode, "Evaluate the last N tokens one by one, as in writing")
         ->group("Ways to the same bits");
     score
         ->add_flag("--capture", o.capture, "Record queries, attention rows and every tap meanwhile")
@@ -305,8 +345,8 @@ void add_trace(CLI::App& app, Options& o) {
                      "List of pattern, attn_scores, attn_scores_raw, lse, rot_q, rot_k, v, embed, "
                      "resid_pre, resid_mid, resid_post, attn_out, mlp_out, ..., logits")
         ->type_name("LIST");
-    trace->add_option("--top", o.top, "Most likely tokens per position; 0: 10")->type_name("N");
-    trace->add_option("--limit", o.limit_mib, "Refuse to write more than this (default 2048)")
+    add_number(trace, "--top", o.top, "Most likely tokens per position; 0: 10");
+    add_number(trace, "--limit", o.limit_mib, "Refuse to write more than this (default 2048)")
         ->type_name("MiB");
     add_session(trace, o);
     trace->footer(
@@ -336,7 +376,7 @@ void add_top_level(CLI::App& app, Options& o, bool has_window) {
     if (!has_window) {
         return;
     }
-    app.add_option("file,-m,--model", o.model, "Model to open in the window")->type_name("PATH");
+    add_name(&app, "file,-m,--model", o.model, "Model to open in the window")->type_name("PATH");
     add_device(&app, o);
     app.add_option("--script", o.script, "Play this script in the window, then end")
         ->type_name("FILE");
@@ -362,6 +402,47 @@ bool option_takes_value(const void* context, std::string_view flag) {
     return option != nullptr && option->get_items_expected_min() > 0;
 }
 
+/// Flags that would change nothing are refused: who gives one expects something of it.
+void check_useless(const Options& o) {
+    const bool run = o.command == CommandName::run;
+    const bool fills = o.fill_before || o.fill_after;
+    const std::tuple<bool, const char*, const char*> rows[] = {
+        {run && o.top > 0 && !o.json, "--top", "without --json"},
+        {run && !o.system.empty() && !o.chat && o.batch.empty(), "--system-prompt",
+         "without --chat"},
+        {run && o.chat && fills, "--chat", "with --fim-before and --fim-after"},
+        {run && o.special && (o.chat || fills), "--special", "with --chat and --fim-before"},
+        {run && o.top > 0 && !o.batch.empty(), "--top", "with --batch"},
+        {o.special && o.tokens.has_value(), "--special", "with --tokens"},
+        {o.command == CommandName::score && o.hash && o.top > 0, "--top", "with --hash"},
+    };
+    for (const auto& [useless, flag, where] : rows) {
+        if (useless) {
+            usage(fmt::format("{} means nothing {}", flag, where));
+        }
+    }
+}
+
+/// A first word that is neither a flag, a command, nor a file that is there or might be meant.
+void check_first_word(const std::vector<std::string>& argv) {
+    const std::string word = argv.empty() ? "-" : argv.front();
+    std::string known;
+    for (const auto& [name, command] : kCommands) {
+        if (name == word) {
+            return;
+        }
+        known += (known.empty() ? "" : ", ") + std::string(name);
+    }
+    std::error_code failed;
+    const bool is_file =
+        word.find_first_of("./") != std::string::npos || std::filesystem::exists(word, failed);
+    if (word.starts_with('-') || is_file) {
+        return;
+    }
+    usage(fmt::format("'{}' is neither a command nor a file", base::escaped(word, 40)),
+          "The commands are " + known + "; 'lapidary --help' explains them.");
+}
+
 void check_combinations(const Options& o) {
     if (o.prompt && !o.file.empty()) {
         usage("both -p and -f are given, expected one of them");
@@ -378,6 +459,7 @@ void check_combinations(const Options& o) {
     if ((o.command == CommandName::score || o.command == CommandName::trace) && !has_text) {
         usage("no text is given", "Give it with -p TEXT, -f FILE or --tokens IDS.");
     }
+    check_useless(o);
     if (std::any_of(o.stop_texts.begin(), o.stop_texts.end(),
                     [](const auto& t) { return t.empty(); })) {
         usage("--stop is empty, expected a text");
@@ -394,6 +476,7 @@ std::string_view version() {
 }
 
 ParsedArguments parse_arguments(const std::vector<std::string>& argv, bool has_window) {
+    check_first_word(argv);
     ParsedArguments parsed;
     Options& o = parsed.options;
     CLI::App app(
@@ -422,12 +505,7 @@ ParsedArguments parse_arguments(const std::vector<std::string>& argv, bool has_w
     } catch (const CLI::Error& error) {
         usage_of(app, error);
     }
-    constexpr std::pair<std::string_view, CommandName> names[] = {
-        {"run", CommandName::run},     {"chat", CommandName::chat},
-        {"score", CommandName::score}, {"trace", CommandName::trace},
-        {"info", CommandName::info},   {"devices", CommandName::devices},
-    };
-    for (const auto& [name, command] : names) {
+    for (const auto& [name, command] : kCommands) {
         o.command = app.got_subcommand(std::string(name)) ? command : o.command;
     }
     check_combinations(o);

@@ -89,6 +89,49 @@ TEST_CASE("wrong usage is an error that names the thing") {
     CHECK_FALSE(refused({"--script", "x"}).empty());  // no window in this build
 }
 
+TEST_CASE("numbers are refused with flag, value and range") {
+    CHECK(refused({"run", "-p", "a", "-c", "-1"}) ==
+          "-c is '-1', expected a whole number from 0 to 4294967295");
+    CHECK(refused({"run", "-p", "a", "-ub", "99999999999"}) ==
+          "--ubatch-size is '99999999999', expected a whole number from 0 to 4294967295");
+    CHECK(refused({"run", "-p", "a", "-n", "-2"}) ==
+          "-n is '-2', expected a whole number from -1 to 2147483647");
+    for (const char* flag : {"--top", "--prefix", "--rewind", "--edit", "--decode", "-c"}) {
+        for (const char* value : {"-1", "", "1.5", "0x1", "1 ", "99999999999999999999"}) {
+            INFO(flag << " " << value);
+            CHECK(refused({"score", "-p", "a", flag, value}).find("whole number from 0") !=
+                  std::string::npos);
+        }
+    }
+    CHECK(parse({"score", "-p", "a", "--edit", "7"}).edit == 7u);
+}
+
+TEST_CASE("flags that would change nothing are refused") {
+    const auto useless = [](std::vector<std::string> argv) {
+        return refused(std::move(argv)).find("means nothing") != std::string::npos;
+    };
+    CHECK(useless({"run", "-p", "a", "--top", "3"}));
+    CHECK(useless({"run", "-p", "a", "-sys", "b"}));
+    CHECK(useless({"run", "-p", "a", "--chat", "--special"}));
+    CHECK(useless({"run", "--fim-before", "a", "--chat"}));
+    CHECK(useless({"score", "--tokens", "2", "--special"}));
+    CHECK(useless({"score", "-p", "a", "--hash", "--top", "3"}));
+    CHECK_FALSE(useless({"run", "-p", "a", "--chat", "-sys", "b", "--json", "--top", "3"}));
+    for (const char* flag : {"-m", "--model", "-f", "--batch", "--device"}) {
+        INFO(flag);
+        CHECK(refused({"run", "-p", "a", flag, ""}).find("is empty") != std::string::npos);
+    }
+}
+
+// `lapidary Run` opened a model of that name.
+TEST_CASE("a first word that is no command") {
+    for (const char* word : {"bogus", "Run", "runn", ""}) {
+        CHECK(refused({word}).find("neither a command nor a file") != std::string::npos);
+    }
+    CHECK(parse({"tests"}).model == "tests");  // it is there
+    CHECK(parse({"nowhere/model"}).model == "nowhere/model");
+}
+
 TEST_CASE("sampling numbers go through the one table") {
     const Options o = parse({"run", "-p", "x", "--temp", "0", "--top-k", "5", "--top-p", "0.5",
                              "--min-p", "0.1", "--repeat-last-n", "-1", "--seed",
@@ -157,8 +200,8 @@ TEST_CASE("selections") {
     CHECK(select("2-4,3") == std::vector<uint32_t>{2, 3, 4});
     CHECK(select("-2") == std::vector<uint32_t>{4});
     CHECK(select("-3--1") == std::vector<uint32_t>{3, 4, 5});
-    for (const char* bad : {"", "6", "-7", "1,", ",1", "a", "1 2", "1-", "0x1", "5-2", "3-1", "3--5",
-                            "-1--2"}) {
+    for (const char* bad :
+         {"", "6", "-7", "1,", ",1", "a", "1 2", "1-", "0x1", "5-2", "3-1", "3--5", "-1--2"}) {
         INFO(bad);
         CHECK_THROWS_AS(select(bad), base::Error);
     }

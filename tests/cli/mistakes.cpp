@@ -1,0 +1,134 @@
+// Mistakes are told before the work, in words that name the thing.
+#include "tests/support/program.h"
+#include "tests/support/temp_dir.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+using support::ProgramResult;
+
+namespace {
+
+const std::string kTiny = "tests/golden/tiny-gemma3.gguf";
+
+/// Without a driver: whatever answers with the usage error did not wait for a device.
+ProgramResult run(std::vector<std::string> arguments, std::string standard_input = "") {
+    return support::run_program(LAPIDARY_PROGRAM,
+                                {.arguments = std::move(arguments),
+                                 .standard_input = std::move(standard_input),
+                                 .environment = {{"VK_DRIVER_FILES", "/dev/null/driver"},
+                                                 {"VK_ICD_FILENAMES", "/dev/null/driver"}},
+                                 .interrupt = {}});
+}
+
+bool contains(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+void check_refused(std::vector<std::string> arguments, std::string_view part, int exit_code = 2) {
+    std::string words;
+    for (const std::string& argument : arguments) {
+        words += argument + " ";
+    }
+    const ProgramResult result = run(std::move(arguments));
+    INFO(words << ": " << result.err);
+    CHECK(result.exit_code == exit_code);
+    CHECK(result.out.empty());
+    CHECK(contains(result.err, part));
+}
+
+}  // namespace
+
+TEST_CASE("trace: what is chosen is judged before the device") {
+    const support::TempDir folder;
+    const std::string file = (folder.path() / "t.npz").string();
+    const auto refused = [&](const char* flag, const char* value, const char* part) {
+        check_refused({"trace", "-m", kTiny, "--tokens", "2,3,4", "-o", file, flag, value}, part);
+    };
+    refused("--layers", "5-2", "runs backwards");
+    refused("--layers", "3--5", "runs backwards");
+    refused("--heads", "2-1", "runs backwards");
+    refused("--queries", "2-0", "runs backwards");
+    refused("--queries", "3", "--queries is '3'");
+    refused("--layers", "7", "--layers is '7'");
+    refused("--taps", "nonsense", "--taps holds 'nonsense'");
+    CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("score: ways that lead beyond the text, and an empty text") {
+    const auto refused = [&](const char* flag, const char* value) {
+        check_refused({"score", "-m", kTiny, "--tokens", "2,3,4", flag, value},
+                      "the text has 3 tokens");
+    };
+    refused("--prefix", "4");
+    refused("--rewind", "4");
+    refused("--edit", "3");
+    refused("--decode", "3");
+    check_refused({"score", "-m", kTiny, "-p", ""}, "the text is empty");
+}
+
+TEST_CASE("texts to fill need a model that can, folders a config.json") {
+    check_refused({"run", "-m", kTiny, "--fim-before", "a"}, "<|fim_prefix|>");
+    const support::TempDir folder;
+    for (const char* command : {"info", "chat"}) {
+        check_refused({command, "-m", folder.path().string()}, "a folder without config.json", 3);
+    }
+    check_refused({"bogus"}, "neither a command nor a file");
+    CHECK(contains(run({"Run"}).err, "run, chat, score, trace, info, devices"));
+}
+
+TEST_CASE("a text that never ends is refused, files and pipes are read") {
+    check_refused({"score", "-m", kTiny, "-f", "/dev/zero"}, "more than 16 MiB");
+    check_refused({"score", "-m", kTiny, "-f", "."}, "Is a directory");
+    const support::TempDir folder;
+    const std::string fifo = (folder.path() / "fifo").string();
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    const ProgramResult piped = support::run_program(
+        "/bin/sh",
+        {.arguments = {"-c", "printf 'What is your name?' >" + fifo +
+                                 " & exec '" LAPIDARY_PROGRAM "' run --chat -n 20 --temp 0 -f " +
+                                 fifo},
+         .standard_input = "",
+         .environment = {},
+         .interrupt = {}});
+    INFO(piped.err);
+    CHECK(piped.exit_code == 0);
+    CHECK(contains(piped.out, "Pip"));
+}
+
+TEST_CASE("a batch's mistakes are told with their line, in words") {
+    const support::TempDir folder;
+    const std::string file = (folder.path() / "b.jsonl").string();
+    const auto refused = [&](const std::string& line, std::string_view part) {
+        std::ofstream(file) << "{\"prompt\":\"fine\"}\n\n" << line << "\n";
+        check_refused({"run", "--batch", file}, part);
+        const std::string err = run({"run", "--batch", file}).err;
+        CHECK(contains(err, file + ", line 3: "));
+        CHECK_FALSE(contains(err, "json.exception"));
+    };
+    const std::string user = R"({"role":"user","text":"a"})";
+    const std::string model = R"({"role":"model","text":"a"})";
+    refused("{", "");
+    refused("[1]", "expected a JSON object");
+    refused(R"({"prompt":1})", "prompt is 1, expected a text");
+    refused(R"({"prompt":"a","prompt":"b"})", "prompt");
+    refused(R"({"prompt":"a","turns":[)" + user + "]}", "prompt and turns");
+    refused(R"({"n":1})", "neither prompt nor turns");
+    refused(R"({"turns":[]})", "at least one turn");
+    refused(R"({"turns":[1]})", "turn 1 is 1");
+    refused(R"({"turns":[{"role":"user"}]})", "role and text");
+    refused(R"({"turns":[{"role":"cat","text":"a"}]})", "the role of turn 1 is 'cat'");
+    refused(R"({"turns":[)" + user + "," + model + "]}", "the last turn");
+    refused(R"({"turns":[)" + model + "," + user + "]}", "the first turn");
+    refused(R"({"turns":[{"role":"system","text":"a"}]})", "the first turn");
+    refused(R"({"prompt":"a","n":1.5})", "n is 1.5");
+    refused(R"({"prompt":"a","temp":"hot"})", "temp is");
+    refused(R"({"prompt":"a","temperature":1})", "'temperature'");
+    refused(std::string(100000, '['), "");
+    std::ofstream(file) << "\n \n";
+    check_refused({"run", "--batch", file}, "is empty");
+}
