@@ -114,11 +114,17 @@ CLI::Option* add_text(CLI::App* app, const std::string& flags, std::string descr
     return app->add_option_function<std::string>(flags, set, std::move(description))->type_name("");
 }
 
+/// "file,-m,--model": -m
+std::string first_flag(const std::string& flags) {
+    const std::string from = flags.substr(flags.find('-'));
+    return from.substr(0, from.find(','));
+}
+
 /// A whole number that may have any value of its type from `min` on.
 template <class Number>
 CLI::Option* add_number(CLI::App* app, const std::string& flags, Number& number,
                         const std::string& description, int64_t min = 0) {
-    const std::string flag = flags.substr(0, flags.find(','));
+    const std::string flag = first_flag(flags);
     return add_text(app, flags, description,
                     [&number, flag, min](const auto& t) {
                         number =
@@ -130,7 +136,7 @@ CLI::Option* add_number(CLI::App* app, const std::string& flags, Number& number,
 /// A name of something, which is never empty.
 CLI::Option* add_name(CLI::App* app, const std::string& flags, std::string& name,
                       const std::string& description) {
-    const std::string flag = flags.substr(flags.find('-'), flags.find(','));
+    const std::string flag = first_flag(flags);
     return add_text(app, flags, description, [&name, flag](const auto& t) {
         if (t.empty()) {
             usage(flag + " is empty, expected a name");

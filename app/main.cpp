@@ -38,7 +38,11 @@ bool has_display() {
 int without_command(const app::Options& options) {
 #if LAPIDARY_GUI
     if (!options.script.empty() || has_display()) {
-        return app::run_window(options);
+        const int exit_code = app::run_window(options);
+        if (exit_code == base::exit_code(base::ErrorKind::no_device) && options.script.empty()) {
+            app::tell("  'lapidary chat' talks in the terminal and needs no window.\n");
+        }
+        return exit_code;
     }
 #endif
     app::tell(

@@ -144,8 +144,7 @@ public:
         }
     }
 
-    void write(const std::string& target) {
-        NpzWriter out(target);  // before the work: the place must be writable
+    void write(NpzWriter& out) {
         compute();
         write_selection(out);
         write_scores(out);
@@ -436,12 +435,13 @@ int trace_command(const Options& options) {
     const std::string target =
         output_target(options.output, "-o", {model_path(options), options.file});
     check_before_device(options);
+    NpzWriter out(target);      // before the work: the place must be writable
     session.full_cache = true;  // attention of early queries needs keys that a ring forgets
     Opened opened = open_session(adjusted, session);
     Trace trace(adjusted, opened,
                 score_tokens(adjusted, opened.model->tokenizer, opened.model->config));
     trace.announce();
-    trace.write(target);
+    trace.write(out);
     put("{}\n", options.output);
     return 0;
 }

@@ -56,7 +56,21 @@ TEST_CASE("trace: what is chosen is judged before the device") {
     refused("--queries", "3", "--queries is '3'");
     refused("--layers", "7", "--layers is '7'");
     refused("--taps", "nonsense", "--taps holds 'nonsense'");
+    check_refused({"trace", "-m", kTiny, "--tokens", "2,3", "-o", file + "/x"}, "cannot be", 1);
+    check_refused({"trace", "-m", kTiny, "--tokens", "2,3", "-o", "/proc/x.npz"}, "cannot be", 1);
+    check_refused({"trace", "-m", kTiny, "--tokens", "2,3", "-o", file}, "Vulkan", 4);
     CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("where no window can be opened, the chat is named") {
+    const ProgramResult result = support::run_program(
+        LAPIDARY_PROGRAM, {.arguments = {},
+                           .standard_input = "",
+                           .environment = {{"DISPLAY", ":997"}, {"WAYLAND_DISPLAY", ""}},
+                           .interrupt = {}});
+    INFO(result.err);
+    CHECK(result.exit_code != 1);
+    CHECK(contains(result.err, result.exit_code == 4 ? "lapidary chat" : "without the window"));
 }
 
 TEST_CASE("score: ways that lead beyond the text, and an empty text") {

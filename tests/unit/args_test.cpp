@@ -3,6 +3,8 @@
 #include "gpu/base.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <set>
 
@@ -121,6 +123,11 @@ TEST_CASE("flags that would change nothing are refused") {
         INFO(flag);
         CHECK(refused({"run", "-p", "a", flag, ""}).find("is empty") != std::string::npos);
     }
+}
+
+TEST_CASE("no model is not the shipped one") {
+    CHECK_THROWS_WITH(parse_arguments({"-m", ""}, true), "-m is empty, expected a name");
+    CHECK_THROWS_WITH(parse_arguments({"chat", "-m", ""}, true), "-m is empty, expected a name");
 }
 
 // `lapidary Run` opened a model of that name.
