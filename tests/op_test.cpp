@@ -3,6 +3,7 @@
 #include "tests/op_test.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -75,7 +76,7 @@ void check_bits(std::span<const float> device, std::span<const float> twin) {
     }
     size_t n = 0, first = 0;
     for (size_t i = device.size(); i-- > 0;) {
-        if (std::memcmp(&device[i], &twin[i], 4) != 0) {
+        if (std::bit_cast<uint32_t>(device[i]) != std::bit_cast<uint32_t>(twin[i])) {
             n++;
             first = i;
         }

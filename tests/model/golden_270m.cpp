@@ -153,7 +153,7 @@ TEST_CASE("device: golden log-probabilities and greedy continuations") {
         INFO(text.name);
         const Result result = run_text(text, *path, DType::f16);
         CHECK(result.wrong_greedy == 0);
-        // KV in f16: measured 4e-3 at most on the unlikeliest tokens.
+        // KV in f16: measured 9.4e-3 at most on the unlikeliest tokens.
         CHECK(result.worst_logprob <= 2e-2);
         all.merge(result);
     }
@@ -175,7 +175,7 @@ TEST_CASE("device: golden log-probabilities with f32 KV") {
         INFO(text.name);
         const Result result = run_text(text, *path, DType::f32);
         CHECK(result.wrong_greedy == 0);
-        CHECK(result.worst_logprob <= 1e-3);
+        CHECK(result.worst_logprob <= 1e-4);
         all.merge(result);
     }
     fmt::print("golden texts, f32 KV: log-probabilities within {:.1e}\n", all.worst_logprob);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "tests/op_test_attention.h"
@@ -69,7 +70,8 @@ void run_case(const op_test::AttentionData& data, const TileCase& tile, bool wan
         for (size_t i = 0; i < device_scores.size(); ++i) {
             wrong += std::isnan(exact_scores[i])
                          ? !std::isnan(device_scores[i])
-                         : std::memcmp(&device_scores[i], &exact_scores[i], 4) != 0;
+                         : std::bit_cast<uint32_t>(device_scores[i]) !=
+                               std::bit_cast<uint32_t>(exact_scores[i]);
         }
         CHECK(wrong == 0);
     } else {

@@ -192,11 +192,11 @@ void attention_lse(std::span<Real> stats, std::span<Real> lse, std::span<const R
     for_rows(p, [&](size_t index, const Row& row) {
         const Real* tile = tiles.data() + 2 * index * n_tiles;
         Real largest = Real(-1e30f);
-        for (uint32_t j = 0; j < n_tiles; ++j) {
+        for (size_t j = 0; j < n_tiles; ++j) {
             largest = std::max(largest, tile[2 * j]);
         }
         Real total = 0;
-        for (uint32_t j = 0; j < n_tiles; ++j) {
+        for (size_t j = 0; j < n_tiles; ++j) {
             total += Math<Real>::exp(tile[2 * j] - largest) * tile[2 * j + 1];
         }
         stats[2 * index] = largest;
