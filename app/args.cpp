@@ -37,7 +37,11 @@ constexpr std::pair<std::string_view, CommandName> kCommands[] = {
     for (const CLI::App* sub : app.get_subcommands()) {
         command += " " + sub->get_name();
     }
-    usage(error.what(), "See '" + command + " --help'.");
+    std::string message = error.what();
+    if (const size_t at = message.find(": At Most 1"); at != std::string::npos) {
+        message = message.substr(0, at) + " is given more than once";
+    }
+    usage(message, "See '" + command + " --help'.");
 }
 
 double parse_number(std::string_view flag, const std::string& text) {

@@ -28,6 +28,7 @@ std::string npy_header(NpyType type, std::span<const uint64_t> shape);
 class NpzWriter {
   public:
     explicit NpzWriter(std::string path);
+    ~NpzWriter() = default;  // without finish(): the new file is removed
     NpzWriter(const NpzWriter&) = delete;
     NpzWriter& operator=(const NpzWriter&) = delete;
 

@@ -65,7 +65,7 @@ std::string model_path(const Options& options) {
 namespace {
 
 std::string existing_model(const Options& options) {
-    const std::string path = model_path(options);
+    std::string path = model_path(options);
     if (::access(path.c_str(), R_OK) != 0) {
         throw base::Error(base::ErrorKind::model,
                           fmt::format("{}: {}", base::escaped(path), std::strerror(errno)),

@@ -111,7 +111,7 @@ std::string output_target(const std::string& path, const std::string& flag,
                     fmt::format("{} is '{}', expected the name of a file", flag, path),
                     "The file is written in pieces, so it cannot go to standard output.");
     }
-    const std::string target = without_links(path);
+    std::string target = without_links(path);
     struct stat now {};
     if (::stat(target.c_str(), &now) == 0) {
         check_existing(path, now, inputs);

@@ -73,6 +73,7 @@ TEST_CASE("wrong usage is an error that names the thing") {
     CHECK_FALSE(refused({"run", "-p", "a", "-f", "b"}).empty());
     CHECK_FALSE(refused({"run", "-p"}).empty());
     CHECK_FALSE(refused({"run", "-p", "a", "--nonsense"}).empty());
+    CHECK(refused({"chat", "-c", "5", "-c", "6"}) == "--ctx-size is given more than once");
     CHECK_FALSE(refused({"run", "-p", "a", "-c", "-1"}).empty());
     CHECK_FALSE(refused({"run", "-p", "a", "-c", "4294967296"}).empty());
     CHECK_FALSE(refused({"run", "-p", "a", "-c", "many"}).empty());
