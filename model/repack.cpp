@@ -72,7 +72,7 @@ void repack(std::span<uint32_t> quants, std::span<uint32_t> scales, DType dtype,
 
     const uint32_t n_blocks = (cols + block.elements - 1) / block.elements;
     const uint32_t n_pairs = (n_blocks + 1) / 2;
-    std::memset(scales.data(), 0, scales.size_bytes());
+    std::fill(scales.begin(), scales.end(), 0u);
     for (uint32_t row = 0; row < uint32_t(groups_of(rows)) * kGroup; row++) {
         uint32_t* const row_words =
             quants.data() + size_t{row / kGroup} * n_blocks * block.words * kGroup + row % kGroup;

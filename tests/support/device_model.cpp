@@ -17,11 +17,12 @@ model::Runtime& runtime() {
 }
 
 std::shared_ptr<const model::Model> load_model(const std::string& path) {
+    model::Runtime& on = runtime();  // made before `last`, so that it outlives it at exit
     static std::shared_ptr<const model::Model> last;
     static std::string last_path;
     if (path != last_path) {
         last.reset();
-        last = model::Model::load(runtime(), path);
+        last = model::Model::load(on, path);
         last_path = path;
     }
     return last;
