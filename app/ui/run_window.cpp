@@ -1,15 +1,20 @@
 #include "app/ui/run_window.h"
 
+#include <cerrno>
+#include <charconv>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <random>
-#include <sstream>
+#include <system_error>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "app/engine.h"
 #include "app/ui/offscreen.h"
+#include "app/ui/script.h"
 #include "app/ui/window.h"
 
 namespace app {
@@ -21,12 +26,41 @@ int fail(const std::string& what, int code) {
     return code;
 }
 
-bool read_script(const std::string& path, std::string& text) {
+/// Empty: `text` is the script. Else why there is none.
+std::string read_script(const std::string& path, std::string& text) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) {
+        return "it is a folder";
+    }
+    errno = 0;
     std::ifstream in(path, std::ios::binary);
-    std::stringstream all;
-    all << in.rdbuf();
-    text = all.str();
-    return bool(in);
+    if (!in) {
+        return std::generic_category().message(errno != 0 ? errno : ENOENT);
+    }
+    text.assign(std::istreambuf_iterator<char>(in), {});
+    return in.bad() ? std::generic_category().message(errno != 0 ? errno : EIO) : std::string();
+}
+
+/// A script that cannot be played is refused before a model is loaded for it.
+std::string check_script(const std::string& path, std::string& text) {
+    const std::string why = read_script(path, text);
+    if (!why.empty()) {
+        return fmt::format("the script '{}' cannot be opened: {}", ui::printable(path), why);
+    }
+    std::string problem;
+    const ui::Script script(text, problem);
+    return problem.empty() ? problem : ui::printable(path) + ": " + problem;
+}
+
+/// "1280x800"; whole numbers in 64 bits, so that no size wraps around into a fitting one.
+bool read_size(const std::string& text, int64_t& width, int64_t& height) {
+    const char* end = text.data() + text.size();
+    const auto w = std::from_chars(text.data(), end, width);
+    if (w.ec != std::errc() || w.ptr == end || *w.ptr != 'x') {
+        return false;
+    }
+    const auto h = std::from_chars(w.ptr + 1, end, height);
+    return h.ec == std::errc() && h.ptr == end;
 }
 
 ui::StartOptions start_options(const Options& options) {
@@ -41,15 +75,17 @@ ui::StartOptions start_options(const Options& options) {
 }
 
 int run_offscreen(const Options& options, const std::string& script) {
-    int width = 0, height = 0;
-    char rest = 0;
-    if (std::sscanf(options.offscreen.c_str(), "%dx%d%c", &width, &height, &rest) != 2 ||
-        width < 1 || height < 1 || width > 8192 || height > 8192) {
-        return fail("--offscreen wants a size such as 1280x800, not '" + options.offscreen + "'",
+    constexpr int64_t kLargest = 8192;
+    int64_t width = 0, height = 0;
+    if (!read_size(options.offscreen, width, height) || width < 1 || height < 1 ||
+        width > kLargest || height > kLargest) {
+        return fail(fmt::format("--offscreen wants WIDTHxHEIGHT such as 1280x800, each from 1 to "
+                                "{}, not '{}'",
+                                kLargest, ui::printable(options.offscreen)),
                     2);
     }
     Engine engine([] {});
-    ui::Offscreen stage(engine, start_options(options), width, height);
+    ui::Offscreen stage(engine, start_options(options), int(width), int(height));
     std::string error;
     const bool ok = stage.play(script, error,
                                [] { std::this_thread::sleep_for(std::chrono::milliseconds(4)); });
@@ -81,8 +117,10 @@ int run_on_display(const Options& options, const std::string& script) {
 
 int run_window(const Options& options) {
     std::string script;
-    if (!options.script.empty() && !read_script(options.script, script)) {
-        return fail("the script '" + options.script + "' cannot be read", 2);
+    if (!options.script.empty()) {
+        if (const std::string problem = check_script(options.script, script); !problem.empty()) {
+            return fail(problem, 2);
+        }
     }
     try {
         return options.offscreen.empty() ? run_on_display(options, script)

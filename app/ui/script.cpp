@@ -4,9 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/ui/text_field.h"
 
@@ -58,7 +63,75 @@ std::optional<ImGuiKey> key_of(std::string_view name) {
     return std::nullopt;
 }
 
+bool is_whole(std::string_view text, int64_t low, int64_t high) {
+    int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc() && end == text.data() + text.size() && value >= low &&
+           value <= high;
+}
+
+bool is_number(const std::string& text, double low, double high) {
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    return !text.empty() && *end == '\0' && value >= low && value <= high;
+}
+
+bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
+    return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+/// What the command wanted instead; empty: it is right.
+std::string wrong_words(const std::string& verb, const std::string& rest) {
+    if (verb == "wait") {
+        const auto [what, amount] = split(rest);
+        const bool counted = what == "frames" || what == "tokens";
+        const bool known = counted || is_one_of(what, {"ready", "idle", "loading", "trouble"});
+        const bool right = counted ? is_whole(amount, 0, 1000000000) : amount.empty();
+        return known && right ? ""
+                              : "wait needs ready, idle, loading, trouble, frames N or tokens N";
+    }
+    if (verb == "theme") {
+        return is_one_of(rest, {"dark", "light", "system"}) ? ""
+                                                            : "theme needs dark, light or system";
+    }
+    if (verb == "inspector") {
+        return is_one_of(rest, {"on", "off"}) ? "" : "inspector needs on or off";
+    }
+    if (verb == "tab") {
+        return is_whole(rest, 1, 4) ? "" : "tab needs a number from 1 to 4";
+    }
+    if (verb == "scale") {
+        return is_whole(rest, Config::kMinScale, Config::kMaxScale)
+                   ? ""
+                   : fmt::format("scale needs a whole number of percent from {} to {}",
+                                 Config::kMinScale, Config::kMaxScale);
+    }
+    if (verb == "timeout") {
+        return is_number(rest, 0, 86400) ? "" : "timeout needs seconds from 0 to 86400";
+    }
+    if (verb == "chat_width") {
+        return is_number(rest, 22, 40) ? "" : "chat_width needs a number of em from 22 to 40";
+    }
+    if (verb == "resize") {
+        const size_t cross = rest.find('x');
+        const bool right = cross != std::string::npos &&
+                           is_whole(std::string_view(rest).substr(0, cross), 0, 8192) &&
+                           is_whole(std::string_view(rest).substr(cross + 1), 0, 8192);
+        return right ? "" : "resize needs WIDTHxHEIGHT, each from 0 to 8192";
+    }
+    return {};
+}
+
 }  // namespace
+
+std::string printable(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        out += byte < 0x20 || byte == 0x7F ? fmt::format("\\x{:02x}", byte) : std::string(1, c);
+    }
+    return out;
+}
 
 Script::Script(std::string_view text, std::string& problem) {
     int number = 0;
@@ -72,7 +145,12 @@ Script::Script(std::string_view text, std::string& problem) {
         }
         auto [verb, rest] = split(line);
         if (std::find(kVerbs.begin(), kVerbs.end(), verb) == kVerbs.end()) {
-            problem = "line " + std::to_string(number) + ": unknown command '" + verb + "'";
+            problem = fmt::format("line {}: unknown command '{}'; the commands are {}", number,
+                                  printable(verb), fmt::join(kVerbs, ", "));
+            return;
+        }
+        if (const std::string wrong = wrong_words(verb, rest); !wrong.empty()) {
+            problem = fmt::format("line {}: {}, not '{}'", number, wrong, printable(rest));
             return;
         }
         lines_.push_back({number, verb, rest});
@@ -81,8 +159,8 @@ Script::Script(std::string_view text, std::string& problem) {
 }
 
 Script::Step Script::fail(const std::string& what) {
-    error_ =
-        "line " + std::to_string(lines_[std::min(at_, lines_.size() - 1)].number) + ": " + what;
+    error_ = fmt::format("line {}: {}", lines_[std::min(at_, lines_.size() - 1)].number,
+                         printable(what));
     return Step::failed;
 }
 

@@ -29,6 +29,9 @@ struct Stage {
     std::function<void(int width, int height)> resize;
 };
 
+/// Control bytes as \xNN, for messages.
+std::string printable(std::string_view text);
+
 class Script {
 public:
     /// Empty `problem`: the script is well-formed.

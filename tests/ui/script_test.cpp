@@ -217,6 +217,24 @@ TEST_CASE("a script says what is wrong and where") {
     CHECK(error.find("no.such.thing") != std::string::npos);
     CHECK_FALSE(r.screen->play("dance\n", error));
     CHECK(error.find("dance") != std::string::npos);
+    CHECK(error.find("refute") != std::string::npos);  // the commands there are
     CHECK_FALSE(r.screen->play("timeout 0\nwait tokens 100000\n", error));
     CHECK_FALSE(r.screen->play("", error));
+    const std::pair<const char*, const char*> wrong[] = {{"wait redy", "ready"},
+                                                         {"wait frames many", "frames N"},
+                                                         {"theme drak", "dark, light"},
+                                                         {"scale 9000", "75 to 250"},
+                                                         {"tab 0", "1 to 4"},
+                                                         {"timeout soon", "seconds"},
+                                                         {"resize 4294967297x1", "8192"},
+                                                         {"chat_width", "22 to 40"}};
+    for (const auto& [line, expected] : wrong) {
+        INFO(line);
+        CHECK_FALSE(r.screen->play(std::string(line) + "\n", error));
+        CHECK(error.find("line 1") != std::string::npos);
+        CHECK(error.find(expected) != std::string::npos);
+    }
+    CHECK_FALSE(r.screen->play("da\x1b[2Jnce\n", error));
+    CHECK(error.find("\\x1b") != std::string::npos);
+    CHECK(error.find('\x1b') == std::string::npos);
 }
