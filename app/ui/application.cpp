@@ -8,22 +8,22 @@
 namespace app::ui {
 
 Application::Application(EngineLink& engine, const StartOptions& options)
-    : engine_(engine), config_file_(options.config_path), options_(options) {
+    : engine_(engine), config_file_(options.config_path) {
     std::string problem;
     ui.view.config = config_file_.load(problem);
     if (!problem.empty()) {
         state.trouble =
             Trouble{problem, "Theme, text size and the list of models start afresh.", false};
     }
+    ui.view.device = options.device.empty() ? ui.view.config.device : options.device;
     state.next_seed = options.seed;
     ui.view.composer.take_focus = true;
     if (options.open_at_start) {
         const auto trouble = state.trouble;
-        state.open_model(options.model_path, options.device, options.n_ctx);
+        state.open_model(options.model_path, ui.view.device, options.n_ctx);
         state.trouble = trouble;
     }
     state.n_ctx = options.n_ctx;
-    ui.view.config.device = options.device;
 }
 
 bool Application::pump() {
@@ -36,10 +36,13 @@ bool Application::pump() {
         if (!event) {
             break;
         }
+        const bool was_loading = state.loading();
         state.apply(*event);
         any = true;
-        if (const auto* ready = std::get_if<ModelReady>(&*event)) {
-            if (ready->info && !ready->info->shipped) {
+        if (const auto* ready = std::get_if<ModelReady>(&*event);
+            ready != nullptr && was_loading && !state.loading()) {
+            ui.view.config.device = ui.view.device;
+            if (!ready->info->shipped) {
                 remember_recent(ui.view.config, ready->info->path);
             }
         }
@@ -69,7 +72,7 @@ void Application::save_config() {
 }
 
 void Application::drop(const std::string& path) {
-    state.open_model(path, options_.device, options_.n_ctx);
+    state.open_model(path, ui.view.device, state.n_ctx);
 }
 
 }  // namespace app::ui

@@ -43,8 +43,6 @@ private:
 
     EngineLink& engine_;
     ConfigFile config_file_;
-    StartOptions options_;
-    std::string last_path_;
 };
 
 }  // namespace app::ui

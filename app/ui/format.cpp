@@ -182,4 +182,42 @@ std::string token_words(std::string_view display, std::string_view bytes, bool c
     return spaces + face.text;
 }
 
+std::string trimmed(std::string_view text) {
+    const size_t begin = text.find_first_not_of(" \t\r\n");
+    return begin == std::string_view::npos
+               ? std::string()
+               : std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1));
+}
+
+std::string open_boxes(std::string_view text) {
+    std::string out(text);
+    for (const std::string_view sign : {"\u2420", "\u2581"}) {
+        for (size_t at = out.find(sign); at != std::string::npos; at = out.find(sign, at)) {
+            out.replace(at, sign.size(), "\u2423");
+        }
+    }
+    return out;
+}
+
+std::vector<float> spread(const std::vector<float>& wanted, float gap, float low, float high) {
+    std::vector<size_t> order(wanted.size());
+    for (size_t i = 0; i < order.size(); ++i) {
+        order[i] = i;
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return wanted[a] < wanted[b]; });
+    std::vector<float> out(wanted.size());
+    float next = low;
+    for (const size_t i : order) {  // down from the top
+        out[i] = std::max(wanted[i], next);
+        next = out[i] + gap;
+    }
+    next = high;
+    for (size_t k = order.size(); k-- > 0;) {  // and back where they left the bottom
+        out[order[k]] = std::min(out[order[k]], next);
+        next = out[order[k]] - gap;
+    }
+    return out;
+}
+
 }  // namespace app::ui

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace app::ui {
 
@@ -25,6 +26,12 @@ std::string duration(double ms);
 size_t utf8_length(std::string_view text, size_t i);
 /// At most max_chars characters, with "…" when cut; line breaks become spaces.
 std::string one_line(std::string_view text, size_t max_chars);
+/// The wanted heights, pushed apart to at least `gap` without changing their order.
+std::vector<float> spread(const std::vector<float>& wanted, float gap, float low, float high);
+/// Without white space at both ends.
+std::string trimmed(std::string_view text);
+/// Every sign that stands for a space (U+2420, U+2581) as the open box U+2423.
+std::string open_boxes(std::string_view text);
 /// Case-insensitive (ASCII) search.
 bool contains_folded(std::string_view text, std::string_view part);
 

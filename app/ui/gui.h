@@ -110,7 +110,8 @@ public:
 
     Registry& registry() { return registry_; }
     const Fonts& fonts() const { return fonts_; }
-    bool scrolls = false;  // the current pane scrolls (texts may be cut there)
+    bool escape_used = false;  // in this frame: one Escape, one effect
+    bool scrolls = false;      // the current pane scrolls (texts may be cut there)
     ValueField value_field;
 
 private:

@@ -373,7 +373,7 @@ Script::Step Script::run_line(Application& app, Stage& stage) {
         return *done;
     }
     if (line.verb == "open") {
-        app.state.open_model(line.rest == "shipped" ? "" : line.rest, app.ui.view.config.device,
+        app.state.open_model(line.rest == "shipped" ? "" : line.rest, app.ui.view.device,
                              app.state.n_ctx);
     } else if (line.verb == "send") {
         if (!app.state.ready() || app.state.busy()) {

@@ -68,6 +68,7 @@ bool type_value(Gui& gui, std::string_view id, const Rect& r, double& value, con
         changed = true;
     }
     if (entered || ImGui::IsItemDeactivated()) {
+        gui.escape_used = gui.escape_used || ImGui::IsKeyPressed(ImGuiKey_Escape, false);
         field.id.clear();
     }
     ImGui::PopID();

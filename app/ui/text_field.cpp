@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "app/ui/widgets.h"
 
@@ -39,6 +40,7 @@ struct WrapContext {
     const Gui* gui = nullptr;
     TextStyle style;
     float width = 0;
+    bool* caret_to_end = nullptr;
 };
 
 /// As the stock field sets it, with hinted advances.
@@ -93,6 +95,9 @@ int on_edit(ImGuiInputTextCallbackData* data) {
         return 0;
     }
     const auto* c = static_cast<const WrapContext*>(data->UserData);
+    if (std::exchange(*c->caret_to_end, false)) {
+        data->CursorPos = data->SelectionStart = data->SelectionEnd = data->BufTextLen;
+    }
     const std::string_view now(data->Buf, size_t(data->BufTextLen));
     auto cursor = size_t(data->CursorPos);
     const bool selecting = data->SelectionStart != data->SelectionEnd;
@@ -129,7 +134,7 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
     FieldResult out;
     gui.registry().add(id,
                        {r, intersect(r, gui.clip()), "text field", std::string(placeholder), true});
-    WrapContext context{&gui, type::kBody, r.w - gui.px(6)};
+    WrapContext context{&gui, type::kBody, r.w - gui.px(6), &field.caret_to_end};
     const size_t used = std::strlen(field.buffer.c_str());
     const size_t room = std::min(kRoom, std::max<size_t>(used * 2 + 4096, 8192));
     field.buffer.resize(room);
@@ -148,6 +153,9 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
     if (io.KeyShift && ImGui::IsKeyPressed(ImGuiKey_Enter)) {
         io.KeyCtrl = true;  // Shift+Enter is a new line, as Ctrl+Enter is for the stock field
     }
+    // The stock field throws away what was typed since it got the keyboard.
+    const bool escape = ImGui::IsKeyPressed(ImGuiKey_Escape, false);
+    const std::string before = escape ? field.buffer : std::string();
     out.submitted = ImGui::InputTextMultiline(
         "##field", field.buffer.data(), field.buffer.size(), {r.w, r.h},
         ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_CtrlEnterForNewLine |
@@ -155,7 +163,10 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
         on_edit, &context);
     io.KeyCtrl = ctrl;
     out.focused = ImGui::IsItemActive();
-    out.cancelled = ImGui::IsItemDeactivated() && ImGui::IsKeyPressed(ImGuiKey_Escape);
+    out.cancelled = ImGui::IsItemDeactivated() && escape;
+    if (out.cancelled) {
+        field.buffer = before;
+    }
     ImGui::PopID();
     ImGui::PopStyleVar();
     ImGui::PopStyleColor();
@@ -187,6 +198,8 @@ bool line_field(Gui& gui, std::string_view id, const Rect& r, std::string& text,
     const bool entered =
         ImGui::InputText("##line", buffer, sizeof buffer, ImGuiInputTextFlags_EnterReturnsTrue);
     const bool active = ImGui::IsItemActive();
+    gui.escape_used = gui.escape_used ||
+                      (ImGui::IsItemDeactivated() && ImGui::IsKeyPressed(ImGuiKey_Escape, false));
     ImGui::PopID();
     ImGui::PopStyleVar();
     ImGui::PopStyleColor();

@@ -46,6 +46,22 @@ void apply_style(const Gui& gui) {
     set(ImGuiCol_ModalWindowDimBg, Color::rail, 0.55f);
 }
 
+int frames_after(int left) {
+    return ImGui::GetCurrentContext()->InputEventsQueue.Size > 0 ? kFramesAfterEvent
+                                                                 : std::max(left - 1, 0);
+}
+
+bool key_held() {
+    for (int k = ImGuiKey_Keyboard_BEGIN; k < ImGuiKey_Keyboard_END; ++k) {
+        const auto key = ImGuiKey(k);
+        const bool modifier = key >= ImGuiKey_LeftCtrl && key <= ImGuiKey_RightSuper;
+        if (!modifier && ImGui::IsKeyDown(key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 namespace {
 
 bool chord(ImGuiKeyChord keys) {
@@ -69,6 +85,7 @@ void keys_everywhere(Panel& p) {
     }
     if (chord(ImGuiMod_Ctrl | ImGuiKey_N)) {
         p.state.new_chat();
+        v.composer.take_focus = true;
     }
     if (chord(ImGuiMod_Ctrl | ImGuiKey_O)) {
         v.show_open = true;
@@ -94,7 +111,9 @@ void keys_everywhere(Panel& p) {
     if (ImGui::IsKeyPressed(ImGuiKey_F1, false)) {
         v.show_shortcuts = true;
     }
-    if (ImGui::IsKeyPressed(ImGuiKey_Escape, false)) {
+    // In a text field it leaves the field, unless there is something to stop.
+    const bool in_field = ImGui::GetIO().WantTextInput && !p.state.busy() && !p.state.loading();
+    if (ImGui::IsKeyPressed(ImGuiKey_Escape, false) && !p.gui.escape_used && !in_field) {
         if (p.state.loading()) {
             p.state.cancel_load();
         } else if (p.state.busy()) {
@@ -164,8 +183,25 @@ void keys_without_field(Panel& p) {
 
 }  // namespace
 
+static bool popup_open() {
+    return ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
+}
+
+/// The message box gets the keyboard where typing is what comes next.
+void Ui::note_changes(Panel& p) {
+    const bool dialog = ImGui::IsPopupOpen("open") || ImGui::IsPopupOpen("shortcuts");
+    const bool loading = p.state.loading();
+    if ((dialog_was_open_ && !dialog) || (was_loading_ && !loading) ||
+        last_chat_ != p.state.current_chat) {
+        view.composer.take_focus = true;
+    }
+    dialog_was_open_ = dialog;
+    was_loading_ = loading;
+    last_chat_ = p.state.current_chat;
+}
+
 void handle_keys(Panel& p) {
-    if (ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel)) {
+    if (popup_open()) {
         return;
     }
     keys_everywhere(p);
@@ -188,6 +224,8 @@ void Ui::release() {
 
 void Ui::draw(UiState& state) {
     const ImGuiIO& io = ImGui::GetIO();
+    gui_.escape_used = false;
+    view.restore_offered = false;
     gui_.begin(view.dark() ? dark_theme() : light_theme(), view.scale());
     apply_style(gui_);
     view.hovered_position = view.next_hovered_position;
@@ -208,7 +246,12 @@ void Ui::draw(UiState& state) {
     draw_menus(p);
     draw_shortcuts(p);
     draw_open_dialog(p);
-    handle_keys(p);
+    // The key that closed a popup has had its effect, also where ImGui closed it before this frame.
+    if (!std::exchange(popup_was_open_, popup_open())) {
+        handle_keys(p);
+        popup_was_open_ = popup_open();
+    }
+    note_changes(p);
     draw_toast(p, {0, 0, io.DisplaySize.x, io.DisplaySize.y});
     ImGui::End();
     for (const auto& wish : std::exchange(view.deferred, {})) {

@@ -23,17 +23,30 @@ public:
     View view;
 
 private:
+    void note_changes(Panel& p);
     void layout(Panel& p, const Rect& window);
     void layout_chat(Panel& p, const Rect& r, bool with_inspector);
     void splitter(Panel& p, const Rect& body, float x);
+
+    bool popup_was_open_ = false, dialog_was_open_ = false, was_loading_ = false;
+    size_t last_chat_ = 0;
 
     Fonts fonts_;
     Registry registry_;
     Gui gui_{fonts_, registry_};
 };
 
+/// Frames still to be drawn after one of `left` was drawn. ImGui takes events apart and keeps the
+/// rest for the next frames: as long as there are some, and while a key is held, drawing goes on.
+int frames_after(int left);
+/// A key is down that may repeat.
+bool key_held();
+
 /// ImGui's own style from the theme, for text fields, menus and scroll bars.
 void apply_style(const Gui& gui);
+/// Frames drawn after the last event: hovers, popups and scrolls settle within these.
+constexpr int kFramesAfterEvent = 3;
+
 /// Keys that work wherever no text field has the keyboard, and a few that always do.
 void handle_keys(Panel& p);
 

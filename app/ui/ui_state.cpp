@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "app/ui/format.h"
 
@@ -36,8 +37,9 @@ void UiState::cancel_load() {
     }
 }
 
-void UiState::send(const std::string& text) {
-    if (!ready() || busy() || text.find_first_not_of(" \t\r\n") == std::string::npos) {
+void UiState::send(const std::string& typed) {
+    const std::string text = trimmed(typed);
+    if (!ready() || busy() || text.empty()) {
         return;
     }
     const std::vector<NodeId> path = chat().path();
@@ -57,8 +59,9 @@ void UiState::regenerate(NodeId answer) {
     start(node, std::move(command));
 }
 
-void UiState::edit_and_resend(NodeId message, const std::string& text) {
-    if (!ready() || busy() || !chat().valid(message)) {
+void UiState::edit_and_resend(NodeId message, const std::string& typed) {
+    const std::string text = trimmed(typed);
+    if (!ready() || busy() || !chat().valid(message) || text.empty()) {
         return;
     }
     const NodeId user = chat().add(chat().at(message).parent, model::Role::user, text);
@@ -164,6 +167,26 @@ void UiState::restore_selected() {
     outbox.push_back(std::move(command));
 }
 
+/// A short answer is looked into without asking first. What it shares with the sequence in the
+/// cache is not computed again.
+void UiState::restore_if_cheap() {
+    if (!std::exchange(restore_wanted_, false) || !can_restore()) {
+        return;  // once: what failed is not tried again and again
+    }
+    const std::vector<TokenInfo>& wanted = selected()->tokens;
+    size_t shared = 0;
+    if (cache_node_ != kNoNode && cache_chat_ < chats.size()) {
+        const std::vector<TokenInfo>& held = chats[cache_chat_].at(cache_node_).tokens;
+        while (shared < std::min(wanted.size(), held.size()) &&
+               wanted[shared].id == held[shared].id) {
+            ++shared;
+        }
+    }
+    if (wanted.size() - shared <= kCheapTokens) {
+        restore_selected();
+    }
+}
+
 void UiState::stop() {
     if (busy() && !stopping) {
         stopping = true;
@@ -184,6 +207,7 @@ void UiState::show_sibling(NodeId id, int step) {
     selection.query = selection.position > 0 ? selection.position - 1 : 0;
     selection.key.reset();
     forget_row_answers();
+    restore_wanted_ = true;
 }
 
 void UiState::new_chat() {
@@ -210,6 +234,7 @@ void UiState::show_chat(size_t index) {
     selection.key.reset();
     forget_row_answers();
     follow();
+    restore_wanted_ = true;
 }
 
 // ---- the selection ----
@@ -303,6 +328,26 @@ std::string UiState::not_in_cache_reason() const {
     return {};
 }
 
+bool UiState::can_restore() const {
+    const Message* m = selected();
+    return m != nullptr && !m->tokens.empty() && ready() && m->model_serial == model_serial_ &&
+           !selected_cached() && !busy();
+}
+
+size_t UiState::context_used() const {
+    const Message* m = selected();
+    return m != nullptr && ready() && m->model_serial == model_serial_ ? m->tokens.size() : 0;
+}
+
+bool UiState::lens_coming() const {
+    if (busy() || waiting(InspectKind::lens) || waiting(InspectKind::distribution)) {
+        return true;
+    }
+    const bool row_came = distribution.row == selection.query;
+    return row_came ? distribution.logits && lens.row != selection.query
+                    : selection.query < rows_in_cache();
+}
+
 const std::string& UiState::token_text(TokenId id) const {
     static const std::string unknown = "?";
     if (!ready() || !model->token_texts || id < 0 || size_t(id) >= model->token_texts->size()) {
@@ -344,6 +389,9 @@ Inspect& UiState::ask(InspectKind kind) {
 }
 
 void UiState::ask_for_data(bool inspector_open) {
+    if (inspector_open) {
+        restore_if_cheap();
+    }
     if (!inspector_open || !selected_cached() || rows_in_cache() == 0 || model->n_layers == 0) {
         return;
     }

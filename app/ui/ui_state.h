@@ -72,6 +72,8 @@ public:
     void stop();
     /// Compute the selected answer's sequence again, so that it can be looked into.
     void restore_selected();
+    /// So many tokens are computed again without being asked for.
+    static constexpr size_t kCheapTokens = 512;
     void show_sibling(NodeId id, int step);
     void new_chat();
     void show_chat(size_t index);
@@ -104,6 +106,12 @@ public:
     uint32_t rows_in_cache() const;
     bool selected_in_cache() const { return selection.branch != kNoNode && selected_cached(); }
     std::string not_in_cache_reason() const;
+    /// The selected answer is not in the engine's cache, but the loaded model can compute it again.
+    bool can_restore() const;
+    /// What the lens shows has been asked for or will be; false: nothing will come.
+    bool lens_coming() const;
+    /// Tokens of the selected answer in the loaded model's context.
+    size_t context_used() const;
     const std::string& token_text(TokenId id) const;
     std::vector<TokenId> ids_before(const Message& answer, uint32_t position) const;
 
@@ -150,6 +158,7 @@ private:
 
     Message* writing(RequestId id);
     bool selected_cached() const;
+    void restore_if_cheap();
     void start(NodeId answer, Generate command);
     void forget_cache();
     void forget_row_answers();
@@ -172,8 +181,9 @@ private:
     uint64_t model_serial_ = 0;
     std::array<uint64_t, 5> asked_serial_{};
     uint32_t thumbs_wanted_ = 0;
-    uint32_t asked_row_ = ~0u;  // the row that was asked for ahead of its token
-    bool restoring_ = false;    // the generation only brings a sequence back
+    uint32_t asked_row_ = ~0u;     // the row that was asked for ahead of its token
+    bool restore_wanted_ = false;  // an answer that may not be in the cache was turned to
+    bool restoring_ = false;       // the generation only brings a sequence back
 };
 
 }  // namespace app::ui

@@ -36,6 +36,7 @@ struct LaidMessage {
 struct FieldText {
     std::string buffer;  // with soft breaks
     bool take_focus = false;
+    bool caret_to_end = false;  // once it has the keyboard
 };
 
 /// The sampler's stages of one row, computed here from the full logits.
@@ -44,10 +45,12 @@ struct StageCache {
     std::vector<model::StageResult> stages;
     std::unique_ptr<model::Sampler> sampler;
     double raw_log_sum = 0;
+    size_t n_vocab = 0;  // of the sampler
 };
 
 struct View {
     Config config;
+    std::string device;  // every model is opened on it; remembered once it has worked
     bool system_dark = true;
     float dpi_scale = 1;
 
@@ -84,6 +87,8 @@ struct View {
     std::vector<TokenId> found;
     size_t n_found = 0;
     StageCache stages;
+
+    bool restore_offered = false;  // in this frame
 
     std::vector<std::function<void(UiState&)>> deferred;
 

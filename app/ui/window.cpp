@@ -23,8 +23,6 @@ namespace app::ui {
 namespace {
 
 constexpr size_t kFramesInFlight = 2;
-/// Frames drawn after the last event: hovers, popups and scrolls settle within these.
-constexpr int kFramesAfterEvent = 3;
 
 void install_callbacks(GLFWwindow* window) {
     // Before ImGui's own, which call these on.
@@ -68,11 +66,13 @@ Window::Window(int width, int height) {
                           (why == nullptr ? "the display does not answer" : why) + ".");
     }
     glfwWindowHint(GLFW_CLIENT_API, GLFW_NO_API);
+    glfwWindowHint(GLFW_VISIBLE, GLFW_FALSE);
     window_ = glfwCreateWindow(width, height, "Lapidary", nullptr, nullptr);
     if (window_ == nullptr) {
         glfwTerminate();
         throw WindowError("The window could not be opened.");
     }
+    fit_into_work_area(width, height);
     glfwSetWindowSizeLimits(window_, 480, 360, GLFW_DONT_CARE, GLFW_DONT_CARE);
     glfwSetWindowUserPointer(window_, this);
     glfwSetFramebufferSizeCallback(window_, [](GLFWwindow* w, int, int) {
@@ -104,6 +104,26 @@ Window::Window(int width, int height) {
     create_swapchain();
     create_frames();
     presenter_->start_imgui(presenter_->format(), uint32_t(std::max<size_t>(images_.size(), 2)));
+}
+
+/// No larger than the screen has room for, with the frame that the desktop puts around it.
+void Window::fit_into_work_area(int width, int height) {
+    int x = 0, y = 0, room_w = 0, room_h = 0;
+    GLFWmonitor* monitor = glfwGetPrimaryMonitor();
+    if (monitor != nullptr) {
+        glfwGetMonitorWorkarea(monitor, &x, &y, &room_w, &room_h);
+    }
+    if (room_w > 0 && room_h > 0) {
+        int left = 0, top = 0, right = 0, bottom = 0;
+        glfwGetWindowFrameSize(window_, &left, &top, &right, &bottom);
+        const int w = std::min(width, room_w - left - right);
+        const int h = std::min(height, room_h - top - bottom);
+        if (w < width || h < height) {
+            glfwSetWindowSize(window_, std::max(w, 320), std::max(h, 240));
+            glfwSetWindowPos(window_, x + left, y + top);
+        }
+    }
+    glfwShowWindow(window_);
 }
 
 void Window::stop_drawing() {
@@ -332,6 +352,9 @@ bool Window::run(Application& app, const std::string& script, std::string& error
         const bool toast = app.ui.view.toast_until > ImGui::GetTime() && !app.ui.view.toast.empty();
         if (activity_ > 0) {
             glfwPollEvents();
+        } else if (key_held()) {
+            glfwWaitEventsTimeout(0.02);  // it repeats by itself
+            activity_ = std::max(activity_, 1);
         } else if (scripted || toast || ImGui::GetIO().MouseDelta.x != 0) {
             glfwWaitEventsTimeout(scripted ? 0.02 : 0.5);
             activity_ = std::max(activity_, 1);
@@ -356,7 +379,7 @@ bool Window::run(Application& app, const std::string& script, std::string& error
             }
         }
         if (activity_ > 0 && glfwGetWindowAttrib(window_, GLFW_ICONIFIED) == GLFW_FALSE) {
-            activity_ = draw_frame(app) ? activity_ - 1 : activity_;
+            activity_ = draw_frame(app) ? frames_after(activity_) : activity_;
         } else {
             activity_ = 0;
         }

@@ -38,6 +38,7 @@ private:
         VkFence done = VK_NULL_HANDLE;
         VkSemaphore acquired = VK_NULL_HANDLE;
     };
+    void fit_into_work_area(int width, int height);
     void create_surface();
     bool create_swapchain();
     void drop_swapchain();

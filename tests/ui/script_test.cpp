@@ -4,8 +4,11 @@
 #include <cmath>
 #include <memory>
 
+#include <imgui.h>
+
 #include "app/ui/format.h"
 #include "app/ui/offscreen.h"
+#include "app/ui/text_field.h"
 #include "tests/support/fake_engine.h"
 
 using namespace app;
@@ -92,8 +95,149 @@ TEST_CASE("a click on another token branches and the old reply stays on the page
     r.play("click chat." + std::to_string(r.state().selection.branch) +
            ".previous\nwait frames 3\n");
     CHECK(r.state().selection.branch == old_node);
-    r.play("expect not captured\nclick heads.restore\nwait idle\n");
+    // A short answer is computed again by itself.
+    r.play("wait idle\n");
     CHECK(r.state().selected_in_cache());
+    CHECK(r.state().chat().at(old_node).tokens[position].id == drawn);
+}
+
+TEST_CASE("an old answer too long to compute by itself has one button for it") {
+    test::FakeOptions options;
+    options.answer.assign(ui::UiState::kCheapTokens + 40, " n");
+    Rig r(1440, 900, options);
+    r.play(kTalk);
+    const ui::NodeId old_node = r.state().selection.branch;
+    // Another answer that shares only its first tokens.
+    r.play("key Ctrl+N\nwait frames 2\nsend What is it\nwait idle\n");
+    r.state().show_chat(0);
+    r.play("wait idle\n");
+    CHECK(r.state().selection.branch == old_node);
+    CHECK_FALSE(r.state().selected_in_cache());
+    r.play(
+        "expect not captured\nexpect heads.restore\nrefute matrix.restore\n"
+        "refute next.restore\nrefute lens.restore\nclick heads.restore\nwait idle\n");
+    CHECK(r.state().selected_in_cache());
+}
+
+// Bug: the window stopped drawing after three frames with typed keys still in ImGui's queue.
+TEST_CASE("what is typed at once arrives without another event") {
+    Rig r(1280, 800);
+    r.play("wait ready\nclick composer.text\nwait frames 3\n");
+    std::string typed;
+    ImGuiIO& io = ImGui::GetIO();
+    for (int i = 0; i < 60; ++i) {
+        const char c = char('a' + i % 26);
+        typed += c;
+        io.AddKeyEvent(ImGuiKey(ImGuiKey_A + i % 26), true);
+        io.AddInputCharacter(unsigned(c));
+        io.AddKeyEvent(ImGuiKey(ImGuiKey_A + i % 26), false);
+    }
+    int frames = 0;
+    for (int left = ui::kFramesAfterEvent; left > 0 && frames < 10000; ++frames) {
+        r.screen->frame();
+        left = ui::frames_after(left);
+    }
+    CHECK(frames < 10000);
+    CHECK(ui::typed_text(r.screen->app().ui.view.composer) == typed);
+    CHECK_FALSE(ui::key_held());
+    io.AddKeyEvent(ImGuiKey_Backspace, true);
+    r.screen->frame();
+    CHECK(ui::key_held());
+    io.AddKeyEvent(ImGuiKey_Backspace, false);
+    r.screen->frame();
+    CHECK_FALSE(ui::key_held());
+}
+
+// Bug: the Escape that closed a popup also released the selection or stopped the answer.
+TEST_CASE("one Escape has one effect") {
+    Rig r;
+    r.play(std::string(kTalk) + "click token.20\nwait idle\n");
+    for (const char* open : {"key F1\n", "key Ctrl+O\n", "click top.model\n",
+                             "click rail.settings\n", "click chat.0.edit\n"}) {
+        INFO(open);
+        r.play(std::string(open) + "wait frames 4\nkey Escape\nwait frames 4\n");
+        CHECK(r.state().selection.locked);
+        CHECK(r.screen->app().ui.view.editing == ui::kNoNode);
+    }
+    r.play(
+        "click token.20\nkey F1\nwait frames 3\nkey F1\nwait frames 3\nrefute Keyboard "
+        "shortcuts\n");
+    // In the message box it leaves the box and keeps what was typed.
+    r.play("click composer.text\ntype kept\nkey Escape\nwait frames 3\n");
+    CHECK(r.state().selection.locked);
+    CHECK(ui::typed_text(r.screen->app().ui.view.composer) == "kept");
+    r.play("key Escape\nwait frames 3\n");
+    CHECK_FALSE(r.state().selection.locked);
+}
+
+TEST_CASE("the message box has the keyboard where typing comes next") {
+    Rig r;
+    const auto typed = [&] { return ui::typed_text(r.screen->app().ui.view.composer); };
+    r.play(std::string(kTalk) + "click token.20\nkey Ctrl+N\nwait frames 3\ntype one\n");
+    CHECK(typed() == "one");
+    r.play(
+        "click rail.chats\nwait frames 3\nkey F1\nwait frames 3\nkey Escape\nwait frames 3\ntype  "
+        "two\n");
+    CHECK(typed() == "onetwo");
+    r.play("open other.gguf\nwait ready\nwait frames 4\ntype three\n");
+    CHECK(typed() == "onetwothree");
+}
+
+TEST_CASE("an edited message has its caret at the end and no spaces around it") {
+    Rig r;
+    r.play("wait ready\nsend   What is it  \nwait idle\n");
+    CHECK(r.state().chat().at(0).text == "What is it");
+    r.play("click chat.0.edit\nwait frames 4\ntype  now \nclick chat.0.resend\nwait idle\n");
+    const auto path = r.state().chat().path();
+    CHECK(r.state().chat().at(path[0]).text == "What is itnow");
+}
+
+TEST_CASE("another model's texts never name an old answer's tokens") {
+    Rig r;
+    r.play(std::string(kTalk) + "click token.30\nwait idle\n");
+    CHECK(r.registry().number("top.context")->value > 0);
+    r.play("open other.gguf\nwait ready\nwait frames 5\n");
+    CHECK(r.registry().number("top.context")->value == 0);
+    CHECK(r.registry().number("candidate.0.raw") == nullptr);
+    CHECK_FALSE(r.state().selected_in_cache());
+    r.play("expect not captured\nexpect no longer loaded\nrefute heads.restore\n");
+}
+
+TEST_CASE("the final column is a whole, and the bars are of one width") {
+    Rig r;
+    r.play(std::string(kTalk) + "click token.30\nwait idle\n");
+    double sum = r.registry().number("next.others.final")->value;
+    for (int i = 0; r.registry().number("candidate." + std::to_string(i) + ".raw") != nullptr;
+         ++i) {
+        const auto* n = r.registry().number("candidate." + std::to_string(i) + ".final");
+        sum += n == nullptr ? 0 : n->value;
+    }
+    CHECK(std::abs(sum - 1) < 1e-4);
+    r.play("expect raw: rank\n");
+}
+
+TEST_CASE("nothing of the inspector is out of reach in a small window") {
+    for (const auto& [w, h, scale] : {std::tuple{1024, 600, 100},
+                                      {1280, 800, 200},
+                                      {800, 600, 150},
+                                      {640, 480, 100},
+                                      {1280, 800, 250}}) {
+        Rig r(w, h);
+        INFO(w << "x" << h << " at " << scale << " %");
+        r.play("scale " + std::to_string(scale) + "\n" + kTalk + "select position 30\nwait idle\n");
+        if (r.registry().find("matrix") == nullptr) {
+            r.play("tab 2\nwait idle\n");
+        }
+        const ui::Widget* matrix = r.registry().find("matrix");
+        REQUIRE(matrix != nullptr);
+        CHECK(matrix->rect.h >= 80);
+        r.play("tab 3\nwait idle\n");
+        CHECK(r.registry().number("candidate.0.raw") != nullptr);
+        CHECK(r.registry().find("sampler.top_k") != nullptr);
+        r.play("tab 4\nwait idle\n");
+        CHECK(r.registry().find("lens.0") != nullptr);
+        check_clipping(r.registry());
+    }
 }
 
 TEST_CASE("a slider changes the tokens left without asking the engine") {

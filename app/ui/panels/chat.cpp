@@ -203,6 +203,7 @@ float draw_user(Panel& p, NodeId id, float x, float y, float column) {
                 s.edit_and_resend(id, text);
             });
         }
+        p.gui.escape_used = p.gui.escape_used || result.cancelled;
         if (go || cancel) {
             p.view.editing = kNoNode;
         }
@@ -224,7 +225,7 @@ float draw_user(Panel& p, NodeId id, float x, float y, float column) {
                         "Edit and send again", true, 24)) {
             p.view.editing = id;
             set_text(p.view.edit_field, m.text);
-            p.view.edit_field.take_focus = true;
+            p.view.edit_field.take_focus = p.view.edit_field.caret_to_end = true;
         }
     }
     return card.bottom() + gui.px(30);

@@ -71,6 +71,9 @@ void draw_composer(Panel& p, const Rect& r) {
         submit(p);
         p.view.composer.take_focus = true;
     }
+    if (result.cancelled && p.state.busy()) {
+        p.view.composer.take_focus = true;  // it stopped the answer; the text is still being typed
+    }
     if (!ready) {
         return;
     }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -217,7 +218,7 @@ void draw_heads(Panel& p, const Rect& r) {
     ImGui::SetCursorScreenPos({area.x, area.y - gui.px(2)});
     ImGui::BeginChild("heads", {area.w + gui.px(4), area.h + gui.px(4)}, 0,
                       ImGuiWindowFlags_NoBackground);
-    gui.scrolls = true;
+    const bool outer = std::exchange(gui.scrolls, true);
     g.y = area.y - ImGui::GetScrollY();
     float y = g.y;
     for (uint32_t l = 0; l < g.n_layers; ++l) {
@@ -235,7 +236,7 @@ void draw_heads(Panel& p, const Rect& r) {
     draw_corners(p, g);
     ImGui::SetCursorScreenPos({area.x, g.y});
     ImGui::Dummy({1, g.height});
-    gui.scrolls = false;
+    gui.scrolls = outer;
     ImGui::EndChild();
     const float legend = r.bottom() - foot / 2;
     float x = r.x + gui.px(16);

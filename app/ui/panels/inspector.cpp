@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -33,8 +34,8 @@ TokenFace face_of(const TokenInfo& token) {
 }
 
 std::string token_facts(const TokenInfo& token) {
-    std::string out =
-        fmt::format("{}  id {}\nposition {}", one_line(token.text, 40), token.id, token.position);
+    std::string out = fmt::format("{}  id {}\nposition {}", one_line(open_boxes(token.text), 40),
+                                  token.id, token.position);
     if (token.rank >= 0) {
         out += fmt::format("\nprobability {}, rank {}\nsurprise {} nats, entropy {} nats",
                            percent(std::exp(double(token.logprob))), token.rank + 1,
@@ -66,11 +67,8 @@ void draw_not_captured(Panel& p, const Rect& r, std::string_view id, const std::
           at.y + gui.px(9), Source::not_captured);
     const TextStyle style{Face::regular, 13, Color::text};
     const float h = gui.paragraph(style, at.x, at.y + gui.px(26), w, 20, reason);
-    const Message* m = p.state.selected();
-    const bool can_restore = m != nullptr && !m->tokens.empty() && p.state.ready() &&
-                             !p.state.selected_in_cache() && !p.state.busy() &&
-                             p.state.not_in_cache_reason().find("memory") != std::string::npos;
-    if (can_restore &&
+    // One sequence, one button, in the first panel that lacks it.
+    if (p.state.can_restore() && !std::exchange(p.view.restore_offered, true) &&
         button_at(
             gui, base + ".restore", at.x, at.y + gui.px(46) + h, "Compute it again",
             {Look::outline, Icon::refresh, {}, "Reads this sequence again; writes nothing"})) {
@@ -129,7 +127,7 @@ void draw_inspector_head(Panel& p, const Rect& r) {
         const float w = gui.width(type::kControl, kTabs[i]) + gui.px(20);
         const Rect tab{std::round(x), cy - gui.px(13), std::round(w), gui.px(26)};
         const Hit hit = gui.hit(kIds[i], tab, "tab", kTabs[i]);
-        gui.tooltip(fmt::format("Key {}", i + 1));
+        gui.tooltip(fmt::format("Press {}", i + 1));
         const bool on = size_t(p.view.tab) == i;
         if (on || hit.hovered) {
             gui.fill(tab, on ? Color::raised : Color::hover, 7);
@@ -185,7 +183,7 @@ void draw_right_column(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
     ImGui::SetCursorScreenPos({r.x, r.y});
     ImGui::BeginChild("right", {r.w, r.h}, 0, ImGuiWindowFlags_NoBackground);
-    gui.scrolls = true;
+    const bool outer = std::exchange(gui.scrolls, true);
     const float lens_min = gui.px(124);
     float y = r.y - ImGui::GetScrollY();
     const float top = y;
@@ -201,7 +199,7 @@ void draw_right_column(Panel& p, const Rect& r) {
     y += lens;
     ImGui::SetCursorScreenPos({r.x, top});
     ImGui::Dummy({1, y - top});
-    gui.scrolls = false;
+    gui.scrolls = outer;
     ImGui::EndChild();
 }
 
@@ -211,8 +209,17 @@ float heads_column_width(const Panel& p, float room) {
     return std::clamp(wanted, p.gui.px(203), std::max(p.gui.px(203), room * 0.4f));
 }
 
+/// Below this width the columns of a tab do not fit beside each other.
+bool narrow(const Panel& p, float width) {
+    return width < p.gui.px(430);
+}
+
 void draw_columns(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
+    if (narrow(p, r.w)) {  // one at a time
+        p.view.tab == Tab::overview ? draw_heads(p, r) : draw_head(p, r);
+        return;
+    }
     const float heads = std::round(heads_column_width(p, r.w));
     const bool wide = r.w >= gui.px(860);
     const bool both = p.view.tab == Tab::overview && wide;
@@ -229,40 +236,40 @@ void draw_columns(Panel& p, const Rect& r) {
 
 void draw_next_tab(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
+    if (narrow(p, r.w)) {
+        const float top = r.h - sampler_height(p) - gui.px(8);
+        draw_next_token(p, {r.x, r.y, r.w, top}, true);
+        draw_sampler(p, {r.x, r.y + top + gui.px(8), r.w, sampler_height(p)});
+        return;
+    }
     const float left = std::round(std::max(r.w - gui.px(330), r.w * 0.5f));
     draw_next_token(p, {r.x, r.y, left, r.h}, true);
     gui.vline(r.x + left, r.y, r.h);
     draw_sampler(p, {r.x + left + gui.whole(1), r.y, r.w - left - gui.whole(1), sampler_height(p)});
 }
 
-}  // namespace
-
-void draw_inspector(Panel& p, const Rect& r) {
-    Gui& gui = p.gui;
-    gui.fill(r, Color::inspector);
-    gui.vline(r.x, r.y, r.h);
-    const Rect head{r.x + gui.whole(1), r.y, r.w - gui.whole(1), std::round(gui.px(41))};
-    draw_inspector_head(p, head);
-    gui.hline(head.x, head.bottom() - gui.whole(1), head.w);
-    const Message* m = p.state.selected();
-    Rect body{head.x, head.bottom(), head.w, r.bottom() - head.bottom()};
-    if (m == nullptr || m->tokens.empty()) {
-        const bool waiting = m != nullptr && p.state.busy();
-        gui.text_centred(with(type::kBody, Color::text2), body.cx(), body.y + body.h * 0.42f,
-                         waiting ? "Reading the prompt" : "Nothing has been computed yet");
-        gui.text_centred(with(type::kNote, Color::text3), body.cx(),
-                         body.y + body.h * 0.42f + gui.px(28),
-                         "Attention and probabilities appear here while the answer is written.");
-        return;
+/// What a tab needs below the token strip to show all of its parts.
+float needed_height(const Panel& p, float width) {
+    const float next = next_token_height(p, 5) + p.gui.px(p.view.open_candidate ? 34 : 0);
+    switch (p.view.tab) {
+        case Tab::overview:
+        case Tab::attention:
+            return p.gui.px(460);
+        case Tab::next_token:
+            return narrow(p, width) ? next + sampler_height(p) + p.gui.px(8)
+                                    : std::max(next, sampler_height(p));
+        case Tab::layers:
+            break;
     }
-    const Rect strip{body.x, body.y, body.w, std::round(gui.px(119))};
+    return p.gui.px(300);
+}
+
+void draw_inspector_body(Panel& p, const Rect& r, float strip_h) {
+    Gui& gui = p.gui;
+    const Rect strip{r.x, r.y, r.w, strip_h};
     draw_token_strip(p, strip);
     gui.hline(strip.x, strip.bottom() - gui.whole(1), strip.w);
-    body.y = strip.bottom();
-    body.h = r.bottom() - strip.bottom();
-    if (body.h < gui.px(60)) {
-        return;
-    }
+    const Rect body{r.x, strip.bottom(), r.w, r.bottom() - strip.bottom()};
     switch (p.view.tab) {
         case Tab::overview:
         case Tab::attention:
@@ -275,6 +282,46 @@ void draw_inspector(Panel& p, const Rect& r) {
             draw_lens(p, body, true);
             break;
     }
+}
+
+}  // namespace
+
+void draw_inspector(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    gui.fill(r, Color::inspector);
+    gui.vline(r.x, r.y, r.h);
+    const Rect head{r.x + gui.whole(1), r.y, r.w - gui.whole(1), std::round(gui.px(41))};
+    draw_inspector_head(p, head);
+    gui.hline(head.x, head.bottom() - gui.whole(1), head.w);
+    const Message* m = p.state.selected();
+    const Rect body{head.x, head.bottom(), head.w, r.bottom() - head.bottom()};
+    if (m == nullptr || m->tokens.empty()) {
+        const bool waiting = m != nullptr && p.state.busy();
+        gui.text_centred(with(type::kBody, Color::text2), body.cx(), body.y + body.h * 0.42f,
+                         waiting ? "Reading the prompt" : "Nothing has been computed yet");
+        gui.text_centred(with(type::kNote, Color::text3), body.cx(),
+                         body.y + body.h * 0.42f + gui.px(28),
+                         "Attention and probabilities appear here while the answer is written.");
+        return;
+    }
+    // Less room than the tab needs: all of it scrolls, nothing vanishes.
+    const float strip_h = std::round(gui.px(119));
+    const float needed = strip_h + std::round(needed_height(p, body.w));
+    if (body.h >= needed) {
+        draw_inspector_body(p, body, strip_h);
+        return;
+    }
+    ImGui::SetCursorScreenPos({body.x, body.y});
+    ImGui::BeginChild("inspector", {body.w, std::max(body.h, 1.0f)}, 0,
+                      ImGuiWindowFlags_NoBackground);
+    const bool outer = std::exchange(gui.scrolls, true);
+    const float top = body.y - ImGui::GetScrollY();
+    draw_inspector_body(p, {body.x, top, body.w - ImGui::GetStyle().ScrollbarSize, needed},
+                        strip_h);
+    ImGui::SetCursorScreenPos({body.x, top});
+    ImGui::Dummy({1, needed});
+    gui.scrolls = outer;
+    ImGui::EndChild();
 }
 
 }  // namespace app::ui

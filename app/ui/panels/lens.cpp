@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "app/ui/format.h"
 #include "app/ui/panels/panels.h"
 
 namespace app::ui {
@@ -25,7 +27,16 @@ std::string missing_reason(const Panel& p) {
     if (p.state.selection.position == 0) {
         return "There is no row before the first token.";
     }
-    return p.state.lens.not_captured;
+    if (!p.state.lens.not_captured.empty()) {
+        return p.state.lens.not_captured;
+    }
+    if (p.state.lens_coming()) {
+        return {};
+    }
+    const Distribution& d = p.state.distribution;
+    return d.row == p.state.selection.query && !d.not_captured.empty()
+               ? d.not_captured
+               : "The model has not been through this row.";
 }
 
 float share(const LensAnswer& layer, size_t i) {
@@ -73,8 +84,9 @@ void hit_layers(Panel& p, const Rect& plot) {
         const Hit hit = gui.hit("lens." + std::to_string(l), band, "layer", std::to_string(l));
         std::string tip = fmt::format("After layer {}", l);
         for (size_t i = 0; i < lens.ids.size(); ++i) {
-            tip += fmt::format("\n{}  {}", one_line(p.state.token_text(lens.ids[i]), 24),
-                               percent(double(share(lens.layers[l], i))));
+            tip +=
+                fmt::format("\n{}  {}", one_line(open_boxes(p.state.token_text(lens.ids[i])), 24),
+                            percent(double(share(lens.layers[l], i))));
         }
         gui.tooltip(tip);
         if (hit.clicked) {
@@ -86,21 +98,21 @@ void hit_layers(Panel& p, const Rect& plot) {
 void draw_ends(Panel& p, const Rect& plot, float right) {
     Gui& gui = p.gui;
     const Lens& lens = p.state.lens;
-    std::vector<float> taken;
+    std::vector<float> ends;
+    for (size_t i = 0; i < lens.ids.size(); ++i) {
+        ends.push_back(plot.bottom() - plot.h * share(lens.layers.back(), i));
+    }
+    const std::vector<float> labels =
+        spread(ends, gui.px(14), plot.y + gui.px(5), plot.bottom() - gui.px(4));
     for (size_t i = 0; i < lens.ids.size(); ++i) {
         const double value = double(share(lens.layers.back(), i));
-        float y = std::clamp(plot.bottom() - plot.h * float(value), plot.y + gui.px(5),
-                             plot.bottom() - gui.px(4));
-        for (const float other : taken) {
-            if (std::fabs(other - y) < gui.px(14)) {
-                y = other + (y < other || other > plot.cy() ? -gui.px(14) : gui.px(14));
-            }
-        }
-        taken.push_back(y);
+        const float y = labels[i];
+        gui.draw()->AddLine({plot.right() + gui.px(2), ends[i]}, {plot.right() + gui.px(8), y},
+                            gui.color(line_color(p, i)), gui.whole(1));
         gui.number(type::kValue, right, y, "lens.last." + std::to_string(i), value, percent(value));
         const float x = plot.right() + gui.px(10);
         gui.text_fit({Face::mono_medium, 12, line_color(p, i)}, x, y, right - gui.px(54) - x,
-                     p.state.token_text(lens.ids[i]));
+                     open_boxes(p.state.token_text(lens.ids[i])));
     }
 }
 
@@ -126,7 +138,7 @@ void draw_table(Panel& p, const Rect& r) {
     const Lens& lens = p.state.lens;
     ImGui::SetCursorScreenPos({r.x, r.y});
     ImGui::BeginChild("lens", {r.w, r.h}, 0, ImGuiWindowFlags_NoBackground);
-    gui.scrolls = true;
+    const bool outer = std::exchange(gui.scrolls, true);
     const float step = gui.px(26);
     float y = r.y - ImGui::GetScrollY();
     const float top = y;
@@ -153,7 +165,8 @@ void draw_table(Panel& p, const Rect& r) {
             gui.fill({x, cy - gui.px(11), gui.px(112), gui.px(22)}, Color::card, 4);
             gui.fill({x, cy - gui.px(11), gui.px(112) * float(value), gui.px(22)}, Color::accent_bg,
                      4);
-            gui.text_fit(type::kToken, x + gui.px(7), cy, gui.px(56), layer.top[i].text);
+            gui.text_fit(type::kToken, x + gui.px(7), cy, gui.px(56),
+                         open_boxes(layer.top[i].text));
             gui.text_right(type::kValue, x + gui.px(107), cy, percent(value));
             x += gui.px(118);
         }
@@ -161,7 +174,7 @@ void draw_table(Panel& p, const Rect& r) {
     }
     ImGui::SetCursorScreenPos({r.x, top});
     ImGui::Dummy({1, y - top});
-    gui.scrolls = false;
+    gui.scrolls = outer;
     ImGui::EndChild();
 }
 

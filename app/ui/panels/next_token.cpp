@@ -45,13 +45,15 @@ bool compute_stages(Panel& p) {
         return true;
     }
     const std::vector<float>& logits = *s.distribution.logits;
-    if (!c.sampler) {
+    if (!c.sampler || c.n_vocab != logits.size()) {  // another model has another vocabulary
+        c.n_vocab = logits.size();
         c.sampler = std::make_unique<model::Sampler>(uint32_t(logits.size()));
     }
     const std::vector<TokenId> history = s.ids_before(*m, *s.distribution.row + 1);
     c.stages = c.sampler->stages(logits, q, history, 256);
     c.raw_log_sum = model::token_stats(logits, 0).log_sum_exp;
     c.key = key;
+    p.view.searched.clear();  // the found ones are in this row's order
     return true;
 }
 
@@ -143,8 +145,7 @@ void search(Panel& p) {
                       [&](TokenId a, TokenId b) { return logits[size_t(a)] > logits[size_t(b)]; });
 }
 
-TokenFace face_of_id(Panel& p, TokenId id) {
-    const std::string& text = p.state.token_text(id);
+TokenFace face_of_text(const std::string& text) {
     // Display texts write spaces as U+2423-like signs; a box shows them as the strip does.
     std::string bytes = text;
     for (const std::string_view sign : {"\u2581", "\u2420", "\u2423", "\u00B7"}) {
@@ -155,14 +156,20 @@ TokenFace face_of_id(Panel& p, TokenId id) {
     const bool control = text.size() > 2 && text.front() == '<' && text.back() == '>';
     if (text.find("↵") == 0 || control) {
         TokenFace face;
-        face.text = one_line(text, 10);
+        face.text = one_line(text, 9);
         face.dim = !control;
         return face;
     }
     TokenFace face = token_face(text, bytes, false);
-    face.text = one_line(face.text, 10);
+    face.text = one_line(face.text, 9);
     return face;
 }
+
+TokenFace face_of_id(Panel& p, TokenId id) {
+    return face_of_text(p.state.token_text(id));
+}
+
+constexpr float kTokenColumn = 72;
 
 struct Columns {
     float token = 0, bar = 0, bar_w = 0, final = 0, raw = 0;
@@ -174,7 +181,7 @@ Columns columns_of(const Gui& gui, const Rect& r, float token_w) {
     c.raw = r.right() - gui.px(16);
     c.final = c.raw - gui.px(66);
     c.bar = c.token + token_w + gui.px(10);
-    c.bar_w = std::max(gui.px(20), c.final - gui.px(70) - c.bar);
+    c.bar_w = std::max(gui.px(20), c.final - gui.px(64) - c.bar);
     return c;
 }
 
@@ -234,8 +241,7 @@ float draw_branch_row(Panel& p, const Rect& r, TokenId id, float y) {
         gui.text_fit(type::kNote, x, cy, r.w - gui.px(32), "No branch: " + obstacle);
         return gui.px(30);
     }
-    const TokenFace face = face_of_id(p, id);
-    std::string name = face.only_spaces ? "spaces" : face.text;
+    const std::string name = open_boxes(p.state.token_text(id));
     Rect taken;
     const ButtonOptions options{
         Look::toggle_on,
@@ -258,18 +264,22 @@ float draw_branch_row(Panel& p, const Rect& r, TokenId id, float y) {
 void draw_top_only(Panel& p, const Rect& r, const TokenInfo& token, float y) {
     // Before the full row is here: the ones that came with the token.
     Gui& gui = p.gui;
-    const Columns c = columns_of(gui, r, gui.px(24));
+    const Columns c = columns_of(gui, r, gui.px(kTokenColumn));
     for (size_t i = 0; i < std::min<size_t>(token.top.size(), 5); ++i) {
         const TopToken& top = token.top[i];
         const double raw = std::exp(double(top.logprob));
         const float cy = y + gui.px(13);
-        const TokenFace face = face_of_id(p, top.id);
-        const Rect box{c.token, cy - gui.px(10), std::max(token_width(gui, face), gui.px(24)),
-                       gui.px(20)};
+        const TokenFace face = face_of_text(top.text);  // also of a model that is gone
+        const Rect box{
+            c.token, cy - gui.px(10),
+            std::min(std::max(token_width(gui, face), gui.px(24)), c.bar - c.token - gui.px(6)),
+            gui.px(20)};
         gui.frame(box, top.id == token.id ? Color::accent : Color::edge, 4);
+        gui.draw()->PushClipRect({box.x, box.y}, {box.right(), box.bottom()}, true);
         draw_face(gui, box.cx() - face_width(gui, face) / 2, cy, face, Color::text);
-        const Rect track{std::max(c.bar, box.right() + gui.px(8)), cy - gui.px(4), 0, gui.px(8)};
-        const float w = c.final - gui.px(62) - track.x;
+        gui.draw()->PopClipRect();
+        const Rect track{c.bar, cy - gui.px(4), 0, gui.px(8)};
+        const float w = c.bar_w;
         gui.fill({track.x, track.y, w, track.h}, Color::bar_track, 2);
         gui.fill({track.x, track.y, w * float(raw), track.h},
                  top.id == token.id ? Color::accent : Color::bar, 2);
@@ -281,15 +291,13 @@ void draw_top_only(Panel& p, const Rect& r, const TokenInfo& token, float y) {
 void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, bool full, float& y) {
     Gui& gui = p.gui;
     const std::vector<TokenId> ids = choose_rows(p, drawn, n);
-    float token_w = gui.px(24);
-    for (const TokenId id : ids) {
-        token_w = std::max(token_w, token_width(gui, face_of_id(p, id)));
-    }
-    const Columns c = columns_of(gui, r, std::min(token_w, gui.px(full ? 140 : 84)));
-    double listed = 0;
+    // The same for every row of text: bars can be compared from token to token.
+    const Columns c = columns_of(gui, r, gui.px(full ? 140 : kTokenColumn));
+    double listed = 0, listed_final = 0;
     for (size_t i = 0; i < ids.size(); ++i) {
         const Bar bar = make_bar(p, ids[i]);
         listed += bar.raw;
+        listed_final += bar.final.value_or(0);
         const bool open = p.view.open_candidate == ids[i];
         const Rect row{r.x + gui.px(8), y, r.w - gui.px(16), gui.px(26)};
         if (open) {
@@ -302,7 +310,7 @@ void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, bool f
         }
         if (!open) {
             gui.tooltip(fmt::format("{}  id {}\nraw probability {}",
-                                    one_line(p.state.token_text(ids[i]), 40), ids[i],
+                                    one_line(open_boxes(p.state.token_text(ids[i])), 40), ids[i],
                                     percent(bar.raw)));
         }
         if (hit.clicked) {
@@ -319,6 +327,9 @@ void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, bool f
     if (p.view.search.empty()) {
         gui.text(with(type::kNote, Color::text3), c.token, cy,
                  thousands(vocab - ids.size()) + " others");
+        const double rest = std::max(0.0, 1 - listed_final);
+        gui.number(with(type::kToken, Color::text3), c.final, cy, "next.others.final", rest,
+                   percent_fine(rest < 5e-7 ? 0 : rest));
         gui.number(with(type::kValue, Color::text3), c.raw, cy, "next.others",
                    std::max(0.0, 1 - listed), percent_fine(std::max(0.0, 1 - listed)));
     } else {
@@ -352,8 +363,8 @@ void draw_next_token(Panel& p, const Rect& r, bool full) {
     const float facts_y = cy + gui.px(27);
     if (drawn.rank >= 0) {
         const std::string facts = fmt::format(
-            "{}rank {}, surprise {}, entropy {} nats",
-            position == s.position ? std::string() : fmt::format("at {}: ", position),
+            "{} rank {}, surprise {}, entropy {} nats",
+            position == s.position ? std::string("raw:") : fmt::format("at {}, raw:", position),
             drawn.rank + 1, fixed(-double(drawn.logprob), 2), fixed(double(drawn.entropy), 2));
         gui.registry().bind("next.rank", drawn.rank + 1, std::to_string(drawn.rank + 1));
         gui.text_fit(type::kNote, x, facts_y, r.w - gui.px(32), facts);

@@ -41,8 +41,9 @@ float draw_trouble(Panel& p, const Rect& r) {
     if (!p.state.ready() && !p.state.loading() &&
         button_at(gui, "trouble.shipped", taken.right() + gui.px(8), cy, "Open the shipped model",
                   {Look::outline}, &taken)) {
-        p.later([path = std::string(), device = p.view.config.device,
-                 n = p.state.n_ctx](UiState& s) { s.open_model(path, device, n); });
+        p.later([path = std::string(), device = p.view.device, n = p.state.n_ctx](UiState& s) {
+            s.open_model(path, device, n);
+        });
         return card.h;
     }
     if (button_at(gui, "trouble.open", taken.right() + gui.px(8), cy, "Open a model…",
@@ -162,8 +163,9 @@ bool open_path(Panel& p, const std::string& typed) {
         return false;
     }
     p.view.path_problem.clear();
-    p.later([path = std::string(path), device = p.view.config.device,
-             n = p.state.n_ctx](UiState& s) { s.open_model(path, device, n); });
+    p.later([path = std::string(path), device = p.view.device, n = p.state.n_ctx](UiState& s) {
+        s.open_model(path, device, n);
+    });
     return true;
 }
 

@@ -1,6 +1,7 @@
 // The token strip: every id of the sequence with its surprise.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -94,7 +95,7 @@ void draw_token_strip(Panel& p, const Rect& r) {
                     gui.px(82)};
     ImGui::SetCursorScreenPos({rows.x, rows.y});
     ImGui::BeginChild("strip", {rows.w, rows.h}, 0, ImGuiWindowFlags_NoBackground);
-    gui.scrolls = true;
+    const bool outer = std::exchange(gui.scrolls, true);
     const float row_h = std::round(gui.px(26)), h = std::round(gui.px(22)),
                 gap = std::round(gui.px(2));
     const RowLinks links = selected_links(p, 0.7f, 24);
@@ -137,7 +138,7 @@ void draw_token_strip(Panel& p, const Rect& r) {
     if (ImGui::GetScrollMaxY() > 0 && !ImGui::IsWindowHovered()) {
         ImGui::SetScrollY(std::max(0.0f, wanted));
     }
-    gui.scrolls = false;
+    gui.scrolls = outer;
     ImGui::EndChild();
 }
 

@@ -40,8 +40,7 @@ std::string short_device(const ModelInfo& m) {
 
 void draw_context_meter(Panel& p, float right, float cy) {
     Gui& gui = p.gui;
-    const Message* m = p.state.selected();
-    const size_t used = m == nullptr ? 0 : m->tokens.size();
+    const size_t used = p.state.context_used();
     const uint32_t n_ctx = p.state.model->n_ctx;
     const std::string text = thousands(used) + " / " + thousands(n_ctx);
     const float share = n_ctx == 0 ? 0 : std::min(1.0f, float(used) / float(n_ctx));
@@ -80,10 +79,8 @@ void draw_top_bar(Panel& p, const Rect& r, float chips_x) {
     float x = chips_x + gui.px(16);
     if (m != nullptr) {
         const ChipOptions model_chip{Icon::none, false, true, gui.px(300)};
-        const ChipOptions device_chip{Icon::chip,
-                                      m->device_is_cpu && p.state.device_selector.empty() &&
-                                          m->device_why.find("no GPU") != std::string::npos,
-                                      true, gui.px(300)};
+        const ChipOptions device_chip{
+            Icon::chip, m->device_is_cpu && p.state.device_selector.empty(), true, gui.px(300)};
         const std::string name = display_name(*m);
         const std::string device = short_device(*m);
         const std::string layers = fmt::format("{0}/{0} layers", m->n_layers);
@@ -149,15 +146,16 @@ void model_menu(Panel& p) {
     const bool shipped = p.state.model && p.state.model->shipped;
     if (menu_item(gui, "menu.shipped", "Lapidary demo", "shipped, 5.8 M", shipped, Icon::none,
                   !shipped)) {
-        p.later([path = std::string(), device = p.view.config.device,
-                 n = p.state.n_ctx](UiState& s) { s.open_model(path, device, n); });
+        p.later([path = std::string(), device = p.view.device, n = p.state.n_ctx](UiState& s) {
+            s.open_model(path, device, n);
+        });
     }
     for (size_t i = 0; i < p.view.config.recent.size(); ++i) {
         const std::string& path = p.view.config.recent[i];
         const bool open = p.state.model && !shipped && p.state.model->path == path;
         const std::string name = path.substr(path.find_last_of('/') + 1);
         if (menu_item(gui, "menu.recent." + std::to_string(i), name, {}, open, Icon::none, !open)) {
-            p.later([path = std::string(path), device = p.view.config.device,
+            p.later([path = std::string(path), device = p.view.device,
                      n = p.state.n_ctx](UiState& s) { s.open_model(path, device, n); });
         }
     }

@@ -155,7 +155,7 @@ float draw_recent(Panel& p, const Rect& r) {
         const bool is_open = p.state.model && p.state.model->path == recent[i];
         if (button_at(gui, "welcome.recent." + std::to_string(i), right, row.cy(), "Open",
                       {Look::outline, Icon::none, {}, recent[i], !is_open && !p.state.loading()})) {
-            p.later([path = std::string(recent[i]), device = p.view.config.device,
+            p.later([path = std::string(recent[i]), device = p.view.device,
                      n = p.state.n_ctx](UiState& s) { s.open_model(path, device, n); });
         }
         y += gui.px(54);
