@@ -191,7 +191,7 @@ std::string trimmed(std::string_view text) {
 
 std::string open_boxes(std::string_view text) {
     std::string out(text);
-    for (const std::string_view sign : {"\u2420", "\u2581"}) {
+    for (const std::string_view sign : {"\u00B7", "\u2420", "\u2581"}) {
         for (size_t at = out.find(sign); at != std::string::npos; at = out.find(sign, at)) {
             out.replace(at, sign.size(), "\u2423");
         }

@@ -30,7 +30,7 @@ std::string one_line(std::string_view text, size_t max_chars);
 std::vector<float> spread(const std::vector<float>& wanted, float gap, float low, float high);
 /// Without white space at both ends.
 std::string trimmed(std::string_view text);
-/// Every sign that stands for a space (U+2420, U+2581) as the open box U+2423.
+/// Every sign that stands for a space (U+00B7 in the engine's lists) as the open box U+2423.
 std::string open_boxes(std::string_view text);
 /// Case-insensitive (ASCII) search.
 bool contains_folded(std::string_view text, std::string_view part);

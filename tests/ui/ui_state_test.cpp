@@ -1,6 +1,7 @@
 // UiState against made-up events: pure, no drawing, no engine thread.
 #include "tests/support/catch.h"
 
+#include "app/ui/format.h"
 #include "app/ui/ui_state.h"
 #include "tests/support/fake_engine.h"
 
@@ -188,6 +189,35 @@ TEST_CASE("stop keeps the text so far") {
     CHECK_FALSE(r.state.busy());
     CHECK(r.state.selected()->finish == FinishReason::stopped);
     CHECK_FALSE(r.state.selected()->text.empty());
+}
+
+// Bug: "Computing" stood for ever under "Through the layers" of a row that was never computed.
+TEST_CASE("what will never come is not waited for") {
+    Ready r;
+    r.state.send("What is it");
+    settle(r.state, r.engine);
+    r.state.select_position(5);
+    CHECK(r.state.lens_coming());
+    r.state.ask_for_data(true);
+    const auto* asked = std::get_if<Inspect>(&r.state.outbox.front());
+    REQUIRE(asked != nullptr);
+    REQUIRE(asked->kind == InspectKind::distribution);
+    InspectReady answer;
+    answer.id = asked->id;
+    answer.kind = asked->kind;
+    answer.request = *asked;
+    answer.not_captured = "The answer was stopped before this row.";
+    r.state.apply(answer);
+    CHECK_FALSE(r.state.lens_coming());
+    CHECK(r.state.distribution.not_captured == answer.not_captured);
+}
+
+TEST_CASE("labels are pushed apart in the order of their lines") {
+    const std::vector<float> labels = ui::spread({98, 97, 50}, 14, 5, 96);
+    CHECK(labels == std::vector<float>{96, 82, 50});
+    CHECK(ui::spread({0, 1}, 14, 5, 96) == std::vector<float>{5, 19});
+    CHECK(ui::open_boxes("\u00B7hello") == "\u2423hello");
+    CHECK(ui::trimmed(" \n a b\t") == "a b");
 }
 
 TEST_CASE("a failed answer keeps its text and names the cause") {

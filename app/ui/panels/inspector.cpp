@@ -34,7 +34,8 @@ TokenFace face_of(const TokenInfo& token) {
 }
 
 std::string token_facts(const TokenInfo& token) {
-    std::string out = fmt::format("{}  id {}\nposition {}", one_line(open_boxes(token.text), 40),
+    std::string out = fmt::format("{}  id {}\nposition {}",
+                                  one_line(token_words(token.text, token.bytes, token.control), 40),
                                   token.id, token.position);
     if (token.rank >= 0) {
         out += fmt::format("\nprobability {}, rank {}\nsurprise {} nats, entropy {} nats",

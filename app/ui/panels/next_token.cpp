@@ -169,7 +169,15 @@ TokenFace face_of_id(Panel& p, TokenId id) {
     return face_of_text(p.state.token_text(id));
 }
 
-constexpr float kTokenColumn = 72;
+constexpr float kTokenColumn = 56;
+
+/// Cut so that it is no wider than `room`.
+TokenFace fitted(const Gui& gui, TokenFace face, float room) {
+    for (size_t n = 8; n > 1 && face_width(gui, face) > room; --n) {
+        face.text = one_line(face.text, n);
+    }
+    return face;
+}
 
 struct Columns {
     float token = 0, bar = 0, bar_w = 0, final = 0, raw = 0;
@@ -187,7 +195,7 @@ Columns columns_of(const Gui& gui, const Rect& r, float token_w) {
 
 void draw_bar_row(Panel& p, const Bar& bar, size_t index, const Columns& c, float cy, bool drawn) {
     Gui& gui = p.gui;
-    const TokenFace face = face_of_id(p, bar.id);
+    const TokenFace face = fitted(gui, face_of_id(p, bar.id), c.bar - c.token - gui.px(10));
     const float w = std::max(token_width(gui, face), gui.px(24));
     const Rect box{std::round(c.token), std::round(cy - gui.px(10)),
                    std::round(std::min(w, c.bar - c.token - gui.px(6))), std::round(gui.px(20))};
@@ -269,7 +277,9 @@ void draw_top_only(Panel& p, const Rect& r, const TokenInfo& token, float y) {
         const TopToken& top = token.top[i];
         const double raw = std::exp(double(top.logprob));
         const float cy = y + gui.px(13);
-        const TokenFace face = face_of_text(top.text);  // also of a model that is gone
+        const TokenFace face =
+            fitted(gui, face_of_text(top.text),
+                   c.bar - c.token - gui.px(10));  // also of a model that is gone
         const Rect box{
             c.token, cy - gui.px(10),
             std::min(std::max(token_width(gui, face), gui.px(24)), c.bar - c.token - gui.px(6)),
@@ -292,7 +302,9 @@ void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, bool f
     Gui& gui = p.gui;
     const std::vector<TokenId> ids = choose_rows(p, drawn, n);
     // The same for every row of text: bars can be compared from token to token.
-    const Columns c = columns_of(gui, r, gui.px(full ? 140 : kTokenColumn));
+    const float token_w = full ? std::clamp(r.w - gui.px(330), gui.px(kTokenColumn), gui.px(140))
+                               : gui.px(kTokenColumn);
+    const Columns c = columns_of(gui, r, token_w);
     double listed = 0, listed_final = 0;
     for (size_t i = 0; i < ids.size(); ++i) {
         const Bar bar = make_bar(p, ids[i]);
