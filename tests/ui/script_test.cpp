@@ -2,7 +2,10 @@
 #include "tests/support/catch.h"
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <random>
 
 #include <imgui.h>
 
@@ -201,6 +204,51 @@ TEST_CASE("another model's texts never name an old answer's tokens") {
     CHECK(r.registry().number("candidate.0.raw") == nullptr);
     CHECK_FALSE(r.state().selected_in_cache());
     r.play("expect not captured\nexpect no longer loaded\nrefute heads.restore\n");
+}
+
+// Bug: an empty --device overwrote the one that was remembered, and a dropped model ignored it.
+TEST_CASE("the remembered device is kept, and every model is opened on it") {
+    namespace fs = std::filesystem;
+    const fs::path path = fs::temp_directory_path() /
+                          ("lapidary-config-" + std::to_string(std::random_device{}()) + ".json");
+    const auto remembered = [&] {
+        std::string problem;
+        return ui::ConfigFile(path.string()).load(problem).device;
+    };
+    std::ofstream(path) << R"({"device": "radeon"})";
+    const auto start = [&](const std::string& device, test::FakeOptions options = {}) {
+        auto engine = std::make_unique<test::FakeEngine>(std::move(options));
+        ui::StartOptions o;
+        o.device = device;
+        o.config_path = path.string();
+        ui::Application app(*engine, o);
+        const auto settle = [&] {
+            for (int i = 0; i < 50; ++i) {
+                app.flush();
+                app.pump();
+            }
+            app.flush();
+        };
+        settle();
+        app.drop("other.gguf");
+        settle();
+        std::vector<std::string> devices;
+        for (const Command& c : engine->commands()) {
+            if (const auto* load = std::get_if<LoadModel>(&c)) {
+                devices.push_back(load->device);
+            }
+        }
+        return devices;
+    };
+    CHECK(start("") == std::vector<std::string>{"radeon", "radeon"});
+    CHECK(remembered() == "radeon");
+    // What never opened a model is not remembered.
+    CHECK(start("typo", {.fail_load = "There is no such device."}) ==
+          std::vector<std::string>{"typo", "typo"});
+    CHECK(remembered() == "radeon");
+    CHECK(start("intel") == std::vector<std::string>{"intel", "intel"});
+    CHECK(remembered() == "intel");
+    fs::remove(path);
 }
 
 TEST_CASE("the final column is a whole, and the bars are of one width") {

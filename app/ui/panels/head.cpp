@@ -345,14 +345,17 @@ void draw_head(Panel& p, const Rect& r) {
         place_words(gui, m, words, left, words_y, right);
         const auto hidden = links.n_not_drawn + uint32_t(links.links.size() - fitted.size());
         const bool with_bos = p.state.matrix.visible(links.query, 0);
+        const bool itself = fitted.count(links.query) != 0;  // no arc leads from a row to itself
+        const size_t n_arcs = fitted.size() - (itself ? 1 : 0);
         float mass = links.bos;
         for (const RowLinks::Link& link : links.links) {
             mass += fitted.count(link.key) != 0 ? link.weight : 0;
         }
         gui.text_fit(type::kNote, x + gui.px(12), cy, r.right() - gui.px(16) - x - gui.px(12),
-                     fmt::format("{} {}{} {} {:.0f} %, {} weaker {} not drawn", fitted.size(),
-                                 fitted.size() == 1 ? "arc" : "arcs", with_bos ? " and BOS" : "",
-                                 fitted.size() == 1 && !with_bos ? "carries" : "carry",
+                     fmt::format("{} {}{}{} {} {:.0f} %, {} weaker {} not drawn", n_arcs,
+                                 n_arcs == 1 ? "arc" : "arcs", itself ? ", itself" : "",
+                                 with_bos ? " and BOS" : "",
+                                 n_arcs == 1 && !itself && !with_bos ? "carries" : "carry",
                                  double(mass) * 100, hidden, hidden == 1 ? "link" : "links"));
         draw_arcs(p, links, words);
         draw_words(p, m, words, links, key);
