@@ -144,7 +144,8 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
     ImGui::PushStyleColor(ImGuiCol_FrameBg, 0);
     ImGui::PushStyleVar(ImGuiStyleVar_FramePadding, {0, gui.px(2)});
     ImGui::PushID(id.data(), id.data() + id.size());
-    if (field.take_focus) {
+    // Taking the keyboard from an open dialog would close it: then it is taken afterwards.
+    if (field.take_focus && !ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopup)) {
         ImGui::SetKeyboardFocusHere();
         field.take_focus = false;
     }

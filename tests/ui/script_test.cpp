@@ -186,6 +186,18 @@ TEST_CASE("the message box has the keyboard where typing comes next") {
     CHECK(typed() == "onetwothree");
 }
 
+// Bug: the end of a load gave the keyboard to the message box, which closed an open dialog.
+TEST_CASE("an open dialog keeps the keyboard until it is closed") {
+    Rig r(1280, 800);
+    r.play("wait ready\nkey Ctrl+O\nwait frames 4\n");
+    r.screen->app().ui.view.composer.take_focus = true;
+    r.play("wait frames 4\nexpect open.path\ntype /tmp/x\n");
+    CHECK(r.screen->app().ui.view.path_field == "/tmp/x");
+    CHECK(ui::typed_text(r.screen->app().ui.view.composer).empty());
+    r.play("key Escape\nwait frames 4\ntype hello\n");
+    CHECK(ui::typed_text(r.screen->app().ui.view.composer) == "hello");
+}
+
 TEST_CASE("an edited message has its caret at the end and no spaces around it") {
     Rig r;
     r.play("wait ready\nsend   What is it  \nwait idle\n");
