@@ -151,6 +151,7 @@ public:
         write_attention(out);
         write_stored(out);
         write_rows(out);
+        write_cache(out);
         write_meta(out);
         out.finish();
     }
@@ -364,6 +365,19 @@ private:
             }
             out.end();
         }
+    }
+
+    /// Positions whose keys and values each layer holds, and the bytes set aside for them.
+    void write_cache(NpzWriter& out) {
+        std::vector<int32_t> live;
+        std::vector<int64_t> bytes;
+        const model::KvCache& cache = session_.cache();
+        for (uint32_t l = 0; l < config_.num_hidden_layers; ++l) {
+            live.push_back(int32_t(cache.length() - cache.first_kept(l)));
+            bytes.push_back(int64_t(cache.layer(l).k.range.size + cache.layer(l).v.range.size));
+        }
+        out.add<int32_t>("kv_live", {live.size()}, live);
+        out.add<int64_t>("kv_bytes", {bytes.size()}, bytes);
     }
 
     void write_meta(NpzWriter& out) {
