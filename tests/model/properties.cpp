@@ -123,7 +123,7 @@ TEST_CASE("a tile of attention has the bits of the captured pattern, one cell or
             const model::AttentionTile all = session.attention(
                 {.layer = 1, .head = head, .query_begin = 0, .n_queries = 40, .key_begin = 0,
                  .n_keys = 40});
-            CHECK(same_bits(all.pattern, std::span(pattern).subspan(head * 1600, 1600)));
+            CHECK(same_bits(all.pattern, std::span(pattern).subspan(size_t{head} * 1600, 1600)));
             const model::AttentionTile cell = session.attention(
                 {.layer = 1, .head = head, .query_begin = 33, .n_queries = 1, .key_begin = 30,
                  .n_keys = 1});
@@ -149,7 +149,7 @@ TEST_CASE("live rows are the pattern in log16, for every layer of every decoded 
             session.decode(token);
         }
         session.set_capture({}, {});
-        REQUIRE(rows.size() == 6 * model->config.num_hidden_layers);
+        REQUIRE(rows.size() == size_t{6} * model->config.num_hidden_layers);
         double worst = 0;
         for (const model::LiveRows& row : rows) {
             for (uint32_t head = 0; head < model->config.num_attention_heads; ++head) {

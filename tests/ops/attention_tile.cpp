@@ -110,7 +110,7 @@ TEST_CASE("a row of the tile sums to one and has the bits of the forward's score
             sum += static_cast<double>(pattern[t * p.n_keys + column]);
             const float forward = data.exact.scores[(t * p.n_heads + 2) * p.n_keys + column];
             if (std::bit_cast<uint32_t>(forward) != op_test::kPoison) {
-                different += scores[2 * (t * p.n_keys + column)] != forward;
+                different += scores[2 * (size_t{t} * p.n_keys + column)] != forward;
             }
         }
         CHECK(std::abs(sum - 1) <= 1e-5);
@@ -124,7 +124,7 @@ const op_test::RegisterBench kBench("attention_tile", [](const op_test::BenchRun
                                        .n_kv_heads = 4, .head_dim = 256, .capacity = 512});
     const params::Attention& p = data.p;
     const op_test::Array q = data.stored(data.q), k = data.stored(data.k), lse(data.exact.lse);
-    const op_test::Array pattern = op_test::Array::output(64 * 512);
+    const op_test::Array pattern = op_test::Array::output(size_t{64} * 512);
     model::Tensor none = pattern.tensor(1, 1);
     none.range = {};
     run("attention_tile 64x512 of head size 256", [&](gpu::CommandBuffer& cmd) {

@@ -53,7 +53,7 @@ void run_case(DType type, uint32_t n_tokens, uint32_t width, uint32_t capacity, 
         const std::vector<float> row(x.begin() + std::ptrdiff_t(size_t{t} * width),
                                      x.begin() + std::ptrdiff_t(size_t{t + 1} * width));
         const std::vector<uint16_t> halves = op_test::as_halves(row);
-        const size_t row_bytes = width * (half ? 2u : 4u);
+        const size_t row_bytes = size_t{width} * (half ? 2u : 4u);
         std::memcpy(expected.data() + slot * row_bytes,
                     half ? static_cast<const void*>(halves.data()) : row.data(), row_bytes);
     }
@@ -86,7 +86,7 @@ namespace {
 const op_test::RegisterBench kBench("kv_write", [](const op_test::BenchRun& run) {
     for (const uint32_t n_tokens : {1u, 256u}) {
         const op_test::Array x(op_test::random_floats(size_t{n_tokens} * 1024, 1));
-        const op_test::Array dst = op_test::Array::output(512 * 512);
+        const op_test::Array dst = op_test::Array::output(size_t{512} * 512);
         run(fmt::format("kv_write {} tokens of 1024", n_tokens), [&](gpu::CommandBuffer& cmd) {
             model::ops::kv_write(cmd, dst.tensor(512, 1024, DType::f16), x.tensor(n_tokens, 1024),
                                  300);

@@ -159,13 +159,13 @@ TEST_CASE("matmul, one head's columns") {
     cmd.finish();
     std::vector<float> y(size_t{n_tokens} * n_heads * rows);
     for (uint32_t h = 0; h < n_heads; ++h) {
-        std::vector<float> w_head, x_head, y_head(n_tokens * rows);
+        std::vector<float> w_head, x_head, y_head(size_t{n_tokens} * rows);
         for (uint32_t r = 0; r < rows; ++r) {
-            const float* from = w.values.data() + (r * n_heads + h) * head_dim;
+            const float* from = w.values.data() + size_t{r * n_heads + h} * head_dim;
             w_head.insert(w_head.end(), from, from + head_dim);
         }
         for (uint32_t t = 0; t < n_tokens; ++t) {
-            const float* from = x.data() + (t * n_heads + h) * head_dim;
+            const float* from = x.data() + size_t{t * n_heads + h} * head_dim;
             x_head.insert(x_head.end(), from, from + head_dim);
         }
         ref::matmul(std::span<float>(y_head), w_head, rows, head_dim,

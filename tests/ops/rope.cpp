@@ -61,7 +61,7 @@ TEST_CASE("rope frequencies have the values of the specification") {
     const auto frequency = [](double theta, double factor, uint32_t i) {
         // sin(angle) ~ angle is too crude: the table's own angle comes back through atan2.
         const std::vector<double> table = ref::rope_table<double>(1, 1, 256, theta, factor);
-        return std::atan2(table[2 * i + 1], table[2 * i]);
+        return std::atan2(table[size_t{2} * i + 1], table[size_t{2} * i]);
     };
     const auto close = [](double a, double b) { return std::abs(a - b) <= 5e-9 * b; };
     CHECK(close(frequency(1e4, 1, 1), 0.930572041));
