@@ -43,6 +43,8 @@ struct SamplingField {
     bool integer;
 };
 std::span<const SamplingField> sampling_fields();
+/// The field of that name, which must be there (CHECK).
+const SamplingField& sampling_field(std::string_view name);
 double field_value(const SamplingParams& params, const SamplingField& field);
 /// Throws base::Error(usage) as validate does, before anything is changed.
 void set_field(SamplingParams& params, const SamplingField& field, double value);

@@ -52,13 +52,13 @@ const std::array<Row, 8>& rows() {
     return table;
 }
 
-const Row& row_of(const SamplingField& field) {
+const Row& row_of(std::string_view name) {
     for (const Row& row : rows()) {
-        if (row.field.name == field.name) {
+        if (row.field.name == name) {
             return row;
         }
     }
-    CHECK(false, "no sampling field '{}'", field.name);
+    CHECK(false, "no sampling field '{}'", name);
 }
 
 void check_value(const SamplingField& field, double value) {
@@ -74,6 +74,10 @@ void check_value(const SamplingField& field, double value) {
 
 }  // namespace
 
+const SamplingField& sampling_field(std::string_view name) {
+    return row_of(name).field;
+}
+
 std::span<const SamplingField> sampling_fields() {
     static const std::vector<SamplingField> fields = [] {
         std::vector<SamplingField> list;
@@ -86,11 +90,12 @@ std::span<const SamplingField> sampling_fields() {
 }
 
 double field_value(const SamplingParams& params, const SamplingField& field) {
-    return std::visit([&](auto member) { return double(params.*member); }, row_of(field).member);
+    return std::visit([&](auto member) { return double(params.*member); },
+                      row_of(field.name).member);
 }
 
 void set_field(SamplingParams& params, const SamplingField& field, double value) {
-    const Row& row = row_of(field);
+    const Row& row = row_of(field.name);
     check_value(row.field, value);
     std::visit(
         [&](auto member) {

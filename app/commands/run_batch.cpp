@@ -101,7 +101,7 @@ double parse_temperature(const Json& value) {
         expected("temp", value.described(), "a number");
     }
     model::SamplingParams scratch;
-    model::set_field(scratch, model::sampling_fields()[0], *temperature);
+    model::set_field(scratch, model::sampling_field("temperature"), *temperature);
     return *temperature;
 }
 

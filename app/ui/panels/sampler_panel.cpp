@@ -9,78 +9,61 @@ namespace app::ui {
 
 namespace {
 
+/// One stage of the sampler; a stage with a slider names its field of model::sampling_fields().
 struct StageRow {
     model::SamplerStage stage;
-    std::string_view label, id, tooltip;
+    std::string_view label, id, field, tooltip;
+    SliderOptions slider;
 };
 
-constexpr std::array<StageRow, size_t(kSamplerRows)> kRows = {{
-    {model::SamplerStage::raw, "raw", "", "As the model gives them: softmax at temperature 1"},
-    {model::SamplerStage::penalties, "repeat", "sampler.repeat",
-     "Divides the scores of tokens that were there already; 1 = off"},
-    {model::SamplerStage::temperature, "temp.", "sampler.temperature",
-     "Below 1: likelier tokens more often. 0: always the likeliest"},
-    {model::SamplerStage::top_k, "top-k", "sampler.top_k", "Keep the k likeliest; 0 = off"},
-    {model::SamplerStage::top_p, "top-p", "sampler.top_p",
-     "Keep the likeliest that together hold p; 1 = off"},
-    {model::SamplerStage::min_p, "min-p", "sampler.min_p",
-     "Drop what is less likely than this share of the likeliest; 0 = off"},
-    {model::SamplerStage::final, "final", "", "What the token is drawn from"},
+const std::array<StageRow, size_t(kSamplerRows)> kRows = {{
+    {model::SamplerStage::raw,
+     "raw",
+     "",
+     "",
+     "As the model gives them: softmax at temperature 1",
+     {}},
+    {model::SamplerStage::penalties,
+     "repeat",
+     "sampler.repeat",
+     "repeat_penalty",
+     "Divides the scores of tokens that were there already; 1 = off",
+     {.min = 1, .max = 2}},
+    {model::SamplerStage::temperature,
+     "temp.",
+     "sampler.temperature",
+     "temperature",
+     "Below 1: likelier tokens more often. 0: always the likeliest",
+     {.max = 2}},
+    {model::SamplerStage::top_k,
+     "top-k",
+     "sampler.top_k",
+     "top_k",
+     "Keep the k likeliest; 0 = off",
+     {.max = 1000, .step = 1, .digits = 0, .logarithmic = true}},
+    {model::SamplerStage::top_p,
+     "top-p",
+     "sampler.top_p",
+     "top_p",
+     "Keep the likeliest that together hold p; 1 = off",
+     {.min = 0.01}},
+    {model::SamplerStage::min_p,
+     "min-p",
+     "sampler.min_p",
+     "min_p",
+     "Drop what is less likely than this share of the likeliest; 0 = off",
+     {}},
+    {model::SamplerStage::final, "final", "", "", "What the token is drawn from", {}},
 }};
 
-/// The slider of one stage; true when the value changed.
-bool stage_slider(Panel& p, const StageRow& row, const Rect& track, float value_right) {
-    model::SamplingParams& s = p.state.sampling;
-    const model::SamplingParams& standard = p.state.model->sampling;
-    SliderOptions o;
-    o.tooltip = row.tooltip;
-    double value = 0;
-    switch (row.stage) {
-        case model::SamplerStage::penalties:
-            value = double(s.repeat_penalty);
-            o.min = 1;
-            o.max = 2;
-            o.standard = double(standard.repeat_penalty);
-            if (slider(p.gui, row.id, track, value_right, value, o)) {
-                s.repeat_penalty = float(value);
-            }
-            return true;
-        case model::SamplerStage::temperature:
-            value = double(s.temperature);
-            o.max = 2;
-            o.standard = double(standard.temperature);
-            if (slider(p.gui, row.id, track, value_right, value, o)) {
-                s.temperature = float(value);
-            }
-            return true;
-        case model::SamplerStage::top_k:
-            value = s.top_k;
-            o.max = 1000;
-            o.step = 1;
-            o.digits = 0;
-            o.logarithmic = true;
-            o.standard = standard.top_k;
-            if (slider(p.gui, row.id, track, value_right, value, o)) {
-                s.top_k = int32_t(value);
-            }
-            return true;
-        case model::SamplerStage::top_p:
-            value = double(s.top_p);
-            o.min = 0.01;
-            o.standard = double(standard.top_p);
-            if (slider(p.gui, row.id, track, value_right, value, o)) {
-                s.top_p = float(value);
-            }
-            return true;
-        case model::SamplerStage::min_p:
-            value = double(s.min_p);
-            o.standard = double(standard.min_p);
-            if (slider(p.gui, row.id, track, value_right, value, o)) {
-                s.min_p = float(value);
-            }
-            return true;
-        default:
-            return false;
+void stage_slider(Panel& p, const StageRow& row, const Rect& track, float value_right) {
+    const model::SamplingField& field = model::sampling_field(row.field);
+    SliderOptions options = row.slider;
+    options.tooltip = row.tooltip;
+    options.standard = model::field_value(p.state.model->sampling, field);
+    double value = model::field_value(p.state.sampling, field);
+    if (slider(p.gui, row.id, track, value_right, value, options)) {
+        model::set_field(p.state.sampling, field, value);
     }
 }
 
