@@ -31,7 +31,7 @@ app::Generate long_question(std::mt19937& random) {
 
 }  // namespace
 
-TEST_CASE("stop: at most one more token after it was seen") {
+TEST_CASE("stop: the answer ends as stopped, with the tokens it would have had anyway") {
     EngineDriver driver;
     driver.load();
     app::Generate request = ask("Tell me a story.", -1);
