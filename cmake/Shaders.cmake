@@ -14,9 +14,11 @@ function(lapidary_add_shaders target)
     set(n 0)
     foreach(kernel IN LISTS kernels)
         get_filename_component(name "${kernel}" NAME_WE)
-        if(name MATCHES "_coopmat$" AND LAPIDARY_GLSLANG_VERSION VERSION_LESS 13)
-            message(STATUS "Shader ${name} is left out: it needs glslang 13, this is "
-                           "${LAPIDARY_GLSLANG_VERSION}")
+        file(STRINGS "${kernel}" newer LIMIT_COUNT 1
+             REGEX "^#extension GL_(KHR_cooperative_matrix|EXT_integer_dot_product)")
+        if(newer AND LAPIDARY_GLSLANG_VERSION VERSION_LESS LAPIDARY_GLSLANG_WANTED)
+            message(STATUS "Shader ${name} is left out: it needs glslang "
+                           "${LAPIDARY_GLSLANG_WANTED}, this is ${LAPIDARY_GLSLANG_VERSION}")
             continue()
         endif()
         add_custom_command(
@@ -25,7 +27,8 @@ function(lapidary_add_shaders target)
                     "-DSPIRV_VAL=${LAPIDARY_SPIRV_VAL}" "-DSOURCE=${kernel}"
                     "-DINCLUDE=${source_dir}" "-DOUT=${out_dir}/${name}"
                     -P "${PROJECT_SOURCE_DIR}/cmake/CompileShader.cmake"
-            DEPENDS "${kernel}" ${shared} "${PROJECT_SOURCE_DIR}/cmake/CompileShader.cmake"
+            DEPENDS "${kernel}" ${shared} "${LAPIDARY_GLSLANG}"
+                    "${PROJECT_SOURCE_DIR}/cmake/CompileShader.cmake"
             COMMENT "Shader ${name}"
             VERBATIM)
         list(APPEND outputs "${out_dir}/${name}.inc")
