@@ -1,5 +1,5 @@
 // params.h    push-constant structs, one per kernel, shared by GLSL and C++: 4-byte scalars only,
-// at most 128 bytes. Constants of the exact path that both sides must agree on stand here too.
+// at most 128 bytes; and StepState, which lies in a buffer. Constants of the exact path that both sides must agree on stand here too.
 #ifndef LAPIDARY_PARAMS_H
 #define LAPIDARY_PARAMS_H
 
@@ -118,6 +118,15 @@ struct AttentionTile {
 struct Elementwise {
     uint n;        // elements
     float value;   // softcap: the cap
+};
+
+// Where the recorded decode step stands: a small buffer that its kernels read and the last sampler
+// kernel moves on, so that the same commands can be submitted again.
+struct StepState {
+    uint position;  // of the token that this step computes
+    uint token;     // its id
+    uint step;      // counts the draws; result in slot step % kSampleSlots
+    uint n_ctx;     // positions are below it
 };
 
 #ifdef __cplusplus
