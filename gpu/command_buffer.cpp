@@ -104,6 +104,7 @@ VkCommandBuffer CommandBuffer::Impl::prepare(const Command& command,
 }
 
 void CommandBuffer::Impl::done(const Command& command) {
+    stats.bytes += command.work.bytes;
     ring.after(timed, {.name = command.name, .kernel = command.kernel, .work = command.work});
 }
 

@@ -26,6 +26,7 @@ struct SubmitStats {
     uint64_t n_submits = 0;
     uint64_t n_dispatches = 0;
     uint64_t n_barriers = 0;
+    double bytes = 0;  // moved, by the kernels' own account (Work)
     double longest_planned_ms = 0;
     double longest_measured_ms = 0;
 };

@@ -311,6 +311,8 @@ const Session::Stats& Session::stats() const {
     s.stats.longest_submit_ms = submits.longest_measured_ms;
     s.stats.n_submits = submits.n_submits;
     s.stats.n_dispatches = submits.n_dispatches;
+    s.stats.n_barriers = submits.n_barriers;
+    s.stats.bytes = submits.bytes;
     return s.stats;
 }
 

@@ -115,7 +115,8 @@ public:
         double prompt_ms = 0, predicted_ms = 0;
         uint64_t prompt_n = 0, predicted_n = 0;
         double longest_planned_ms = 0, longest_submit_ms = 0;
-        uint64_t n_submits = 0, n_dispatches = 0;
+        uint64_t n_submits = 0, n_dispatches = 0, n_barriers = 0;
+        double bytes = 0;  // moved on the device, by the kernels' own account
     };
     const Stats& stats() const;
     void reset_stats();
