@@ -13,8 +13,8 @@
 #include <catch2/catch_session.hpp>
 #include <fmt/format.h>
 
+#include "gpu/copy_rate.h"
 #include "gpu/profiler.h"
-#include "model/ops.h"
 #include "model/quant.h"
 #include "model/repack.h"
 #include "tests/support/parallel.h"
@@ -172,16 +172,17 @@ std::map<std::string, BenchFunction>& benches() {
 struct Measured {
     std::string kernel;
     double ms = 0, gb_per_s = 0, gflop_per_s = 0;
+    double spread = 0;  // (third quartile - first) / median of the time
 };
 
-/// Median of the kernel that took the most time.
+/// Of a run the kernel that took the most time; of the runs the median.
 Measured measure(const std::function<void(gpu::CommandBuffer&)>& record) {
-    constexpr int kRuns = 11;
+    constexpr size_t kRuns = 11;
     gpu::CommandBuffer& cmd = rig().cmd;
     record(cmd);  // makes the kernel
     cmd.finish();
     std::vector<Measured> runs;
-    for (int i = 0; i < kRuns; ++i) {
+    for (size_t i = 0; i < kRuns; ++i) {
         gpu::Profiler profiler;
         cmd.set_profiler(&profiler);
         record(cmd);
@@ -190,56 +191,80 @@ Measured measure(const std::function<void(gpu::CommandBuffer&)>& record) {
         Measured run;
         for (const auto& [name, time] : profiler.by_kernel()) {
             if (time.ms > run.ms) {
-                run = {name, time.ms, time.bytes / time.ms / 1e6, time.flops / time.ms / 1e6};
+                run = {.kernel = name,
+                       .ms = time.ms,
+                       .gb_per_s = time.bytes / time.ms / 1e6,
+                       .gflop_per_s = time.flops / time.ms / 1e6};
             }
         }
         runs.push_back(run);
     }
     std::sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) { return a.ms < b.ms; });
-    return runs[kRuns / 2];
+    Measured median = runs[kRuns / 2];
+    median.spread = (runs[kRuns * 3 / 4].ms - runs[kRuns / 4].ms) / std::max(median.ms, 1e-9);
+    return median;
 }
 
-/// GB/s of the add kernel over arrays far larger than any cache.
-double streaming_rate() {
-    constexpr uint32_t kFloats = 1u << 24;
-    const Array x(std::vector<float>(kFloats, 1.0f)), y(std::vector<float>(kFloats, 1.0f));
-    return measure([&](gpu::CommandBuffer& cmd) {
-               model::ops::add(cmd, x.tensor(1, kFloats), y.tensor(1, kFloats));
-           })
-        .gb_per_s;
-}
+/// Prints a row per case and, where a file is given, appends it there: one header per file.
+class BenchTable {
+  public:
+    BenchTable(double copy_rate, const std::string& csv) : copy_rate_(copy_rate) {
+        fmt::print("{}: a plain copy moves {:.2f} GB/s\n", rig().device.info().name, copy_rate);
+        fmt::print("{:<52} {:>10} {:>8} {:>8} {:>8} {:>9}\n", "case", "ms", "spread", "GB/s",
+                   "of copy", "GFLOP/s");
+        if (!csv.empty()) {
+            file_.open(csv, std::ios::app);
+            if (file_ && file_.tellp() == 0) {
+                file_ << "device,driver,case,kernel,ms,spread,gb_per_s,of_copy,gflop_per_s\n";
+            }
+        }
+    }
+
+    void add(const std::string& name, const Measured& m) {
+        const double share = m.gb_per_s / copy_rate_;
+        fmt::print("{:<52} {:>10.4f} {:>7.0f}% {:>8.2f} {:>7.0f}% {:>9.2f}\n", name, m.ms,
+                   100 * m.spread, m.gb_per_s, 100 * share, m.gflop_per_s);
+        if (file_.is_open()) {
+            const gpu::DeviceInfo& device = rig().device.info();
+            file_ << fmt::format("\"{}\",\"{} {}\",\"{}\",{},{:.6f},{:.4f},{:.4f},{:.4f},{:.4f}\n",
+                                 device.name, device.driver_name, device.driver_version, name,
+                                 m.kernel, m.ms, m.spread, m.gb_per_s, share, m.gflop_per_s);
+        }
+        n_rows_++;
+    }
+
+    size_t n_rows() const { return n_rows_; }
+    bool failed() const { return file_.is_open() && !file_; }
+
+  private:
+    double copy_rate_;
+    std::ofstream file_;
+    size_t n_rows_ = 0;
+};
 
 int run_benches(const std::string& only, const std::string& csv) {
     benchmarking = true;
-    const double peak = streaming_rate();
-    const std::string& device = rig().device.info().name;
-    fmt::print("{}: add streams {:.2f} GB/s\n", device, peak);
-    fmt::print("{:<52} {:>10} {:>8} {:>7} {:>9}\n", "case", "ms", "GB/s", "of add", "GFLOP/s");
-    std::ofstream file;
-    if (!csv.empty()) {
-        file.open(csv, std::ios::app);
-    }
-    size_t n_run = 0;
-    for (const auto& [op, function] : benches()) {
-        if (!only.empty() && only != op) {
-            continue;
+    if (!only.empty() && !benches().contains(only)) {
+        fmt::print(stderr, "op_tests: no benchmark is called '{}'; there are", only);
+        for (const auto& [op, function] : benches()) {
+            fmt::print(stderr, " {}", op);
         }
-        function([&](const std::string& name,
-                     const std::function<void(gpu::CommandBuffer&)>& record) {
-            const Measured m = measure(record);
-            n_run++;
-            fmt::print("{:<52} {:>10.4f} {:>8.2f} {:>6.0f}% {:>9.2f}\n", name, m.ms, m.gb_per_s,
-                       100 * m.gb_per_s / peak, m.gflop_per_s);
-            if (file.is_open()) {
-                file << fmt::format("\"{}\",{},{:.6f},{:.4f},{:.4f},{:.4f}\n", device, name, m.ms,
-                                    m.gb_per_s, m.gb_per_s / peak, m.gflop_per_s);
-            }
-        });
+        fmt::print(stderr, "\n");
+        return 1;
     }
-    if (n_run == 0) {
-        fmt::print(stderr, "op_tests: no benchmark is called '{}'\n", only);
+    BenchTable table(gpu::measure_copy_rate(rig().device, rig().kernels), csv);
+    for (const auto& [op, function] : benches()) {
+        if (only.empty() || only == op) {
+            function([&](const std::string& name,
+                         const std::function<void(gpu::CommandBuffer&)>& record) {
+                table.add(name, measure(record));
+            });
+        }
     }
-    return n_run == 0 ? 1 : 0;
+    if (table.failed()) {
+        fmt::print(stderr, "op_tests: {} could not be written\n", csv);
+    }
+    return table.n_rows() == 0 || table.failed() ? 1 : 0;
 }
 
 }  // namespace

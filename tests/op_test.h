@@ -3,7 +3,8 @@
 //
 //   op_tests                       every case; one op: op_tests "[#rms_norm]"
 //   op_tests --bench [op] [--csv FILE]
-//                                  median GPU time, GB/s, and share of this device's own streaming rate
+//                                  median GPU time and its spread, GB/s by the case's own bytes, and
+//                                  the share of a plain copy measured on this device at the start
 //
 // Each case runs under synchronisation validation where the layers are installed.
 #pragma once
