@@ -209,7 +209,8 @@ void add_prompt(CLI::App* app, Options& o) {
                   "it they are plain text");
 }
 
-void add_sampling(CLI::App* app, Options& o) {
+/// What shapes the distribution that a token is drawn from.
+void add_sampling_fields(CLI::App* app, Options& o) {
     for (const model::SamplingField& field : model::sampling_fields()) {
         std::string flags(field.flag);
         if (field.name == "temperature") {
@@ -224,9 +225,6 @@ void add_sampling(CLI::App* app, Options& o) {
                  })
             ->type_name("N");
     }
-    add_text(app, "-s,--seed", "Seed of the draws; -1: random, and printed", [&o](const auto& t) {
-        o.seed = parse_seed(t);
-    })->type_name("N");
     add_text(app, "--sampler-order",
              "hf: temperature before top-k, top-p, min-p; llama.cpp: after them",
              [&o](const auto& t) {
@@ -237,6 +235,13 @@ void add_sampling(CLI::App* app, Options& o) {
                  o.llama_cpp_order = t == "llama.cpp";
              })
         ->type_name("NAME");
+}
+
+void add_sampling(CLI::App* app, Options& o) {
+    add_sampling_fields(app, o);
+    add_text(app, "-s,--seed", "Seed of the draws; -1: random, and printed", [&o](const auto& t) {
+        o.seed = parse_seed(t);
+    })->type_name("N");
 }
 
 void add_n_predict(CLI::App* app, Options& o) {
@@ -351,17 +356,23 @@ void add_trace(CLI::App& app, Options& o) {
     trace->add_option("--queries", o.queries, "Rows of attention and logits: all, or a list")
         ->type_name("LIST");
     trace
-        ->add_option("--taps", o.taps,
-                     "List of pattern, attn_scores, attn_scores_raw, lse, rot_q, rot_k, v, embed, "
-                     "resid_pre, resid_mid, resid_post, attn_out, mlp_out, ..., logits")
+        ->add_option(
+            "--taps", o.taps,
+            "List of pattern, attn_scores, attn_scores_raw, lse, rot_q, rot_k, v, embed, "
+            "resid_pre, resid_mid, resid_post, attn_out, mlp_out, ..., logits; stage_p: "
+            "the most likely tokens after each stage of the sampler; lens: the most likely "
+            "tokens read out of resid_mid and resid_post; thumb: every head as a picture "
+            "of 64 x 64")
         ->type_name("LIST");
     add_number(trace, "--top", o.top, "Most likely tokens per position; 0: 10");
     add_number(trace, "--limit", o.limit_mib, "Refuse to write more than this (default 2048)")
         ->type_name("MiB");
+    add_sampling_fields(trace, o);  // of stage_p
     add_session(trace, o);
     trace->footer(
         "Examples:\n"
         "  lapidary trace -p 'Anna gave Ben a cup.' -o anna.npz\n"
+        "  lapidary trace -f text.txt -o t.npz --taps stage_p,lens,thumb --temp 0.7\n"
         "  lapidary trace -m gemma.gguf -f text.txt -o t.npz --layers 5,-1 --queries -1 "
         "--taps pattern,logits");
 }

@@ -303,26 +303,62 @@ StageResult Sampler::show(SamplerStage stage, uint32_t n_top) {
     return result;
 }
 
-std::vector<StageResult> Sampler::stages(std::span<const float> logits,
-                                         const SamplingParams& params,
-                                         std::span<const TokenId> history, uint32_t n_top) {
+/// visit(stage, changed) after every stage; changed: the survivors or their weights may be others.
+template <class Visit>
+void Sampler::visit_stages(std::span<const float> logits, const SamplingParams& params,
+                           std::span<const TokenId> history, const Visit& visit) {
     check_numbers(logits);
-    std::vector<StageResult> results;
     order(logits, logits.size());
     for (const SamplerStage stage : stage_order(params)) {
-        if (stage == SamplerStage::penalties && stage_active(stage, params)) {
+        const bool active = stage_active(stage, params);
+        if (stage == SamplerStage::penalties && active) {
             penalise(logits, params, history);
             order(penalised_, logits.size());
         }
         apply(stage, params);
-        if (results.empty() || stage_active(stage, params)) {
+        visit(stage, active);
+    }
+}
+
+std::vector<StageResult> Sampler::stages(std::span<const float> logits,
+                                         const SamplingParams& params,
+                                         std::span<const TokenId> history, uint32_t n_top) {
+    std::vector<StageResult> results;
+    visit_stages(logits, params, history, [&](SamplerStage stage, bool changed) {
+        if (changed) {  // raw, the first, always counts as active
             results.push_back(show(stage, n_top));
         } else {
             results.push_back(results.back());
             results.back().stage = stage;
         }
-    }
+    });
     return results;
+}
+
+std::vector<float> Sampler::stage_probabilities(std::span<const float> logits,
+                                                const SamplingParams& params,
+                                                std::span<const TokenId> history,
+                                                std::span<const TokenId> ids) {
+    std::vector<float> all;
+    std::vector<float> row(ids.size());
+    visit_stages(logits, params, history, [&](SamplerStage stage, bool changed) {
+        if (changed) {
+            const double sum = weigh();
+            const bool penalised =
+                stage != SamplerStage::raw && stage_active(SamplerStage::penalties, params);
+            const std::span<const float> now = penalised ? penalised_ : logits;
+            for (size_t i = 0; i < ids.size(); ++i) {
+                CHECK(ids[i] >= 0 && size_t(ids[i]) < now.size(), "id {}", ids[i]);
+                const uint64_t key = make_key(now[size_t(ids[i])], ids[i]);
+                const auto end = keys_.begin() + ptrdiff_t(n_left_);
+                const auto at = std::lower_bound(keys_.begin(), end, key);
+                const bool survives = at != end && *at == key;
+                row[i] = survives ? float(weights_[size_t(at - keys_.begin())] / sum) : 0.0f;
+            }
+        }
+        all.insert(all.end(), row.begin(), row.end());
+    });
+    return all;
 }
 
 TokenStats token_stats(std::span<const float> logits, TokenId id) {

@@ -30,8 +30,7 @@ struct SamplingParams {
 
 /// Spec 8.1: defaults of the generation (base models: of Gemma 3), overridden by the file's own
 /// hints where they are in range.
-SamplingParams default_sampling(const Config& config, const SamplingHints& hints,
-                                bool base_model);
+SamplingParams default_sampling(const Config& config, const SamplingHints& hints, bool base_model);
 
 /// One table of names, ranges and descriptions for command line, window and (later) HTTP.
 struct SamplingField {
@@ -99,6 +98,12 @@ public:
     /// The same stages, shown: after each, n_top survivors with probabilities and the rest's mass.
     std::vector<StageResult> stages(std::span<const float> logits, const SamplingParams& params,
                                     std::span<const TokenId> history, uint32_t n_top);
+    /// The same stages seen from given tokens: each one's probability after every stage, 0 where it
+    /// is no survivor. [7, ids.size()], stages as stage_order() says.
+    std::vector<float> stage_probabilities(std::span<const float> logits,
+                                           const SamplingParams& params,
+                                           std::span<const TokenId> history,
+                                           std::span<const TokenId> ids);
 
 private:
     void penalise(std::span<const float> logits, const SamplingParams& params,
@@ -106,6 +111,9 @@ private:
     void order(std::span<const float> logits, size_t n_wanted);
     void apply(SamplerStage stage, const SamplingParams& params);
     double weigh();
+    template <class Visit>
+    void visit_stages(std::span<const float> logits, const SamplingParams& params,
+                      std::span<const TokenId> history, const Visit& visit);
     StageResult show(SamplerStage stage, uint32_t n_top);
 
     // The survivors are a prefix of the tokens in order of their logits, because no stage after the

@@ -106,6 +106,10 @@ public:
     /// Full logits that follow `position`, from the kept residual: same bits as when computed.
     std::vector<float> logits_at(uint32_t position);
     std::vector<LensRow> lens(uint32_t position, uint32_t n_top, std::span<const TokenId> ids);
+    /// The logits that each row of a residual stream (any captured one, [n, d]) would give if it
+    /// were the model's last: final norm, head, cap. Handed out in order; a row's index stands
+    /// where a position does otherwise. Changes nothing of the session; a CaptureSink may call it.
+    void read_out(std::span<const float> rows, const LogitsSink& on_logits);
     /// rot_q, rot_k, v or (where kept) resid_post of positions [begin, begin + n) of one layer as
     /// stored: [n, width] f32.
     std::vector<float> stored(Tap tap, uint32_t layer, uint32_t begin, uint32_t n);

@@ -29,6 +29,9 @@ public:
     /// wanted.
     void begin(uint32_t position, uint32_t n_tokens, bool live);
 
+    /// What is computed until the next begin() is no part of a step: nothing is recorded.
+    void pause() { recording_ = live_now_ = false; }
+
     void tap(gpu::CommandBuffer& cmd, Tap tap, uint32_t layer, const Tensor& tensor) {
         if (recording_ && spec_.wants(tap, layer)) {
             record(cmd, tap, layer, 0, tensor);

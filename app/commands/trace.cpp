@@ -1,6 +1,7 @@
 // trace: attention, activations and scores of one text as NumPy arrays.
 #include "app/commands/commands.h"
 #include "app/commands/score.h"
+#include "app/commands/trace_arrays.h"
 #include "app/console.h"
 #include "app/json_out.h"
 #include "app/npz.h"
@@ -50,30 +51,44 @@ Source source_of(Tap tap) {
 struct Selection {
     std::vector<uint32_t> layers, heads, queries;
     std::vector<Tap> taps;
+    bool stages = false, lens = false, thumbnails = false;  // trace_arrays.h
     bool has(Tap tap) const { return std::find(taps.begin(), taps.end(), tap) != taps.end(); }
 };
 
-std::vector<Tap> parse_taps(std::string_view list) {
-    std::vector<Tap> taps;
+/// False for a name that is neither a tap nor one of the other arrays.
+bool take_name(Selection& selection, std::string_view name) {
+    if (const std::optional<Tap> tap = model::tap_from_name(name)) {
+        if (!selection.has(*tap)) {
+            selection.taps.push_back(*tap);
+        }
+        return true;
+    }
+    bool* const wanted = name == "stage_p" ? &selection.stages
+                         : name == "lens"  ? &selection.lens
+                         : name == "thumb" ? &selection.thumbnails
+                                           : nullptr;
+    if (wanted != nullptr) {
+        *wanted = true;
+    }
+    return wanted != nullptr;
+}
+
+void parse_taps(Selection& selection, std::string_view list) {
     while (true) {
         const size_t end = std::min(list.find(','), list.size());
         const std::string_view name = list.substr(0, end);
-        const std::optional<Tap> tap = model::tap_from_name(name);
-        if (!tap) {
+        if (!take_name(selection, name)) {
             std::string known;
             for (const model::TapInfo& info : model::tap_table()) {
-                known += (known.empty() ? "" : ", ") + std::string(info.name);
+                known += std::string(info.name) + ", ";
             }
             throw base::Error(
                 base::ErrorKind::usage,
                 fmt::format("--taps holds '{}', expected names of taps", base::escaped(name, 40)),
-                "There are: " + known + ".");
-        }
-        if (std::find(taps.begin(), taps.end(), *tap) == taps.end()) {
-            taps.push_back(*tap);
+                "There are: " + known + "stage_p, lens, thumb.");
         }
         if (end == list.size()) {
-            return taps;
+            return;
         }
         list.remove_prefix(end + 1);
     }
@@ -104,9 +119,19 @@ std::vector<uint64_t> row_shape(Tap tap, const model::Config& c, uint64_t n_toke
 }
 
 Selection select(const Options& options, const model::Config& config, uint32_t n_tokens) {
-    return {parse_selection(options.layers, config.num_hidden_layers, "--layers"),
-            parse_selection(options.heads, config.num_attention_heads, "--heads"),
-            parse_selection(options.queries, n_tokens, "--queries"), parse_taps(options.taps)};
+    Selection selection;
+    selection.layers = parse_selection(options.layers, config.num_hidden_layers, "--layers");
+    selection.heads = parse_selection(options.heads, config.num_attention_heads, "--heads");
+    selection.queries = parse_selection(options.queries, n_tokens, "--queries");
+    parse_taps(selection, options.taps);
+    if (!selection.stages && (!options.sampling.empty() || options.llama_cpp_order)) {
+        throw base::Error(
+            base::ErrorKind::usage,
+            fmt::format("{} means nothing without stage_p among --taps",
+                        options.llama_cpp_order ? "--sampler-order"
+                                                : options.sampling.front().first->flag));
+    }
+    return selection;
 }
 
 /// Mistakes are told before a device is woken.
@@ -129,6 +154,13 @@ public:
           top_(options.top == 0 ? 10 : options.top) {
         select_ = select(options, config_, n_);
         top_ = std::min(top_, config_.vocab_size);
+        if (select_.stages) {
+            stages_.emplace(sampling_of(options, opened.default_sampling()), config_.vocab_size, n_,
+                            top_);
+        }
+        if (select_.lens) {
+            lens_.emplace(session_, select_.layers, n_, top_);
+        }
     }
 
     void announce() const {
@@ -151,6 +183,7 @@ public:
         write_attention(out);
         write_stored(out);
         write_rows(out);
+        write_others(out);
         write_cache(out);
         write_meta(out);
         out.finish();
@@ -184,6 +217,9 @@ private:
             }
             bytes += n;
         }
+        bytes += select_.stages ? StageArray::bytes(n_, top_) : 0;
+        bytes += select_.lens ? LensArrays::bytes(select_.layers.size(), n_, top_) : 0;
+        bytes += select_.thumbnails ? thumbnail_bytes(config_) : 0;
         return bytes;
     }
 
@@ -196,6 +232,10 @@ private:
                 spec.taps.add(tap);
             }
         }
+        if (select_.lens) {
+            spec.taps.add(Tap::resid_mid);
+            spec.taps.add(Tap::resid_post);
+        }
         if (!spec.taps.empty()) {
             session_.set_capture(spec, [this](const auto& capture) { keep(*capture); });
         }
@@ -206,12 +246,21 @@ private:
                     std::binary_search(select_.queries.begin(), select_.queries.end(), position)) {
                     logits_[position].assign(logits.begin(), logits.end());
                 }
+                if (stages_) {
+                    stages_->add(position, logits, std::span(tokens_).first(position + 1));
+                }
             });
         session_.set_capture({}, {});
     }
 
     void keep(const model::Capture& capture) {
+        if (lens_) {
+            lens_->add(capture);
+        }
         for (const model::TapRows& rows : capture.taps) {
+            if (!select_.has(rows.tap)) {
+                continue;  // the lens's alone
+            }
             std::vector<float>& all = rows_[{rows.tap, rows.layer}];
             all.resize(size_t{n_} * rows.dim);
             std::copy(rows.values.begin(), rows.values.end(),
@@ -303,12 +352,14 @@ private:
         }
     }
 
-    /// The chosen queries of one head, run by run of neighbours.
+    /// The chosen queries of one head, run by run of neighbours, a bounded number at a time.
     void append_square(NpzWriter& out, Tap tap, uint32_t layer, uint32_t head) {
         const std::vector<uint32_t>& queries = select_.queries;
+        const size_t most = std::max(1u, kTraceCells / n_);
         for (size_t begin = 0; begin < queries.size();) {
             size_t end = begin + 1;
-            while (end < queries.size() && queries[end] == queries[end - 1] + 1) {
+            while (end < queries.size() && end - begin < most &&
+                   queries[end] == queries[end - 1] + 1) {
                 ++end;
             }
             const model::AttentionTile tile =
@@ -367,6 +418,18 @@ private:
         }
     }
 
+    void write_others(NpzWriter& out) {
+        if (stages_) {
+            stages_->write(out);
+        }
+        if (lens_) {
+            lens_->write(out);
+        }
+        if (select_.thumbnails) {
+            write_thumbnails(out, session_);
+        }
+    }
+
     /// Positions whose keys and values each layer holds, and the bytes set aside for them.
     void write_cache(NpzWriter& out) {
         std::vector<int32_t> live;
@@ -380,8 +443,8 @@ private:
         out.add<int64_t>("kv_bytes", {bytes.size()}, bytes);
     }
 
-    void write_meta(NpzWriter& out) {
-        const model::Model& m = *opened_.model;
+    /// How each array came about.
+    std::string badges() const {
         JsonObject badges;
         for (const Tap tap : select_.taps) {
             const Source source = source_of(tap);
@@ -390,38 +453,63 @@ private:
                        : source == Source::stored ? "as cached"
                                                   : "as computed by the forward pass");
         }
-        const JsonObject config =
-            JsonObject()
-                .add("architecture", model::architecture_name(config_.architecture))
-                .add("layers", config_.num_hidden_layers)
-                .add("hidden_size", config_.hidden_size)
-                .add("intermediate_size", config_.intermediate_size)
-                .add("heads", config_.num_attention_heads)
-                .add("kv_heads", config_.num_key_value_heads)
-                .add("head_dim", config_.head_dim)
-                .add("vocab_size", config_.vocab_size)
-                .add("attn_logit_softcapping", config_.attn_logit_softcapping)
-                .add("final_logit_softcapping", config_.final_logit_softcapping)
-                .add("attention_scale", config_.attention_scale());
-        const std::string text =
-            JsonObject()
-                .add("lapidary", version())
-                .add("model", m.name)
-                .add("format", m.format)
-                .add("file_bytes", m.file_bytes)
-                .raw("config", config.str())
-                .add("cache_k", model::dtype_name(session_.options().type_k))
-                .add("cache_v", model::dtype_name(session_.options().type_v))
-                .add("bf16_embedding_scale",
-                     session_.options().bf16_embedding_scale.value_or(false))
-                .add("device", opened_.runtime->device.info().name)
-                .add("last_logits_xxh64", fmt::format("{:016x}", session_.logits_hash()))
-                .add("conventions",
-                     "surprisal, entropy, rank: of token t given those before it; topk and logits: "
-                     "of the token that follows position t; masked: pattern 0, attn_scores -inf, "
-                     "attn_scores_raw NaN")
-                .raw("badges", badges.str())
-                .str();
+        if (select_.stages) {
+            badges.add("stage_p", "of the tokens in topk_ids");
+        }
+        if (select_.lens) {
+            badges.add("lens", "top-k of final norm, head and cap on resid_mid and resid_post");
+        }
+        if (select_.thumbnails) {
+            badges.add("thumb",
+                       "pooled from cells recomputed exactly: the largest of a cell's "
+                       "weights; their sum per query, mean over the cell's queries");
+        }
+        return badges.str();
+    }
+
+    std::string config_json() const {
+        return JsonObject()
+            .add("architecture", model::architecture_name(config_.architecture))
+            .add("layers", config_.num_hidden_layers)
+            .add("hidden_size", config_.hidden_size)
+            .add("intermediate_size", config_.intermediate_size)
+            .add("heads", config_.num_attention_heads)
+            .add("kv_heads", config_.num_key_value_heads)
+            .add("head_dim", config_.head_dim)
+            .add("vocab_size", config_.vocab_size)
+            .add("attn_logit_softcapping", config_.attn_logit_softcapping)
+            .add("final_logit_softcapping", config_.final_logit_softcapping)
+            .add("attention_scale", config_.attention_scale())
+            .str();
+    }
+
+    void write_meta(NpzWriter& out) {
+        const model::Model& m = *opened_.model;
+        JsonObject meta;
+        meta.add("lapidary", version())
+            .add("model", m.name)
+            .add("format", m.format)
+            .add("file_bytes", m.file_bytes)
+            .raw("config", config_json())
+            .add("cache_k", model::dtype_name(session_.options().type_k))
+            .add("cache_v", model::dtype_name(session_.options().type_v))
+            .add("bf16_embedding_scale", session_.options().bf16_embedding_scale.value_or(false))
+            .add("device", opened_.runtime->device.info().name)
+            .add("last_logits_xxh64", fmt::format("{:016x}", session_.logits_hash()))
+            .add(
+                "conventions",
+                "surprisal, entropy, rank: of token t given those before it; topk, stage_p and "
+                "logits: of the token that follows position t; lens axis 1: resid_mid, resid_post; "
+                "masked: pattern 0, attn_scores -inf, attn_scores_raw NaN; thumb: NaN outside the "
+                "text")
+            .raw("badges", badges());
+        if (stages_) {
+            meta.raw("sampler", stages_->meta());
+        }
+        if (select_.thumbnails) {
+            meta.add("thumb_bin", thumbnail_bin(n_));
+        }
+        const std::string text = meta.str();
         out.add("meta_json", NpyType::u1, {text.size()}, std::as_bytes(std::span(text)));
     }
 
@@ -436,6 +524,8 @@ private:
     std::vector<ScoredToken> scored_;
     std::map<std::pair<Tap, uint32_t>, std::vector<float>> rows_;
     std::map<uint32_t, std::vector<float>> logits_;
+    std::optional<StageArray> stages_;
+    std::optional<LensArrays> lens_;
 };
 
 }  // namespace

@@ -56,6 +56,9 @@ TEST_CASE("trace: what is chosen is judged before the device") {
     refused("--queries", "3", "--queries is '3'");
     refused("--layers", "7", "--layers is '7'");
     refused("--taps", "nonsense", "--taps holds 'nonsense'");
+    refused("--taps", "lens,thumb,", "stage_p, lens, thumb");
+    refused("--temp", "0.5", "--temp means nothing without stage_p");
+    refused("--sampler-order", "llama.cpp", "--sampler-order means nothing without stage_p");
     check_refused({"trace", "-m", kTiny, "--tokens", "2,3", "-o", file + "/x"}, "cannot be", 1);
     check_refused({"trace", "-m", kTiny, "--tokens", "2,3", "-o", "/proc/x.npz"}, "cannot be", 1);
     check_refused({"trace", "-m", kTiny, "--tokens", "2,3", "-o", file}, "Vulkan", 4);

@@ -302,6 +302,34 @@ TEST_CASE("stages are shown in order and are distributions") {
     CHECK(double(best.p) == Catch::Approx(std::exp(double(token_stats(logits, best.id).logprob))));
 }
 
+TEST_CASE("stages seen from given tokens are the same stages") {
+    std::mt19937 random(5);
+    const auto logits = random_logits(random, 3000, 3);
+    SamplingParams params;
+    params.temperature = 0.7f;
+    params.repeat_penalty = 1.5f;
+    params.top_p = 0.8f;
+    const std::vector<TokenId> history = {7, 9, 7, 2999};
+    Sampler sampler(3000);
+    for (const bool llama_cpp : {false, true}) {
+        params.llama_cpp_order = llama_cpp;
+        const auto stages = sampler.stages(logits, params, history, 3000);
+        const std::vector<TokenId> ids = {2999, 7, stages.back().top[1].id, 0};
+        const auto p = sampler.stage_probabilities(logits, params, history, ids);
+        REQUIRE(p.size() == 7 * ids.size());
+        for (size_t s = 0; s < 7; ++s) {
+            for (size_t i = 0; i < ids.size(); ++i) {
+                const auto& top = stages[s].top;
+                const auto at = std::find_if(top.begin(), top.end(),
+                                             [&](const Candidate& c) { return c.id == ids[i]; });
+                CHECK(p[s * ids.size() + i] == (at == top.end() ? 0.0f : at->p));
+            }
+        }
+        CHECK(p.back() == 0);  // token 0 is cut
+        CHECK(p[6 * ids.size() + 2] > 0);
+    }
+}
+
 TEST_CASE("draws follow the final distribution") {
     std::vector<float> logits;
     for (const double p : {0.1, 0.2, 0.3, 0.4}) {
