@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Weights as a GGUF of the architecture gemma2, and back.
+
+    gguf_file.py --checkpoint RUN/last.pt --tokenizer tok.model --out demo.gguf [--type q8_0]
+"""
+import argparse
+
+import gguf
+import numpy as np
+import sentencepiece
+import torch
+
+from gemma import Shape
+from tokenizer import BOS, CHAT_TEMPLATE, EOS, PAD, TURN_ENDS, UNKNOWN
+
+TYPES = {"f16": gguf.GGMLQuantizationType.F16, "q8_0": gguf.GGMLQuantizationType.Q8_0}
+NORMS = {"n1": "attn_norm", "n2": "post_attention_norm", "n3": "ffn_norm", "n4": "post_ffw_norm"}
+MATRICES = {"q": "attn_q", "k": "attn_k", "v": "attn_v", "o": "attn_output", "gate": "ffn_gate",
+            "up": "ffn_up", "down": "ffn_down"}
+
+
+def names(layers):
+    """Ours -> the GGUF's, and whether it is a norm."""
+    found = {"emb.weight": ("token_embd.weight", False), "nf.w": ("output_norm.weight", True)}
+    for i in range(layers):
+        for ours, theirs in NORMS.items():
+            found[f"layers.{i}.{ours}.w"] = (f"blk.{i}.{theirs}.weight", True)
+        for ours, theirs in MATRICES.items():
+            found[f"layers.{i}.{ours}.weight"] = (f"blk.{i}.{theirs}.weight", False)
+    return found
+
+
+def piece_kind(pieces, i):
+    """The GGUF's kind of piece: 1 text, 2 unknown, 3 control, 4 user-defined, 6 byte."""
+    text = pieces.id_to_piece(i)
+    if pieces.is_byte(i):
+        return 6
+    if pieces.is_control(i):
+        return 3
+    if pieces.is_unknown(i):
+        return 2
+    return 4 if text.startswith("<unused") or set(text) == {"\n"} else 1
+
+
+def put_shape(writer, shape):
+    writer.add_context_length(shape.context)
+    writer.add_embedding_length(shape.width)
+    writer.add_block_count(shape.layers)
+    writer.add_feed_forward_length(shape.feed_forward)
+    writer.add_head_count(shape.heads)
+    writer.add_head_count_kv(shape.kv_heads)
+    writer.add_key_length(shape.head_size)
+    writer.add_value_length(shape.head_size)
+    writer.add_layer_norm_rms_eps(shape.epsilon)
+    writer.add_sliding_window(shape.window)
+    writer.add_attn_logit_softcapping(shape.score_cap)
+    writer.add_final_logit_softcapping(shape.logit_cap)
+
+
+def put_tokenizer(writer, path):
+    pieces = sentencepiece.SentencePieceProcessor(model_file=path)
+    n = pieces.vocab_size()
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list([pieces.id_to_piece(i) for i in range(n)])
+    writer.add_token_scores([pieces.get_score(i) for i in range(n)])
+    writer.add_token_types([piece_kind(pieces, i) for i in range(n)])
+    writer.add_bos_token_id(BOS)
+    writer.add_eos_token_id(EOS)
+    writer.add_eot_token_id(pieces.piece_to_id(TURN_ENDS))
+    writer.add_unk_token_id(UNKNOWN)
+    writer.add_pad_token_id(PAD)
+    writer.add_add_bos_token(True)
+    writer.add_add_eos_token(False)
+    writer.add_add_space_prefix(False)
+    writer.add_chat_template(CHAT_TEMPLATE)
+
+
+def write(saved, tokenizer, path, kind):
+    shape = Shape(**saved["shape"])
+    writer = gguf.GGUFWriter(path, "gemma2")
+    writer.add_name("Lapidary demo")
+    writer.add_description("A 5.8 M parameter model of Gemma 2's architecture, trained from "
+                           "scratch for demonstration")
+    writer.add_license("apache-2.0")
+    put_shape(writer, shape)
+    put_tokenizer(writer, tokenizer)
+    for ours, (theirs, norm) in names(shape.layers).items():
+        value = saved["model"][ours].float().numpy()
+        if norm:
+            writer.add_tensor(theirs, (1 + value).astype(np.float32))
+        elif kind == "f16":
+            writer.add_tensor(theirs, value.astype(np.float16))
+        else:
+            writer.add_tensor(theirs, gguf.quants.quantize(value, TYPES[kind]),
+                              raw_dtype=TYPES[kind])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def read_weights(path):
+    """The weights of a GGUF as the PyTorch model names them, in float32."""
+    tensors = {t.name: t for t in gguf.GGUFReader(path).tensors}
+    found = {}
+    for ours, (theirs, norm) in names(Shape().layers).items():
+        t = tensors[theirs]
+        value = torch.from_numpy(np.array(gguf.quants.dequantize(t.data, t.tensor_type)))
+        found[ours] = value - 1 if norm else value
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--tokenizer", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--type", choices=TYPES, default="f16")
+    args = parser.parse_args()
+    saved = torch.load(args.checkpoint, map_location="cpu", weights_only=False)
+    write(saved, args.tokenizer, args.out, args.type)
+    print(f"{args.out}: step {saved['step']}, {saved['tokens']} tokens")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Marks during training: exact match per skill and held-out story loss, from single forward passes.
+
+A greedy answer equals a wording exactly if the model, given that wording, ranks each of its pieces
+first; so no answer has to be generated.
+"""
+import torch
+import torch.nn.functional as F
+
+from mixture import held_out_chats
+from skills import WEIGHTS, Skills
+from tokenizer import PAD
+
+EVAL_SEED = 10**6 + 99
+
+
+def padded(texts):
+    """[B, T] of lists of ids; T is a multiple of 32."""
+    longest = -(-max(map(len, texts)) // 32) * 32
+    return torch.tensor([t + [PAD] * (longest - len(t)) for t in texts])
+
+
+def question(tokenizer, turns):
+    """Ids up to the last answer of a skill's turns."""
+    return tokenizer.asked([(t.ask, t.say) for t in turns[:-1]], turns[-1].ask)
+
+
+@torch.no_grad()
+def exact_match(model, tokenizer, per_skill, seed=EVAL_SEED):
+    """Share of right answers by skill."""
+    skills = Skills(seed, "eval")
+    found = {}
+    for name in WEIGHTS:
+        texts = []  # (item, ids, where the answer begins)
+        for item in range(per_skill):
+            turns = getattr(skills, name)()
+            before = question(tokenizer, turns)
+            for wording in turns[-1].right:
+                after = tokenizer.encode(wording) + [tokenizer.ends]
+                texts.append((item, before + after, len(before)))
+        texts.sort(key=lambda text: len(text[1]))
+        good = set()
+        for start in range(0, len(texts), 32):
+            part = texts[start:start + 32]
+            best = model(padded([ids for _, ids, _ in part])).argmax(-1)
+            for row, (item, ids, begin) in enumerate(part):
+                if best[row, begin - 1:len(ids) - 1].tolist() == ids[begin:]:
+                    good.add(item)
+        found[name] = len(good) / per_skill
+    return found
+
+
+@torch.no_grad()
+def story_losses(model, tokenizer, data, context=512):
+    """Held-out stories told as chats: [(position, nats, is it the story's)] of every piece."""
+    found = []
+    chats = sorted(((tokenizer.asked([], ask), tokenizer.encode(say))
+                    for [(ask, say)] in held_out_chats(data)), key=lambda c: -len(c[0] + c[1]))
+    for start in range(0, len(chats), 8):
+        part = [((b + s + [tokenizer.ends])[:context + 1], len(b)) for b, s in
+                chats[start:start + 8]]
+        ids = padded([text for text, _ in part])
+        logits = model(ids[:, :-1])
+        nats = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+        nats = nats.view(len(part), -1)
+        for row, (text, begin) in enumerate(part):
+            found += [(i, float(nats[row, i]), i + 1 >= begin) for i in range(len(text) - 1)]
+    return found
+
+
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def summary(losses):
+    """Nats a piece: over the stories, and over the chats with the requests."""
+    return mean(n for _, n, told in losses if told), mean(n for _, n, _ in losses)

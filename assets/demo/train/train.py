@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Trains the model: a flat rate for as long as there is time, then a linear fall to 2 %.
+
+    train.py --data DATA --tokenizer tok.model --out RUN                       from nothing
+    train.py .. --weights lapidary-demo.gguf                                   from shipped weights
+    train.py .. --resume RUN/last.pt --steps N --decay D --late L --length 512    the end of a run
+
+A run of many steps may be stopped at any time (SIGTERM or SIGINT: it saves and leaves) and carried
+on with --resume. Its checkpoint before the fall is the place to go on from with more time: weights
+that were decayed once have to be warmed up again. Matrices are trained by Muon, the embedding and
+the norms by AdamW; products in bfloat16, weights and sums in float32.
+"""
+import argparse
+import json
+import os
+import signal
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from gemma import Gemma, Shape
+from marks import exact_match, story_losses, summary
+from mixture import Mixture
+from skills import WEIGHTS
+from tokenizer import Tokenizer
+
+MATRIX_RATE, VECTOR_RATE = 0.02, 3e-3
+WARM_UP = 100       # steps
+FLOOR = 0.02        # of the rate, at the end
+SAVE_SECONDS = 600
+
+
+class Muon:
+    """Momentum made orthogonal by five Newton-Schulz steps, matrices of a shape together."""
+
+    def __init__(self, parameters):
+        self.groups = {}
+        for p in parameters:
+            self.groups.setdefault(tuple(sorted(p.shape)), []).append(p)
+        self.momentum = {p: torch.zeros_like(p) for ps in self.groups.values() for p in ps}
+
+    @staticmethod
+    def orthogonal(x):
+        x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+        for _ in range(5):
+            a = x @ x.transpose(1, 2)
+            x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+        return x.float()
+
+    @torch.no_grad()
+    def step(self, rate):
+        for parameters in self.groups.values():
+            wide = []
+            for p in parameters:
+                m = self.momentum[p].lerp_(p.grad, 0.05)
+                u = p.grad.lerp(m, 0.95)
+                wide.append(u.T if p.shape[0] > p.shape[1] else u)
+            for p, u in zip(parameters, self.orthogonal(torch.stack(wide))):
+                tall = p.shape[0] > p.shape[1]
+                scale = max(1, p.shape[0] / p.shape[1]) ** 0.5
+                p.mul_(1 - 0.1 * rate).add_(u.T if tall else u, alpha=-rate * scale)
+
+    def state(self):
+        return [m for m in self.momentum.values()]
+
+    def restore(self, state):
+        for m, saved in zip(self.momentum.values(), state):
+            m.copy_(saved)
+
+
+class Run:
+    def __init__(self, args):
+        self.args, self.stopped = args, False
+        self.tokenizer = Tokenizer(args.tokenizer)
+        self.out = Path(args.out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.model = Gemma()
+        self.step, self.tokens, self.seconds = 0, 0, 0.0
+        self.start = 0  # the step at which the rate was last warmed up
+        named = list(self.model.named_parameters())
+        self.vectors = [p for n, p in named if p.ndim < 2 or n == "emb.weight"]
+        self.muon = Muon([p for n, p in named if p.ndim == 2 and n != "emb.weight"])
+        self.adam = torch.optim.AdamW(self.vectors, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0)
+        self.mixtures = {stage: Mixture(args.data, self.tokenizer, stage, args.seed + 10 * i)
+                         for i, stage in enumerate(("steady", "late"))}
+        self.loss = torch.compile(self.plain_loss, dynamic=False)
+        if args.resume:
+            self.restore(torch.load(args.resume, weights_only=False))
+        elif args.weights:
+            self.load_weights(args.weights)
+
+    def load_weights(self, path):
+        if path.endswith(".gguf"):
+            from gguf_file import read_weights
+            self.model.load_state_dict(read_weights(path))
+        else:
+            self.model.load_state_dict(torch.load(path)["model"])
+
+    def plain_loss(self, ids, targets, weights):
+        """Weighted mean of the nats of targets [B, T]."""
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.model(ids)
+        nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        return (nats * weights.flatten()).sum() / weights.sum()
+
+    def rate(self):
+        a = self.args
+        up = min(1.0, (self.step - self.start + 1) / WARM_UP)
+        left = a.steps - self.step
+        return up * (max(FLOOR, left / a.decay) if left < a.decay else 1.0)
+
+    def stage(self):
+        return "late" if self.args.steps - self.step <= self.args.late else "steady"
+
+    def train_step(self):
+        a = self.args
+        ids, weights = self.mixtures[self.stage()].batch(a.rows, a.length)
+        ids, weights = torch.from_numpy(ids), torch.from_numpy(weights)
+        loss = self.loss(ids[:, :-1].contiguous(), ids[:, 1:].contiguous(),
+                         weights[:, 1:].contiguous())
+        self.model.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.vectors, 1.0)
+        rate = self.rate()
+        for group in self.adam.param_groups:
+            group["lr"] = VECTOR_RATE * rate
+        self.adam.step()
+        self.muon.step(MATRIX_RATE * rate)
+        self.step += 1
+        self.tokens += a.rows * a.length
+        return float(loss.detach()), rate
+
+    def measure(self):
+        """Marks the skills, draws the weak ones more often from now on, and logs the figures."""
+        with torch.autocast("cpu", torch.bfloat16):
+            marks = exact_match(self.model, self.tokenizer, self.args.per_skill)
+            losses = story_losses(self.model, self.tokenizer, self.args.data)
+        story, chat = summary(losses)
+        for mixture in self.mixtures.values():
+            weights = mixture.skills.weights
+            for name, base in WEIGHTS.items():
+                need = base * (0.4 + 3.0 * (1.0 - marks[name]))
+                weights[name] = 0.5 * weights[name] + 0.5 * need
+        self.log(kind="marks", story=round(story, 4), chat=round(chat, 4),
+                 mean=round(sum(marks.values()) / len(marks), 4),
+                 skills={k: round(v, 3) for k, v in marks.items()})
+
+    def log(self, **fields):
+        line = json.dumps(dict(step=self.step, tokens=self.tokens, hours=round(
+            self.seconds / 3600, 4), **fields))
+        print(line, flush=True)
+        with open(self.out / "log.jsonl", "a") as log:
+            log.write(line + "\n")
+
+    def save(self, name="last.pt"):
+        part = self.out / (name + ".part")
+        torch.save(dict(
+            model=self.model.state_dict(), shape=asdict(Shape()), step=self.step,
+            tokens=self.tokens, seconds=self.seconds, start=self.start,
+            muon=self.muon.state(), adam=self.adam.state_dict(),
+            mixtures={k: m.state() for k, m in self.mixtures.items()}), part)
+        os.replace(part, self.out / name)
+
+    def restore(self, saved):
+        self.model.load_state_dict(saved["model"])
+        self.step, self.tokens, self.seconds = saved["step"], saved["tokens"], saved["seconds"]
+        self.start = saved["start"]
+        self.muon.restore(saved["muon"])
+        self.adam.load_state_dict(saved["adam"])
+        for name, state in saved["mixtures"].items():
+            self.mixtures[name].restore(state)
+
+    def train(self):
+        """Until the last step, or until a signal asks for the end."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: setattr(self, "stopped", True))
+        if self.step == 0:
+            self.measure()
+        last, saved, smooth = time.time(), time.time(), None
+        while self.step < self.args.steps and not self.stopped:
+            loss, rate = self.train_step()
+            smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
+            now = time.time()
+            self.seconds += now - last
+            last = now
+            if self.step % 50 == 0:
+                self.log(kind="loss", loss=round(smooth, 4), rate=round(rate, 4))
+            if now - saved > SAVE_SECONDS:
+                self.measure()
+                self.save()
+                saved = time.time()
+        self.measure()
+        self.save()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--data", required=True, help="folder of the training text")
+    parser.add_argument("--tokenizer", required=True)
+    parser.add_argument("--out", required=True, help="folder for checkpoints and the log")
+    parser.add_argument("--resume", help="checkpoint to carry on")
+    parser.add_argument("--weights", help=".pt or .gguf to start from with fresh optimisers")
+    parser.add_argument("--steps", type=int, default=10**6, help="step at which the run ends")
+    parser.add_argument("--decay", type=int, default=0, help="last steps, in which the rate falls")
+    parser.add_argument("--late", type=int, default=0, help="last steps on the late mixture")
+    parser.add_argument("--rows", type=int, default=12, help="rows of a batch")
+    parser.add_argument("--length", type=int, default=384, help="positions of a row")
+    parser.add_argument("--per-skill", type=int, default=24, help="questions for a mark")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    Run(args).train()
+
+
+if __name__ == "__main__":
+    main()
