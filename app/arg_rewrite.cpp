@@ -11,8 +11,15 @@ namespace app {
 namespace {
 
 constexpr std::pair<std::string_view, std::string_view> kRewrites[] = {
-    {"-dev", "--device"},       {"-ub", "--ubatch-size"},    {"-ctk", "--cache-type-k"},
-    {"-ctv", "--cache-type-v"}, {"-sys", "--system-prompt"}, {"-st", "--single-turn"},
+    {"-dev", "--device"},
+    {"-ub", "--ubatch-size"},
+    {"-ctk", "--cache-type-k"},
+    {"-ctv", "--cache-type-v"},
+    {"-sys", "--system-prompt"},
+    {"-st", "--single-turn"},
+    {"-pg", "--pg"},
+    {"-oe", "--output-err"},
+    {"-ngl", "--gpu-layers"},
 };
 
 constexpr std::string_view kOnDevice = "the whole model always runs on the device";
@@ -111,8 +118,10 @@ std::vector<std::string> rewrite_arguments(const std::vector<std::string>& argv,
         const auto* hit = std::find_if(std::begin(kRewrites), std::end(kRewrites),
                                        [&](const auto& row) { return row.first == argv[i]; });
         out.push_back(hit == std::end(kRewrites) ? argv[i] : std::string(hit->second));
-        if (takes_value(context, out.back()) && i + 1 < argv.size()) {
-            out.push_back(argv[++i]);
+        if (takes_value(context, out.back())) {
+            if (i + 1 < argv.size()) {
+                out.push_back(argv[++i]);
+            }
         } else if (const std::string_view why = refusal(flag); !why.empty()) {
             throw base::Error(base::ErrorKind::usage,
                               fmt::format("{} is a flag of llama.cpp that Lapidary does not have: "

@@ -1,5 +1,6 @@
 #include "app/args.h"
 
+#include "app/arg_options.h"
 #include "app/console.h"
 #include "gpu/base.h"
 
@@ -23,13 +24,10 @@ using base::Error;
 using base::ErrorKind;
 
 constexpr std::pair<std::string_view, CommandName> kCommands[] = {
-    {"run", CommandName::run},     {"chat", CommandName::chat}, {"score", CommandName::score},
-    {"trace", CommandName::trace}, {"info", CommandName::info}, {"devices", CommandName::devices},
+    {"run", CommandName::run},         {"chat", CommandName::chat},   {"score", CommandName::score},
+    {"trace", CommandName::trace},     {"bench", CommandName::bench}, {"info", CommandName::info},
+    {"devices", CommandName::devices},
 };
-
-[[noreturn]] void usage(const std::string& message, std::string hint = {}) {
-    throw Error(ErrorKind::usage, message, std::move(hint));
-}
 
 /// Any of CLI11's own errors, in its words.
 [[noreturn]] void usage_of(const CLI::App& app, const CLI::Error& error) {
@@ -42,27 +40,6 @@ constexpr std::pair<std::string_view, CommandName> kCommands[] = {
         message = message.substr(0, at) + " is given more than once";
     }
     usage(message, "See '" + command + " --help'.");
-}
-
-double parse_number(std::string_view flag, const std::string& text) {
-    double value = 0;
-    const char* end = text.data() + text.size();
-    const auto result = std::from_chars(text.data(), end, value);
-    if (result.ec != std::errc() || result.ptr != end) {
-        usage(fmt::format("{} is '{}', expected a number", flag, base::escaped(text)));
-    }
-    return value;
-}
-
-int64_t parse_whole(std::string_view flag, const std::string& text, int64_t min, int64_t max) {
-    int64_t value = 0;
-    const char* end = text.data() + text.size();
-    const auto result = std::from_chars(text.data(), end, value);
-    if (result.ec != std::errc() || result.ptr != end || value < min || value > max) {
-        usage(fmt::format("{} is '{}', expected a whole number from {} to {}", flag,
-                          base::escaped(text), min, max));
-    }
-    return value;
 }
 
 std::optional<uint64_t> parse_seed(const std::string& text) {
@@ -79,14 +56,6 @@ std::optional<uint64_t> parse_seed(const std::string& text) {
                         base::escaped(text)));
     }
     return value;
-}
-
-model::DType parse_cache_type(std::string_view flag, const std::string& text) {
-    if (const auto type = model::parse_cache_type(text)) {
-        return *type;
-    }
-    usage(fmt::format("{} is '{}', expected f16 or f32", flag, base::escaped(text)),
-          "A quantized cache has no kernels here.");
 }
 
 std::vector<model::TokenId> parse_ids(const std::string& text) {
@@ -113,56 +82,6 @@ std::vector<model::TokenId> parse_ids(const std::string& text) {
     return ids;
 }
 
-CLI::Option* add_text(CLI::App* app, const std::string& flags, std::string description,
-                      const std::function<void(const std::string&)>& set) {
-    return app->add_option_function<std::string>(flags, set, std::move(description))->type_name("");
-}
-
-/// "file,-m,--model": -m
-std::string first_flag(const std::string& flags) {
-    const std::string from = flags.substr(flags.find('-'));
-    return from.substr(0, from.find(','));
-}
-
-/// A whole number that may have any value of its type from `min` on.
-template <class Number>
-CLI::Option* add_number(CLI::App* app, const std::string& flags, Number& number,
-                        const std::string& description, int64_t min = 0) {
-    const std::string flag = first_flag(flags);
-    return add_text(app, flags, description,
-                    [&number, flag, min](const auto& t) {
-                        number =
-                            Number(parse_whole(flag, t, min, std::numeric_limits<Number>::max()));
-                    })
-        ->type_name("N");
-}
-
-/// A name of something, which is never empty.
-CLI::Option* add_name(CLI::App* app, const std::string& flags, std::string& name,
-                      const std::string& description) {
-    const std::string flag = first_flag(flags);
-    return add_text(app, flags, description, [&name, flag](const auto& t) {
-        if (t.empty()) {
-            usage(flag + " is empty, expected a name");
-        }
-        name = t;
-    });
-}
-
-void add_model(CLI::App* app, Options& o) {
-    add_name(app, "-m,--model", o.model,
-             "GGUF file or Hugging Face folder; without it, the small model that comes with "
-             "Lapidary")
-        ->type_name("PATH");
-}
-
-void add_device(CLI::App* app, Options& o) {
-    add_name(app, "--device", o.device,
-             "(-dev) Vulkan device: UUID, part of its name, index, or cpu; without it, the "
-             "best")
-        ->type_name("NAME");
-}
-
 void add_session(CLI::App* app, Options& o) {
     add_device(app, o);
     add_number(app, "-c,--ctx-size", o.session.n_ctx,
@@ -187,15 +106,7 @@ void add_session(CLI::App* app, Options& o) {
             o.session.bf16_embedding_scale = t == "bf16";
         })
         ->type_name("TYPE");
-    add_text(app, "--path", "Kernels: plain (exact, the same bits everywhere)", [](const auto& t) {
-        if (t == "fast") {
-            usage("--path is 'fast', and the fast path is not built yet",
-                  "Leave --path out, or give --path plain.");
-        }
-        if (t != "plain") {
-            usage(fmt::format("--path is '{}', expected plain", base::escaped(t)));
-        }
-    })->type_name("NAME");
+    add_path(app, o);
 }
 
 void add_prompt(CLI::App* app, Options& o) {
@@ -405,22 +316,33 @@ void add_top_level(CLI::App& app, Options& o, bool has_window) {
         ->type_name("WxH");
 }
 
-const CLI::Option* find_option(const CLI::App& app, std::string_view flag) {
-    const std::string name(flag);
-    if (const CLI::Option* option = app.get_option_no_throw(name)) {
-        return option;
-    }
-    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
-        if (const CLI::Option* option = sub->get_option_no_throw(name)) {
-            return option;
+/// The options that count for a command line: those of the command it names, and those of none.
+struct KnownOptions {
+    const CLI::App* app;
+    const CLI::App* command;
+};
+
+const CLI::App* named_command(const CLI::App& app, const std::vector<std::string>& argv) {
+    for (const std::string& word : argv) {
+        for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+            if (command->get_name() == word) {
+                return command;
+            }
         }
     }
     return nullptr;
 }
 
 bool option_takes_value(const void* context, std::string_view flag) {
-    const CLI::Option* option = find_option(*static_cast<const CLI::App*>(context), flag);
-    return option != nullptr && option->get_items_expected_min() > 0;
+    const auto& known = *static_cast<const KnownOptions*>(context);
+    for (const CLI::App* app : {known.command, known.app}) {
+        const CLI::Option* option =
+            app == nullptr ? nullptr : app->get_option_no_throw(std::string(flag));
+        if (option != nullptr) {
+            return option->get_items_expected_min() > 0;
+        }
+    }
+    return false;
 }
 
 /// Flags that would change nothing are refused: who gives one expects something of it.
@@ -513,9 +435,11 @@ ParsedArguments parse_arguments(const std::vector<std::string>& argv, bool has_w
     add_chat(app, o);
     add_score(app, o);
     add_trace(app, o);
+    add_bench(app, o);
     add_info(app, o);
     try {
-        std::vector<std::string> arguments = rewrite_arguments(argv, option_takes_value, &app);
+        const KnownOptions known{&app, named_command(app, argv)};
+        std::vector<std::string> arguments = rewrite_arguments(argv, option_takes_value, &known);
         std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
         app.parse(arguments);
     } catch (const CLI::Success& success) {

@@ -2,6 +2,7 @@
 // be honoured is refused and not reused.
 #pragma once
 
+#include "app/bench_plan.h"
 #include "model/sampler.h"
 #include "model/session.h"
 
@@ -14,7 +15,7 @@
 
 namespace app {
 
-enum class CommandName : uint8_t { none, run, chat, score, trace, info, devices };
+enum class CommandName : uint8_t { none, run, chat, score, trace, bench, info, devices };
 
 struct Options {
     // Model, device, session.
@@ -38,6 +39,8 @@ struct Options {
     // trace
     std::string output;
     std::string layers = "all", heads = "all", queries = "all", taps = "pattern,lse,resid_post";
+
+    BenchOptions bench;
 
     // The window.
     std::string script, offscreen;
@@ -71,7 +74,8 @@ struct ParsedArguments {
 ParsedArguments parse_arguments(const std::vector<std::string>& argv, bool has_window);
 
 /// Single-dash names of several letters are put into the form the parser knows, wherever they are
-/// flags and not values; `takes_value` tells which flags are followed by one.
+/// flags and not values; `takes_value` tells which flags are followed by one. What it knows is
+/// never refused.
 std::vector<std::string> rewrite_arguments(const std::vector<std::string>& argv,
                                            bool (*takes_value)(const void*, std::string_view),
                                            const void* context);

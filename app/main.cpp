@@ -66,6 +66,8 @@ int dispatch(app::Options options) {
             return app::score_command(options);
         case app::CommandName::trace:
             return app::trace_command(options);
+        case app::CommandName::bench:
+            return app::bench_command(options);
         case app::CommandName::info:
             return app::info_command(options);
         case app::CommandName::devices:

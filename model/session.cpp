@@ -126,7 +126,10 @@ void Session::Impl::run_chunk(std::span<const TokenId> chunk, WantLogits want,
     const Step s = step(position, n);
     const uint32_t first = want == WantLogits::all ? 0 : want == WantLogits::last ? n - 1 : n;
     run([&] {
+        const uint64_t barriers_before = cmd.stats().n_barriers;
         forward(s);
+        // Before the layers comes the embedding alone, so each of their levels has its barrier.
+        stats.n_layer_levels += cmd.stats().n_barriers - barriers_before;
         for (uint32_t row = first; row < n; row += kHeadRows) {
             const uint32_t rows = std::min(kHeadRows, n - row);
             head(s, act.x.rows(row, rows), row);

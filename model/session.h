@@ -120,6 +120,7 @@ public:
         uint64_t prompt_n = 0, predicted_n = 0;
         double longest_planned_ms = 0, longest_submit_ms = 0;
         uint64_t n_submits = 0, n_dispatches = 0, n_barriers = 0;
+        uint64_t n_layer_levels = 0;  // of all layers and steps: groups that wait for one another
         double bytes = 0;  // moved on the device, by the kernels' own account
     };
     const Stats& stats() const;

@@ -10,6 +10,7 @@ int run_command(const Options& options);
 int chat_command(const Options& options);
 int score_command(const Options& options);
 int trace_command(const Options& options);
+int bench_command(const Options& options);
 int info_command(const Options& options);
 int devices_command(const Options& options);
 
