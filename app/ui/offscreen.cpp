@@ -66,7 +66,7 @@ void Offscreen::frame() {
     ImGuiIO& io = ImGui::GetIO();
     io.DisplaySize = {float(width_), float(height_)};
     io.DeltaTime = 1.0f / 60;
-    ImGui::NewFrame();
+    new_frame();
     app_->draw();
     ImGui::Render();
     app_->flush();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include <imgui_internal.h>
 
@@ -46,6 +47,37 @@ void apply_style(const Gui& gui) {
     set(ImGuiCol_ModalWindowDimBg, Color::rail, 0.55f);
 }
 
+namespace {
+
+bool is_modifier(ImGuiKey key) {
+    return (key & ImGuiMod_Mask_) != 0 || (key >= ImGuiKey_LeftCtrl && key <= ImGuiKey_RightSuper);
+}
+
+}  // namespace
+
+void new_frame() {
+    ImVector<ImGuiInputEvent>& queue = ImGui::GetCurrentContext()->InputEventsQueue;
+    bool pressed = false;
+    int n = 0;
+    for (; n < queue.Size; ++n) {
+        if (queue[n].Type != ImGuiInputEventType_Key) {
+            continue;
+        }
+        const ImGuiInputEventKey& event = queue[n].Key;
+        const bool modifier = is_modifier(event.Key);
+        if (modifier && pressed) {
+            break;
+        }
+        pressed = pressed || (event.Down && !modifier);
+    }
+    const std::vector<ImGuiInputEvent> later(queue.begin() + n, queue.end());
+    queue.resize(n);
+    ImGui::NewFrame();
+    for (const ImGuiInputEvent& event : later) {  // behind what ImGui left for the next frame
+        queue.push_back(event);
+    }
+}
+
 int frames_after(int left) {
     return ImGui::GetCurrentContext()->InputEventsQueue.Size > 0 ? kFramesAfterEvent
                                                                  : std::max(left - 1, 0);
@@ -54,8 +86,7 @@ int frames_after(int left) {
 bool key_held() {
     for (int k = ImGuiKey_Keyboard_BEGIN; k < ImGuiKey_Keyboard_END; ++k) {
         const auto key = ImGuiKey(k);
-        const bool modifier = key >= ImGuiKey_LeftCtrl && key <= ImGuiKey_RightSuper;
-        if (!modifier && ImGui::IsKeyDown(key)) {
+        if (!is_modifier(key) && ImGui::IsKeyDown(key)) {
             return true;
         }
     }

@@ -36,6 +36,10 @@ private:
     Gui gui_{fonts_, registry_};
 };
 
+/// ImGui::NewFrame, with one thing more: a modifier that changes after another key went down waits
+/// for the next frame. ImGui knows a frame's last modifiers only, so Ctrl+O that was over before a
+/// frame was drawn would be a plain O.
+void new_frame();
 /// Frames still to be drawn after one of `left` was drawn. ImGui takes events apart and keeps the
 /// rest for the next frames: as long as there are some, and while a key is held, drawing goes on.
 int frames_after(int left);

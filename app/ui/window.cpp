@@ -314,7 +314,7 @@ bool Window::draw_frame(Application& app) {
     update_scale(app);
     ImGui_ImplVulkan_NewFrame();
     ImGui_ImplGlfw_NewFrame();
-    ImGui::NewFrame();
+    new_frame();
     app.draw();
     ImGui::Render();
     return present(ImGui::GetDrawData());
@@ -338,7 +338,7 @@ bool Window::run(Application& app, const std::string& script, std::string& error
     stage_.shot = [&](const std::string& path, std::string& problem) {
         ImGui_ImplVulkan_NewFrame();
         ImGui_ImplGlfw_NewFrame();
-        ImGui::NewFrame();
+        new_frame();
         app.draw();
         ImGui::Render();
         const Pixels p =

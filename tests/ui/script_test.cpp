@@ -151,6 +151,55 @@ TEST_CASE("what is typed at once arrives without another event") {
     CHECK_FALSE(ui::key_held());
 }
 
+// Bug: a chord that was over before the next frame lost its modifier: Ctrl was down in one frame,
+// the next one began with O pressed and Ctrl let go, and Ctrl+O did nothing.
+TEST_CASE("a chord faster than a frame is still that chord") {
+    Rig r(1280, 800);
+    r.play("wait ready\n");
+    ImGuiIO& io = ImGui::GetIO();
+    const auto ctrl = [&](bool down) {
+        io.AddKeyEvent(ImGuiMod_Ctrl, down);
+        io.AddKeyEvent(ImGuiKey_LeftCtrl, down);
+    };
+    const auto tap = [&](ImGuiKey key) {
+        io.AddKeyEvent(key, true);
+        io.AddKeyEvent(key, false);
+    };
+    const auto settle = [&] {
+        for (int left = ui::kFramesAfterEvent; left > 0;) {
+            r.screen->frame();
+            left = ui::frames_after(left);
+        }
+    };
+    const bool rail = r.screen->app().ui.view.rail_open;
+    ctrl(true);
+    r.screen->frame();
+    io.AddKeyEvent(ImGuiKey_B, true);  // as let go by a hand: Ctrl first
+    ctrl(false);
+    io.AddKeyEvent(ImGuiKey_B, false);
+    settle();
+    CHECK(r.screen->app().ui.view.rail_open != rail);
+    ctrl(true);  // all of it at once
+    tap(ImGuiKey_B);
+    ctrl(false);
+    settle();
+    CHECK(r.screen->app().ui.view.rail_open == rail);
+    tap(ImGuiKey_B);  // and Ctrl pressed after the key makes no chord of it
+    ctrl(true);
+    settle();
+    CHECK(r.screen->app().ui.view.rail_open == rail);
+    ctrl(false);
+    settle();
+    CHECK(io.KeyMods == 0);
+    ctrl(true);
+    r.screen->frame();
+    io.AddKeyEvent(ImGuiKey_O, true);
+    ctrl(false);
+    io.AddKeyEvent(ImGuiKey_O, false);
+    settle();
+    r.play("expect open.path\n");
+}
+
 // Bug: the Escape that closed a popup also released the selection or stopped the answer.
 TEST_CASE("one Escape has one effect") {
     Rig r;
