@@ -25,9 +25,7 @@ void check_numbers(std::span<const float> logits) {
         finite |= std::isfinite(l);
     }
     if (invalid || !finite) {
-        throw base::Error(base::ErrorKind::runtime, "the model produced invalid numbers",
-                          "The file may be damaged, or the graphics driver computes wrongly; try "
-                          "--device cpu to tell which.");
+        throw_invalid_numbers();
     }
 }
 
@@ -107,6 +105,12 @@ std::span<const TokenId> penalty_window(const SamplingParams& params,
 }
 
 }  // namespace
+
+void throw_invalid_numbers() {
+    throw base::Error(base::ErrorKind::runtime, "the model produced invalid numbers",
+                      "The file may be damaged, or the graphics driver computes wrongly; try "
+                      "--device cpu to tell which.");
+}
 
 SamplingParams default_sampling(const Config& config, const SamplingHints& hints, bool base_model) {
     SamplingParams params;

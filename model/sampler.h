@@ -1,5 +1,6 @@
 // Sampler: logits -> one token, from a seed. The stages are data: the window shows each of them.
-// CPU only; the same logits, parameters, seed and position always give the same token.
+// On the CPU (model/gpu_sampler.h is its twin on the device); the same logits, parameters, seed and
+// position always give the same token.
 #pragma once
 
 #include <array>
@@ -83,6 +84,9 @@ std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<u
 /// Uniform in [0, 1), a function of seed and position only: 53 bits of Philox, key = seed,
 /// counter = position.
 double uniform(uint64_t seed, uint64_t position);
+
+/// Throws base::Error(runtime) "the model produced invalid numbers" with its hint.
+[[noreturn]] void throw_invalid_numbers();
 
 /// Keeps buffers between calls and nothing else: any call gives what a fresh Sampler would give.
 class Sampler {

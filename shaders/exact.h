@@ -67,14 +67,8 @@ EXACT_FN float exact_rsqrt(float x) {
     return y;
 }
 
-// e^x; 0 below -80 (no denormals), e^80 above 80
-EXACT_FN float exact_exp(float x) {
-    if (x < -80.0f) {
-        return 0.0f;
-    }
-    if (x > 80.0f) {
-        x = 80.0f;
-    }
+// e^x for -80 <= x <= 80
+EXACT_FN float exact_exp_inside(float x) {
     EXACT_FLOAT n = exact_floor(x * 1.44269504f + 0.5f);
     EXACT_FLOAT r = x - n * 0.693359375f;
     r = r - n * -2.12194440e-4f;
@@ -88,6 +82,14 @@ EXACT_FN float exact_exp(float x) {
     q = q + 1.0f;
     EXACT_FLOAT result = q * bits_float(uint(int(n) + 127) << 23);
     return result;
+}
+
+// e^x; 0 below -80 (no denormals), e^80 above 80
+EXACT_FN float exact_exp(float x) {
+    if (x < -80.0f) {
+        return 0.0f;
+    }
+    return exact_exp_inside(x > 80.0f ? 80.0f : x);
 }
 
 // ln x for normal positive x

@@ -16,6 +16,12 @@ SAMPLE_CONST kSampleSlots = 4u;       // records in the results ring
 SAMPLE_CONST kSampleTop = 10u;        // of the raw distribution in each record; at most kSampleBest
 SAMPLE_CONST kSampleBest = 128u;      // the largest top-k that needs no search (SampleForm::few)
 
+SAMPLE_CONST kSampleLanes = 64u;      // groups side by side: element j of group (b, c) is logit
+                                      // (b * group_size + j) * 64 + c
+SAMPLE_CONST kSampleParts = 256u;     // partial results and bins that one workgroup works on
+SAMPLE_CONST kSampleMaxGroups = 5120u;
+SAMPLE_CONST kSampleMaxGroupSize = 64u;
+
 SAMPLE_CONST kSampleFine = 0u;        // values of SampleRecord.status
 SAMPLE_CONST kSampleInvalid = 1u;     // NaN, +Inf, or nothing but -Inf among the logits
 
@@ -40,6 +46,34 @@ struct SampleParams {
     float draw_scale_hi;  // of the draw
     float draw_scale_lo;
     uint one_scale;       // 1: both are the same
+};
+
+// Push constants of every kernel but sample_history.
+struct Sample {
+    uint vocab;
+    uint group_size;   // logits of a group, at most kSampleMaxGroupSize
+    uint n_groups;     // multiple of kSampleLanes
+    uint n_ctx;
+    uint n_parts;      // workgroups of sample_mass
+    uint mass_of_draw; // sample_mass: weights of the draw instead of the cuts'
+};
+
+struct SampleHistory {
+    uint vocab;
+    uint n_ctx;
+};
+
+// What sample_select tells the kernels after it. Keys sort like logits (sample.glsl).
+struct SampleHead {
+    uint status;
+    uint raw_key;      // the largest logit
+    float sum;         // of exp(l - largest)
+    float weighted;    // of exp(l - largest) * (l - largest)
+    uint n_raw;        // entries of raw_best
+    uint key;          // the largest logit after the penalties, its token, and the least finite one
+    uint id;
+    uint least_key;
+    uint raw_best[2u * kSampleTop];  // key, id
 };
 
 // What one draw gives; the ring holds kSampleSlots of them.
