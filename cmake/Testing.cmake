@@ -106,6 +106,10 @@ function(lapidary_add_tests)
     lapidary_add_suite(op_tests ops 1200 "${op_harness}" model tests/ops/*.cpp)
     lapidary_add_suite(model_tests model 5400 "" model tests/model/*.cpp)
     lapidary_add_width_tests("${shader_cache}")
+    # Not a test: what tests/bench/compare.sh runs.
+    add_executable(compare_kl tests/bench/compare_kl.cpp)
+    target_link_libraries(compare_kl PRIVATE test_support app_core shaders Lapidary::catch2
+                                             lapidary_options)
     lapidary_add_suite(engine_tests engine 1800 "" app_core tests/engine/*.cpp)
     lapidary_add_suite(cli_tests cli 1800 "" app_core tests/cli/*.cpp)
     if(TARGET cli_tests)  # these start the program itself

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by cmake/setup and tests/bench/peer: packages of a newer release of Debian than this
 # machine's, through a private apt configuration whose archive addresses are those of this machine's
 # own apt. /etc/apt and the list of installed packages stay as they are; apt checks the signatures.

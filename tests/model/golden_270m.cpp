@@ -8,6 +8,7 @@
 #include "model/source.h"
 #include "tests/support/catch.h"
 #include "tests/support/device_model.h"
+#include "tests/support/divergence.h"
 #include "tests/support/npz.h"
 #include "tests/support/real_model.h"
 #include "tests/support/reference_model.h"
@@ -62,36 +63,25 @@ Result run_text(const support::GoldenText& text, const std::string& path, DType 
     model::Session session(support::runtime(), support::load_model(path),
                            options(type, static_cast<uint32_t>(all.size())));
     Result result;
-    session.sync(support::as_ids(all), model::WantLogits::all,
-                 [&](uint32_t position, std::span<const float> logits) {
-        if (position + 1 < n_text) {
-            const double ours = support::log_probability(logits, text.tokens[position + 1]);
-            result.worst_logprob =
-                std::max(result.worst_logprob, std::abs(ours - text.logprob[position + 1]));
-            return;
-        }
-        const size_t step = position + 1 - n_text;
-        const Best best = best_of(logits);
-        result.greedy++;
-        if (text.greedy_margin[step] > 0.01) {
-            result.wrong_greedy += best.id != text.greedy[step];
-            result.worst_margin =
-                std::max(result.worst_margin, std::abs(best.margin - text.greedy_margin[step]));
-        }
-    });
+    session.sync(
+        support::as_ids(all), model::WantLogits::all,
+        [&](uint32_t position, std::span<const float> logits) {
+            if (position + 1 < n_text) {
+                const double ours = support::log_probability(logits, text.tokens[position + 1]);
+                result.worst_logprob =
+                    std::max(result.worst_logprob, std::abs(ours - text.logprob[position + 1]));
+                return;
+            }
+            const size_t step = position + 1 - n_text;
+            const Best best = best_of(logits);
+            result.greedy++;
+            if (text.greedy_margin[step] > 0.01) {
+                result.wrong_greedy += best.id != text.greedy[step];
+                result.worst_margin =
+                    std::max(result.worst_margin, std::abs(best.margin - text.greedy_margin[step]));
+            }
+        });
     return result;
-}
-
-/// KL(reference || device) of the next-token distribution, full vocabulary, in double.
-double divergence(std::span<const double> reference, std::span<const float> device) {
-    const double log_reference = -support::log_probability(reference, 0) + reference[0];
-    const double log_device = -support::log_probability(device, 0) + static_cast<double>(device[0]);
-    double sum = 0;
-    for (size_t i = 0; i < reference.size(); ++i) {
-        const double p = reference[i] - log_reference;
-        sum += std::exp(p) * (p - (static_cast<double>(device[i]) - log_device));
-    }
-    return sum;
 }
 
 /// Logits of every position from the device, [n, vocab].
@@ -106,22 +96,6 @@ std::vector<float> device_logits(const std::string& path, std::span<const uint32
     return all;
 }
 
-double mean_divergence(const support::Reference64& forward, std::span<const float> device,
-                       uint32_t n) {
-    const size_t vocab = device.size() / n;
-    double sum = 0;
-    constexpr uint32_t kRows = 32;
-    for (uint32_t begin = 0; begin < n; begin += kRows) {
-        const uint32_t rows = std::min(kRows, n - begin);
-        const std::vector<double> reference = forward.logits(begin, rows);
-        for (uint32_t r = 0; r < rows; ++r) {
-            sum += divergence(std::span(reference).subspan(r * vocab, vocab),
-                              device.subspan((begin + r) * vocab, vocab));
-        }
-    }
-    return sum / n;
-}
-
 }  // namespace
 
 TEST_CASE("device: ids of the golden texts") {
@@ -133,8 +107,9 @@ TEST_CASE("device: ids of the golden texts") {
     for (const support::GoldenText& text : support::golden_texts()) {
         INFO(text.name);
         std::vector<TokenId> ids = {tokenizer.bos()};
-        const std::vector<TokenId> rest = text.name == "control" ? tokenizer.encode_special(text.text)
-                                                                 : tokenizer.encode(text.text);
+        const std::vector<TokenId> rest = text.name == "control"
+                                              ? tokenizer.encode_special(text.text)
+                                              : tokenizer.encode(text.text);
         ids.insert(ids.end(), rest.begin(), rest.end());
         CHECK(ids == support::as_ids(text.tokens));
     }
@@ -157,9 +132,10 @@ TEST_CASE("device: golden log-probabilities and greedy continuations") {
         CHECK(result.worst_logprob <= 2e-2);
         all.merge(result);
     }
-    fmt::print("golden texts, f16 KV: log-probabilities within {:.1e}, {} greedy choices, margins "
-               "within {:.1e}\n",
-               all.worst_logprob, all.greedy, all.worst_margin);
+    fmt::print(
+        "golden texts, f16 KV: log-probabilities within {:.1e}, {} greedy choices, margins "
+        "within {:.1e}\n",
+        all.worst_logprob, all.greedy, all.worst_margin);
 }
 
 TEST_CASE("device: golden log-probabilities with f32 KV") {
@@ -195,8 +171,10 @@ TEST_CASE("device: KL of 250 next-token distributions to the double reference") 
     const support::ReferenceWeights weights(*model::open_model(*path));
     support::Reference64 forward(weights, {});
     forward.run(tokens);
-    const double half = mean_divergence(forward, device_logits(*path, tokens, DType::f16), n);
-    const double single = mean_divergence(forward, device_logits(*path, tokens, DType::f32), n);
+    const double half =
+        support::agreement(forward, device_logits(*path, tokens, DType::f16), n).mean_kl;
+    const double single =
+        support::agreement(forward, device_logits(*path, tokens, DType::f32), n).mean_kl;
     fmt::print("mean KL over {} distributions: {:.2e} with f16 KV, {:.2e} with f32 KV\n", n, half,
                single);
     CHECK(half <= 2e-6);
@@ -221,7 +199,8 @@ void check_attention(const std::string& path, DType type, double pattern_limit, 
     double worst_pattern = 0, worst_lse = 0, worst_sum = 0;
     size_t masked_wrong = 0;
     for (uint32_t l = 0; l < model->config.num_hidden_layers; ++l) {
-        const std::vector<double> pattern = golden.at("pattern").at(l), lse = golden.at("lse").at(l);
+        const std::vector<double> pattern = golden.at("pattern").at(l),
+                                  lse = golden.at("lse").at(l);
         const std::vector<float> device_lse = session.lse(l);
         for (size_t i = 0; i < lse.size(); ++i) {
             worst_lse = std::max(worst_lse, std::abs(static_cast<double>(device_lse[i]) - lse[i]));
@@ -229,8 +208,12 @@ void check_attention(const std::string& path, DType type, double pattern_limit, 
         for (uint32_t h = 0; h < n_heads; ++h) {
             for (size_t i = 0; i < queries.size(); ++i) {
                 const model::AttentionTile row =
-                    session.attention({.layer = l, .head = h, .query_begin = uint32_t(queries[i]),
-                                       .n_queries = 1, .key_begin = 0, .n_keys = n});
+                    session.attention({.layer = l,
+                                       .head = h,
+                                       .query_begin = uint32_t(queries[i]),
+                                       .n_queries = 1,
+                                       .key_begin = 0,
+                                       .n_keys = n});
                 double sum = 0;
                 for (size_t key = 0; key < n; ++key) {
                     const double ours = static_cast<double>(row.pattern[key]);
