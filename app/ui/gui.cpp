@@ -206,6 +206,16 @@ float Gui::text_fit(const TextStyle& style, float x, float cy, float max_width, 
     return room < 0 ? x : text(style, x, cy, std::string(t.substr(0, end)) + "…");
 }
 
+float Gui::text_choice(const TextStyle& style, float x, float cy, float max_width,
+                       std::initializer_list<std::string_view> wordings) const {
+    for (const std::string_view t : wordings) {
+        if (width(style, t) <= max_width) {
+            return text(style, x, cy, t);
+        }
+    }
+    return text_fit(style, x, cy, max_width, wordings.end()[-1]);
+}
+
 float Gui::paragraph(const TextStyle& style, float x, float y, float max_width, float line,
                      std::string_view t, bool dry) const {
     float top = y;

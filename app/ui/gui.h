@@ -4,6 +4,7 @@
 
 #include <imgui.h>
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -84,6 +85,9 @@ public:
     /// Cut with "…" where it would leave max_width; true in *cut when it was.
     float text_fit(const TextStyle& style, float x, float cy, float max_width,
                    std::string_view text, bool* cut = nullptr) const;
+    /// The first of several wordings that fits; the last is cut where none does.
+    float text_choice(const TextStyle& style, float x, float cy, float max_width,
+                      std::initializer_list<std::string_view> wordings) const;
     /// Several lines; returns the height.
     float paragraph(const TextStyle& style, float x, float y, float max_width, float line,
                     std::string_view text, bool dry = false) const;

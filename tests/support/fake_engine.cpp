@@ -486,6 +486,11 @@ void FakeEngine::handle(const Inspect& c) {
                 const float sharp = float(l + 1) / float(options_.n_layers);
                 lens.asked.push_back(s.logprob * (2 - sharp) - (1 - sharp) * 4);
             }
+            for (const auto& [id, logprob] : model::top_logprobs(logits(c.position), 10)) {
+                // Less likely from place to place, down to a thousandth of a percent and below.
+                const float later = 3 * float(lens.top.size());
+                lens.top.push_back({id, (*displays_)[size_t(id)], logprob - later});
+            }
             answer.lens.push_back(std::move(lens));
         }
     }

@@ -29,9 +29,11 @@ void draw_head_title(Panel& p, const Rect& r) {
                           : live  ? Source::captured
                                   : Source::recomputed;
     const float left = badge(gui, "matrix.badge", right, cy, source);
-    gui.text_fit(
-        type::kNote, x + gui.px(28), cy, left - x - gui.px(36),
-        window == 0 ? "global, sees all" : fmt::format("local, sees {} back", thousands(window)));
+    const std::string seen = thousands(window);
+    const std::string local = fmt::format("local, sees {} back", seen);
+    gui.text_choice(type::kNote, x + gui.px(28), cy, left - x - gui.px(36),
+                    {window == 0 ? "global, sees all" : std::string_view(local),
+                     window == 0 ? "global" : "local"});
 }
 
 void draw_strongest(Panel& p, const Rect& r, float cy, std::optional<uint32_t> key) {
@@ -39,8 +41,9 @@ void draw_strongest(Panel& p, const Rect& r, float cy, std::optional<uint32_t> k
     const uint32_t query = p.state.selection.query;
     float x = r.x + gui.px(16);
     if (!key || !p.state.live.has(query)) {
-        gui.text_fit(with(type::kNote, Color::text3), x, cy, r.w - gui.px(32),
-                     "Other heads on this link: not captured, the row was not kept live");
+        gui.text_choice(with(type::kNote, Color::text3), x, cy, r.w - gui.px(32),
+                        {"Other heads on this link: not captured, the row was not kept live",
+                         "Other heads: not captured, the row was not kept"});
         return;
     }
     struct Item {
@@ -160,14 +163,16 @@ std::vector<Word> choose_words(const Gui& gui, const Message& m, const RowLinks&
     return words;
 }
 
+/// They end where the matrix does, `end`, and go on to `right` only where they need to.
 void place_words(const Gui& gui, const Message& m, std::vector<Word>& words, float x, float y,
-                 float right) {
+                 float end, float right) {
     float total = 0;
     for (const Word& word : words) {
         total += word.gap > 0 ? gap_width(gui, word.gap) + gui.px(2)
                               : token_width(gui, face_of(m.tokens[word.position])) + gui.px(4);
     }
-    float at = std::max(x, right - total + gui.px(2));
+    total -= gui.px(2);
+    float at = std::max(x, std::min(right, std::max(end, x + total)) - total);
     for (Word& word : words) {
         const float w = word.gap > 0
                             ? gap_width(gui, word.gap)
@@ -342,7 +347,8 @@ void draw_head(Panel& p, const Rect& r) {
         const float left = r.x + gui.px(18), right = r.right() - gui.px(18);
         std::set<uint32_t> fitted;
         std::vector<Word> words = choose_words(gui, m, links, right - left, key, fitted);
-        place_words(gui, m, words, left, words_y, right);
+        const float end = place.n == 0 ? right : place.area.right();
+        place_words(gui, m, words, left, words_y, end, right);
         const auto hidden = links.n_not_drawn + uint32_t(links.links.size() - fitted.size());
         const bool with_bos = p.state.matrix.visible(links.query, 0);
         const bool itself = fitted.count(links.query) != 0;  // no arc leads from a row to itself
@@ -351,12 +357,14 @@ void draw_head(Panel& p, const Rect& r) {
         for (const RowLinks::Link& link : links.links) {
             mass += fitted.count(link.key) != 0 ? link.weight : 0;
         }
-        gui.text_fit(type::kNote, x + gui.px(12), cy, r.right() - gui.px(16) - x - gui.px(12),
-                     fmt::format("{} {}{}{} {} {:.0f} %, {} weaker {} not drawn", n_arcs,
-                                 n_arcs == 1 ? "arc" : "arcs", itself ? ", itself" : "",
-                                 with_bos ? " and BOS" : "",
-                                 n_arcs == 1 && !itself && !with_bos ? "carries" : "carry",
-                                 double(mass) * 100, hidden, hidden == 1 ? "link" : "links"));
+        const std::string carried = fmt::format(
+            "{} {}{}{} {} {:.0f} %", n_arcs, n_arcs == 1 ? "arc" : "arcs", itself ? ", itself" : "",
+            with_bos ? " and BOS" : "", n_arcs == 1 && !itself && !with_bos ? "carries" : "carry",
+            double(mass) * 100);
+        gui.text_choice(type::kNote, x + gui.px(12), cy, r.right() - gui.px(16) - x - gui.px(12),
+                        {fmt::format("{}, {} weaker {} not drawn", carried, hidden,
+                                     hidden == 1 ? "link" : "links"),
+                         fmt::format("{}, {} hidden", carried, hidden), carried});
         draw_arcs(p, links, words);
         draw_words(p, m, words, links, key);
         draw_word_values(p, links, words, words_y + gui.px(31), left, right);

@@ -246,7 +246,9 @@ void draw_next_tab(Panel& p, const Rect& r) {
     const float left = std::round(std::max(r.w - gui.px(330), r.w * 0.5f));
     draw_next_token(p, {r.x, r.y, left, r.h}, true);
     gui.vline(r.x + left, r.y, r.h);
-    draw_sampler(p, {r.x + left + gui.whole(1), r.y, r.w - left - gui.whole(1), sampler_height(p)});
+    // Six lower, so that its title is on the line of the title beside it.
+    draw_sampler(p, {r.x + left + gui.whole(1), r.y + gui.px(6), r.w - left - gui.whole(1),
+                     sampler_height(p)});
 }
 
 /// What a tab needs below the token strip to show all of its parts.

@@ -165,9 +165,9 @@ void draw_table(Panel& p, const Rect& r) {
             gui.fill({x, cy - gui.px(11), gui.px(112), gui.px(22)}, Color::card, 4);
             gui.fill({x, cy - gui.px(11), gui.px(112) * float(value), gui.px(22)}, Color::accent_bg,
                      4);
-            gui.text_fit(type::kToken, x + gui.px(7), cy, gui.px(56),
+            const float value_x = gui.text_right(type::kValue, x + gui.px(107), cy, percent(value));
+            gui.text_fit(type::kToken, x + gui.px(7), cy, value_x - x - gui.px(11),
                          open_boxes(layer.top[i].text));
-            gui.text_right(type::kValue, x + gui.px(107), cy, percent(value));
             x += gui.px(118);
         }
         y += step + gui.px(2);

@@ -182,10 +182,14 @@ void draw_axis(Panel& p, const MatrixPlace& m) {
     }
 }
 
+bool prints_values(const Gui& gui, const MatrixPlace& m) {
+    return m.cell >= gui.px(34);
+}
+
 /// With room for it, every cell carries its number.
 void draw_values(Panel& p, const MatrixPlace& m, const ColorScale& scale) {
     Gui& gui = p.gui;
-    if (m.cell < gui.px(34)) {
+    if (!prints_values(gui, m)) {
         return;
     }
     for (uint32_t r = 0; r < m.n; ++r) {
@@ -199,7 +203,7 @@ void draw_values(Panel& p, const MatrixPlace& m, const ColorScale& scale) {
             const float w = shown_weight(p.state, q, k);
             const Rgb under = gui.theme().attention(scale.at(w));
             const bool white = contrast(under, 0xFFFFFF) > contrast(under, 0x101014);
-            const std::string text = fixed(double(w) * 100, w < 0.0995f ? 1 : 0);
+            const std::string text = fixed(double(w) * 100, w < 0.9995f ? 1 : 0);
             const TextStyle style = type::kValue;
             const float x = m.x_of(k) + m.cell / 2 - gui.width(style, text) / 2;
             const float y = m.y_of(q) + m.cell / 2 + gui.px(4);
@@ -220,15 +224,17 @@ void draw_selection(Panel& p, const MatrixPlace& m, uint32_t query, std::optiona
         const float right = std::min(m.area.right(), m.x_of(query + 1));
         const Rect row{m.gutter.x - out, m.y_of(query) - out,
                        std::max(right, m.area.x) + out - m.gutter.x + out, cell + 2 * out};
-        mark_row(gui, row, 1.5f, 1.5f);
+        if (!gui.theme().dark) {  // the casing on the outside only: the cells stay in sight
+            gui.frame(row.inset(-out, -out), Color::row_text, 2.5f, 1);
+        }
+        gui.frame(row, Color::row, 1.5f, 1.5f);
     }
     if (key && *key >= m.first_key && *key < m.first_key + m.n) {
         const float top = std::max(m.area.y, m.y_of(*key));
         const Rect column{m.x_of(*key) - out, top - out, cell + 2 * out,
                           m.area.bottom() - top + 2 * out};
         if (!gui.theme().dark) {
-            gui.frame({column.x - out, column.y - out, column.w + 2 * out, column.h + 2 * out},
-                      Color::key_text, 2, 3.5f);
+            gui.frame(column.inset(-out, -out), Color::key_text, 2.5f, 1);
         }
         gui.frame(column, Color::key, 1.5f, 1.5f);
         if (query >= m.first_query && query < m.first_query + m.n && *key <= query) {
@@ -286,36 +292,47 @@ void interact(Panel& p, const MatrixPlace& m) {
     }
 }
 
-void draw_readout(Panel& p, const MatrixPlace& m, uint32_t query, uint32_t key) {
+constexpr float kReadoutGap = 12;
+
+/// Where the read-out stands, of a size: in the masked corner of the whole matrix, beside it, or
+/// where it hides neither the cell it speaks of nor what is pointed at.
+Rect readout_place(const Panel& p, const MatrixPlace& m, uint32_t query, uint32_t key, float w,
+                   float h) {
+    const Gui& gui = p.gui;
+    const float gap = gui.px(kReadoutGap);
+    const Rect corner{m.area.right() - w - gap, m.area.y + gap, w, h};
+    const ImVec2 mouse = ImGui::GetIO().MousePos;
+    const float cell = std::max(m.cell, 2.0f);
+    const auto hides = [&](const Rect& box) {
+        const Rect around = box.inset(-gui.px(8), -gui.px(8));
+        return around.contains(mouse.x, mouse.y) ||
+               around.contains(m.x_of(key) + cell / 2, m.y_of(query) + cell / 2);
+    };
+    const Rect low{m.area.x + gap, m.area.bottom() - h - gap, w, h};
+    return hides(corner) && !hides(low) ? low : corner;
+}
+
+/// True when a box of this size lies in the masked corner and on no cell.
+bool fits_corner(const Panel& p, const MatrixPlace& m, float w, float h) {
+    return p.view.zoom.whole && w + h + 2 * p.gui.px(kReadoutGap) + m.cell <= m.area.w;
+}
+
+struct Readout {
+    uint32_t query = 0, key = 0;
+    std::string value, bos;
+    bool visible = false;
+};
+
+void draw_full_readout(Panel& p, const Rect& box, const Readout& of) {
     Gui& gui = p.gui;
     const Message& answer = *p.state.selected();
-    if (!p.state.matrix.has_row(query) || query >= answer.tokens.size() || key > query ||
-        m.area.w < gui.px(230)) {
-        return;
-    }
-    const float w = gui.px(162), h = gui.px(106);
-    const ImVec2 mouse = ImGui::GetIO().MousePos;
-    Rect box{m.area.right() - w - gui.px(12), m.area.y + gui.px(12), w, h};
-    if (!p.view.zoom.whole && m.outer.right() - m.area.right() > w + gui.px(24)) {
-        box.x = m.area.right() + gui.px(16);  // beside the cells where there is room
-    }
-    if (box.inset(-gui.px(8), -gui.px(8)).contains(mouse.x, mouse.y)) {
-        box.y = m.area.bottom() - h - gui.px(12);
-        box.x = m.area.x + gui.px(12);
-    }
-    box = {std::round(box.x), std::round(box.y), std::round(w), std::round(h)};
-    gui.card(box, Color::card, Color::edge, 10);
     const float x = box.x + gui.px(14);
-    const bool visible = p.state.matrix.visible(query, key);
-    const double weight = double(shown_weight(p.state, query, key));
-    const std::string value = visible ? percent(weight) : "out of window";
-    gui.registry().bind("readout.weight", weight, value);
-    gui.text(visible ? type::kNumber : type::kTitle, x, box.y + gui.px(25), value);
+    gui.text(of.visible ? type::kNumber : type::kTitle, x, box.y + gui.px(25), of.value);
     const float row_y = box.y + gui.px(51), key_y = box.y + gui.px(69);
     const TextStyle label{Face::medium, 12, Color::row_text};
     const float after =
-        std::max(gui.text(label, x, row_y, fmt::format("row {}", query)),
-                 gui.text(with(label, Color::key_text), x, key_y, fmt::format("key {}", key)));
+        std::max(gui.text(label, x, row_y, fmt::format("row {}", of.query)),
+                 gui.text(with(label, Color::key_text), x, key_y, fmt::format("key {}", of.key)));
     const float face_x = after + gui.px(9);
     const float room = box.right() - gui.px(10) - face_x;
     const auto side = [&](uint32_t position, float y, const std::string& words) {
@@ -327,12 +344,52 @@ void draw_readout(Panel& p, const MatrixPlace& m, uint32_t query, uint32_t key) 
             gui.text(type::kNote, end + gui.px(8), y, words);
         }
     };
-    side(query, row_y, "looked at");
-    side(key, key_y, key == query ? "itself" : fmt::format("{} back", query - key));
-    const std::string bos = p.state.matrix.visible(query, 0)
-                                ? "BOS took " + percent(double(p.state.matrix.at(query, 0)))
-                                : "BOS is out of the window";
-    gui.text(type::kNote, x, box.y + gui.px(88), bos);
+    side(of.query, row_y, "looked at");
+    side(of.key, key_y, of.key == of.query ? "itself" : fmt::format("{} back", of.query - of.key));
+    gui.text(type::kNote, x, box.y + gui.px(88), of.bos);
+}
+
+/// The value, and the two positions in one line.
+void draw_small_readout(Panel& p, const Rect& box, const Readout& of) {
+    Gui& gui = p.gui;
+    const TextStyle label{Face::medium, 12, Color::row_text};
+    const float x = box.x + gui.px(12);
+    gui.text(of.visible ? type::kNumber : type::kTitle, x, box.y + gui.px(22), of.value);
+    const float y = box.y + gui.px(44);
+    const float after = gui.text(label, x, y, fmt::format("row {}", of.query));
+    gui.text(with(label, Color::key_text), after + gui.px(9), y, fmt::format("key {}", of.key));
+}
+
+void draw_readout(Panel& p, const MatrixPlace& m, uint32_t query, uint32_t key) {
+    Gui& gui = p.gui;
+    const Message& answer = *p.state.selected();
+    if (!p.state.matrix.has_row(query) || query >= answer.tokens.size() || key > query ||
+        m.area.w < gui.px(180)) {
+        return;
+    }
+    const bool visible = p.state.matrix.visible(query, key);
+    const double weight = double(shown_weight(p.state, query, key));
+    const Readout of{query, key, visible ? percent(weight) : "out of window",
+                     p.state.matrix.visible(query, 0)
+                         ? "BOS took " + percent(double(p.state.matrix.at(query, 0)))
+                         : "BOS is out of the window",
+                     visible};
+    const float w = gui.px(162), h = gui.px(106);
+    const float small_w = gui.px(118), small_h = gui.px(58);
+    const bool beside = m.outer.right() - m.area.right() > w + gui.px(24);
+    const bool small = !beside && !fits_corner(p, m, w, h);
+    if (small && prints_values(gui, m)) {
+        return;  // it would hide a cell to say what stands in another
+    }
+    Rect box = readout_place(p, m, query, key, small ? small_w : w, small ? small_h : h);
+    if (beside && !fits_corner(p, m, w, h)) {
+        box = {m.area.right() + gui.px(16), m.area.y + gui.px(kReadoutGap), w, h};
+    }
+    box = {std::round(box.x), std::round(box.y), std::round(box.w), std::round(box.h)};
+    gui.card(box, Color::card, Color::edge, 10);
+    gui.registry().add("matrix.readout", {box, box, "note", of.value, true});
+    gui.registry().bind("readout.weight", weight, of.value);
+    small ? draw_small_readout(p, box, of) : draw_full_readout(p, box, of);
 }
 
 void draw_legend(Panel& p, const MatrixPlace& m, const ColorScale& scale, uint32_t query,
@@ -362,10 +419,7 @@ void draw_legend(Panel& p, const MatrixPlace& m, const ColorScale& scale, uint32
         gui.text(type::kNote, x + gui.px(10), cy, "log, per head");
     }
     const float honesty = m.area.bottom() + gui.px(68);
-    const std::string note =
-        p.state.sink == SinkMode::renormalized
-            ? "Rows without BOS, scaled to 100 %. Attention is not explanation."
-            : "Attention is not explanation: it says where a head read from.";
+    const bool scaled = p.state.sink == SinkMode::renormalized;
     float room = right - left;
     const auto small_button = [&](std::string_view id, float at, Icon icon, std::string_view tip,
                                   bool on) {
@@ -385,7 +439,11 @@ void draw_legend(Panel& p, const MatrixPlace& m, const ColorScale& scale, uint32
             with(type::kNote, Color::row_text), left, honesty, room,
             fmt::format("{0} × {0} cells a pixel, the largest shown. Zoom in for values.", m.pool));
     } else {
-        gui.text_fit(type::kNote, left, honesty, room, note);
+        gui.text_choice(type::kNote, left, honesty, room,
+                        {scaled ? "Rows without BOS, scaled to 100 %. Attention is not explanation."
+                                : "Attention is not explanation: it says where a head read from.",
+                         scaled ? "Scaled without BOS. Attention is not explanation."
+                                : "Attention is not explanation."});
     }
 }
 

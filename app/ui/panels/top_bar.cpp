@@ -38,23 +38,37 @@ std::string short_device(const ModelInfo& m) {
     return one_line(m.device_name.substr(0, m.device_name.find(" (")), 32);
 }
 
-void draw_context_meter(Panel& p, float right, float cy) {
+constexpr float kTrack = 72;
+
+std::string context_text(const Panel& p) {
+    return thousands(p.state.context_used()) + " / " + thousands(p.state.model->n_ctx);
+}
+
+/// Room for the meter and the space left of it, with or without its label.
+float meter_width(const Panel& p, bool label) {
+    const Gui& gui = p.gui;
+    return gui.width(type::kToken, context_text(p)) + gui.px(kTrack + 10 + 24) +
+           (label ? gui.width(type::kNote, "Context") + gui.px(12) : 0);
+}
+
+void draw_context_meter(Panel& p, float right, float cy, bool with_label) {
     Gui& gui = p.gui;
     const size_t used = p.state.context_used();
     const uint32_t n_ctx = p.state.model->n_ctx;
-    const std::string text = thousands(used) + " / " + thousands(n_ctx);
+    const std::string text = context_text(p);
     const float share = n_ctx == 0 ? 0 : std::min(1.0f, float(used) / float(n_ctx));
     const bool nearly = share >= 0.8f;
     gui.registry().bind("top.context", double(used), text);
     const float x = gui.text_right(with(type::kToken, nearly ? Color::row_text : Color::text2),
                                    right, cy, text);
-    const Rect track{x - gui.px(82), cy - gui.px(3), gui.px(72), gui.px(6)};
+    const Rect track{x - gui.px(kTrack + 10), cy - gui.px(3), gui.px(kTrack), gui.px(6)};
     gui.fill(track, Color::edge, 3);
     if (used > 0) {
         gui.fill({track.x, track.y, std::max(gui.px(3), track.w * share), track.h},
                  nearly ? Color::row : Color::accent, 3);
     }
-    const float label = gui.text_right(type::kNote, track.x - gui.px(12), cy, "Context");
+    const float label =
+        with_label ? gui.text_right(type::kNote, track.x - gui.px(12), cy, "Context") : track.x;
     gui.hit("top.context", {label, cy - gui.px(12), right - label, gui.px(24)}, "meter", "Context");
     gui.tooltip(fmt::format("Tokens in the model's context of {}.", thousands(n_ctx)));
 }
@@ -84,11 +98,12 @@ void draw_top_bar(Panel& p, const Rect& r, float chips_x) {
         const std::string name = display_name(*m);
         const std::string device = short_device(*m);
         const std::string layers = fmt::format("{0}/{0} layers", m->n_layers);
-        const float meter = gui.px(270);
         float wm = chip_width(gui, name, m->quant, model_chip);
         float wd = chip_width(gui, device, layers, device_chip);
-        const bool with_meter = x + wm + gui.px(8) + wd + meter < right;
-        const float room = (with_meter ? right - meter : right) - x - gui.px(8);
+        const float free = right - (x + wm + gui.px(8) + wd);
+        const bool with_label = meter_width(p, true) < free;
+        const bool with_meter = meter_width(p, false) < free;
+        const float room = right - x - gui.px(8);
         if (wm + wd > room) {
             wm = std::min(wm, room / 2);
             wd = std::min(wd, room - wm);
@@ -105,7 +120,7 @@ void draw_top_bar(Panel& p, const Rect& r, float chips_x) {
             p.view.menu_anchor = {x, place.bottom() + gui.px(4), 0, 0};
         }
         if (with_meter && !p.state.chat().empty()) {
-            draw_context_meter(p, right, cy);
+            draw_context_meter(p, right, cy, with_label);
         }
     }
     const std::string title = p.state.chat().title();
