@@ -5,6 +5,7 @@
 #include "app/interrupt.h"
 #include "app/json_out.h"
 #include "app/output_file.h"
+#include "app/starters.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -82,6 +83,11 @@ public:
 
     int run() {
         say("{}. /help lists the commands, Ctrl-D leaves.\n", opened_.model->name);
+        if (options_.model.empty()) {
+            for (const Starter& starter : kStarters) {
+                say("  try: {}\n", starter.prompt);
+            }
+        }
         say_frame(tokenizer_);
         say_seed(options_, sampling_);
         if (options_.prompt) {

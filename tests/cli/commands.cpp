@@ -1,5 +1,6 @@
 // The program as its user sees it: exit codes, what goes to stdout and what to stderr, JSON.
 #include "app/engine.h"
+#include "app/starters.h"
 #include "model/source.h"
 #include "tests/support/program.h"
 #include "tests/support/temp_dir.h"
@@ -8,6 +9,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <cmath>
 #include <fstream>
 
@@ -398,6 +400,26 @@ TEST_CASE("chat answers a pipe, knows its commands and ends at its end") {
     CHECK(leaving.exit_code == 0);
     CHECK(leaving.out.empty());
     CHECK(run({"chat"}).exit_code == 0);  // nothing at all
+}
+
+TEST_CASE("the prompts on offer are among the shipped model's skills") {
+    const support::TempDir folder;
+    const std::string file = (folder.path() / "b.jsonl").string();
+    {
+        std::ofstream batch(file);
+        for (const app::Starter& starter : app::kStarters) {
+            const json turn = {{"role", "user"}, {"text", starter.prompt}};
+            batch << json{{"n", 48}, {"turns", json::array({turn})}}.dump() << "\n";
+        }
+    }
+    const auto answers = json_lines(run({"run", "--batch", file, "--temp", "0"}).out);
+    REQUIRE(answers.size() == app::kStarters.size());
+    const std::array<std::string_view, app::kStarters.size()> wanted = {
+        "The hat is blue.", "river lamp stone bell", "Tim", "Attention is how I look back."};
+    for (size_t i = 0; i < wanted.size(); ++i) {
+        INFO(app::kStarters[i].prompt);
+        CHECK(contains(answers[i]["text"].get<std::string>(), wanted[i]));
+    }
 }
 
 TEST_CASE("a second turn continues the first") {

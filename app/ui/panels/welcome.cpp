@@ -1,30 +1,17 @@
 // First run and empty chat: what is open, where to start, how to bring another model.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <filesystem>
 
 #include <fmt/format.h>
 
+#include "app/starters.h"
 #include "app/ui/panels/panels.h"
 #include "app/ui/text_field.h"
 
 namespace app::ui {
 
 namespace {
-
-struct Starter {
-    std::string_view text, note, prompt;
-};
-constexpr std::array<Starter, 4> kStarters = {{
-    {"The cup is red. The hat is blue.\nWhat colour is the hat?", "look-up in one cell",
-     "The cup is red. The hat is blue. What colour is the hat?"},
-    {"Say these words again:\nriver, lamp, stone, bread.", "a head that copies",
-     "Say these words again: river, lamp, stone, bread."},
-    {"Tell me a story about\nTim and a dog.", "a chain of choices",
-     "Tell me a story about Tim and a dog."},
-    {"What is attention?", "the model on itself", "What is attention?"},
-}};
 
 void draw_ready_card(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
@@ -72,7 +59,7 @@ void draw_starters(Panel& p, const Rect& r) {
             gui.focus_ring(card, 10);
         }
         gui.paragraph({Face::regular, 14, Color::text}, card.x + gui.px(16), card.y + gui.px(14),
-                      card.w - gui.px(32), 21, kStarters[i].text);
+                      card.w - gui.px(32), 21, kStarters[i].card);
         const float foot = card.bottom() - gui.px(22);
         if (h > gui.px(88)) {
             gui.text(type::kNote, card.x + gui.px(16), foot, kStarters[i].note);
