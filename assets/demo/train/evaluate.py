@@ -76,8 +76,10 @@ def load(path):
 
 
 def skills_command(args):
-    skills = Skills(EVAL_SEED, "eval")
-    items = [(name, getattr(skills, name)()) for name in WEIGHTS for _ in range(args.per_skill)]
+    items = []
+    for name in WEIGHTS:
+        skills = Skills(f"{EVAL_SEED} {name}", "eval")
+        items += [(name, getattr(skills, name)()) for _ in range(args.per_skill)]
     answers = ask(args.program, args.model, [as_line(t, temp=0, n=96) for _, t in items])
     right, misses = collections.Counter(), {}
     for (name, turns), answer in zip(items, answers):

@@ -25,11 +25,11 @@ def question(tokenizer, turns):
 
 
 @torch.no_grad()
-def exact_match(model, tokenizer, per_skill, seed=EVAL_SEED):
+def exact_match(model, tokenizer, per_skill, names=tuple(WEIGHTS)):
     """Share of right answers by skill."""
-    skills = Skills(seed, "eval")
     found = {}
-    for name in WEIGHTS:
+    for name in names:
+        skills = Skills(f"{EVAL_SEED} {name}", "eval")
         texts = []  # (item, ids, where the answer begins)
         for item in range(per_skill):
             turns = getattr(skills, name)()
@@ -50,19 +50,20 @@ def exact_match(model, tokenizer, per_skill, seed=EVAL_SEED):
 
 
 @torch.no_grad()
-def story_losses(model, tokenizer, data, context=512):
+def story_losses(model, tokenizer, data, part=slice(None), context=512):
     """Held-out stories told as chats: [(position, nats, is it the story's)] of every piece."""
     found = []
     chats = sorted(((tokenizer.asked([], ask), tokenizer.encode(say))
-                    for [(ask, say)] in held_out_chats(data)), key=lambda c: -len(c[0] + c[1]))
+                    for [(ask, say)] in held_out_chats(data)[part]),
+                   key=lambda c: -len(c[0] + c[1]))
     for start in range(0, len(chats), 8):
-        part = [((b + s + [tokenizer.ends])[:context + 1], len(b)) for b, s in
-                chats[start:start + 8]]
-        ids = padded([text for text, _ in part])
+        batch = [((b + s + [tokenizer.ends])[:context + 1], len(b)) for b, s in
+                 chats[start:start + 8]]
+        ids = padded([text for text, _ in batch])
         logits = model(ids[:, :-1])
         nats = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-        nats = nats.view(len(part), -1)
-        for row, (text, begin) in enumerate(part):
+        nats = nats.view(len(batch), -1)
+        for row, (text, begin) in enumerate(batch):
             found += [(i, float(nats[row, i]), i + 1 >= begin) for i in range(len(text) - 1)]
     return found
 

@@ -9,16 +9,22 @@ A run of many steps may be stopped at any time (SIGTERM or SIGINT: it saves and 
 on with --resume. Its checkpoint before the fall is the place to go on from with more time: weights
 that were decayed once have to be warmed up again. Matrices are trained by Muon, the embedding and
 the norms by AdamW; products in bfloat16, weights and sums in float32.
+
+Each of --workers processes computes on one thread and takes its part of every batch; they meet once
+a step. Threads that meet at every product stand still as soon as anything else runs beside them.
 """
 import argparse
 import json
 import os
 import signal
+import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
+import torch.multiprocessing
 import torch.nn.functional as F
 
 from gemma import Gemma, Shape
@@ -71,9 +77,31 @@ class Muon:
             m.copy_(saved)
 
 
+class Team:
+    """The processes of a run: rank 0 of `size` saves and writes the log."""
+
+    def __init__(self, rank, size, meeting):
+        self.rank, self.size = rank, size
+        if size > 1:
+            dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank,
+                                    world_size=size)
+
+    def add(self, values):
+        """The sum over all processes, in place."""
+        if self.size > 1:
+            dist.all_reduce(values)
+
+    def gather(self, value):
+        """Everyone's value, in the order of ranks."""
+        values = [value] * self.size
+        if self.size > 1:
+            dist.all_gather_object(values, value)
+        return values
+
+
 class Run:
-    def __init__(self, args):
-        self.args, self.stopped = args, False
+    def __init__(self, args, team):
+        self.args, self.team, self.stopped = args, team, False
         self.tokenizer = Tokenizer(args.tokenizer)
         self.out = Path(args.out)
         self.out.mkdir(parents=True, exist_ok=True)
@@ -87,6 +115,13 @@ class Run:
         self.mixtures = {stage: Mixture(args.data, self.tokenizer, stage, args.seed + 10 * i)
                          for i, stage in enumerate(("steady", "late"))}
         self.loss = torch.compile(self.plain_loss, dynamic=False)
+        # All gradients in one piece, then: sum of the weights, of the losses, who wants to stop or
+        # to save. One sum over the team carries everything.
+        self.shared = torch.zeros(sum(p.numel() for _, p in named) + 4)
+        end = 0
+        for _, p in named:
+            p.grad = self.shared[end:end + p.numel()].view_as(p)
+            end += p.numel()
         if args.resume:
             self.restore(torch.load(args.resume, weights_only=False))
         elif args.weights:
@@ -100,29 +135,37 @@ class Run:
             self.model.load_state_dict(torch.load(path)["model"])
 
     def plain_loss(self, ids, targets, weights):
-        """Weighted mean of the nats of targets [B, T]."""
+        """Weighted sum of the nats of targets [B, T]."""
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.model(ids)
         nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-        return (nats * weights.flatten()).sum() / weights.sum()
+        return (nats * weights.flatten()).sum()
 
     def rate(self):
         a = self.args
-        up = min(1.0, (self.step - self.start + 1) / WARM_UP)
+        up = a.peak * min(1.0, (self.step - self.start + 1) / WARM_UP)
         left = a.steps - self.step
         return up * (max(FLOOR, left / a.decay) if left < a.decay else 1.0)
 
     def stage(self):
         return "late" if self.args.steps - self.step <= self.args.late else "steady"
 
-    def train_step(self):
-        a = self.args
-        ids, weights = self.mixtures[self.stage()].batch(a.rows, a.length)
-        ids, weights = torch.from_numpy(ids), torch.from_numpy(weights)
+    def train_step(self, save):
+        """One batch; returns the loss, the rate, and whether it is time to save."""
+        a, rank, size = self.args, self.team.rank, self.team.size
+        ids, weights = (torch.from_numpy(x[rank::size].copy())
+                        for x in self.mixtures[self.stage()].batch(a.rows, a.length))
+        self.shared.zero_()
         loss = self.loss(ids[:, :-1].contiguous(), ids[:, 1:].contiguous(),
                          weights[:, 1:].contiguous())
-        self.model.zero_grad(set_to_none=True)
         loss.backward()
+        self.shared[-4:] = torch.stack([weights[:, 1:].sum(), loss.detach(),
+                                        torch.tensor(float(self.stopped)),
+                                        torch.tensor(float(save))])
+        self.team.add(self.shared)
+        total, loss, stop, save = self.shared[-4:].tolist()
+        self.stopped = stop > 0
+        self.shared[:-4] /= total
         torch.nn.utils.clip_grad_norm_(self.vectors, 1.0)
         rate = self.rate()
         for group in self.adam.param_groups:
@@ -131,14 +174,18 @@ class Run:
         self.muon.step(MATRIX_RATE * rate)
         self.step += 1
         self.tokens += a.rows * a.length
-        return float(loss.detach()), rate
+        return loss / total, rate, save > 0
 
     def measure(self):
         """Marks the skills, draws the weak ones more often from now on, and logs the figures."""
+        mine = slice(self.team.rank, None, self.team.size)
         with torch.autocast("cpu", torch.bfloat16):
-            marks = exact_match(self.model, self.tokenizer, self.args.per_skill)
-            losses = story_losses(self.model, self.tokenizer, self.args.data)
-        story, chat = summary(losses)
+            marked = self.team.gather(exact_match(self.model, self.tokenizer, self.args.per_skill,
+                                                  list(WEIGHTS)[mine]))
+            losses = self.team.gather(story_losses(self.model, self.tokenizer, self.args.data,
+                                                   mine))
+        marks = {k: v for part in marked for k, v in part.items()}
+        story, chat = summary([x for part in losses for x in part])
         for mixture in self.mixtures.values():
             weights = mixture.skills.weights
             for name, base in WEIGHTS.items():
@@ -146,9 +193,11 @@ class Run:
                 weights[name] = 0.5 * weights[name] + 0.5 * need
         self.log(kind="marks", story=round(story, 4), chat=round(chat, 4),
                  mean=round(sum(marks.values()) / len(marks), 4),
-                 skills={k: round(v, 3) for k, v in marks.items()})
+                 skills={k: round(marks[k], 3) for k in WEIGHTS})
 
     def log(self, **fields):
+        if self.team.rank:
+            return
         line = json.dumps(dict(step=self.step, tokens=self.tokens, hours=round(
             self.seconds / 3600, 4), **fields))
         print(line, flush=True)
@@ -156,6 +205,8 @@ class Run:
             log.write(line + "\n")
 
     def save(self, name="last.pt"):
+        if self.team.rank:
+            return
         part = self.out / (name + ".part")
         torch.save(dict(
             model=self.model.state_dict(), shape=asdict(Shape()), step=self.step,
@@ -181,19 +232,27 @@ class Run:
             self.measure()
         last, saved, smooth = time.time(), time.time(), None
         while self.step < self.args.steps and not self.stopped:
-            loss, rate = self.train_step()
+            due = self.team.rank == 0 and time.time() - saved > SAVE_SECONDS
+            loss, rate, save = self.train_step(due)
             smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
             now = time.time()
             self.seconds += now - last
             last = now
             if self.step % 50 == 0:
                 self.log(kind="loss", loss=round(smooth, 4), rate=round(rate, 4))
-            if now - saved > SAVE_SECONDS:
-                self.measure()
+            if save:
                 self.save()
+                self.measure()
                 saved = time.time()
-        self.measure()
         self.save()
+        self.measure()
+
+
+def work(rank, args, meeting):
+    """One process of the run."""
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(1)
+    Run(args, Team(rank, args.workers, meeting)).train()
 
 
 def main():
@@ -206,15 +265,21 @@ def main():
     parser.add_argument("--steps", type=int, default=10**6, help="step at which the run ends")
     parser.add_argument("--decay", type=int, default=0, help="last steps, in which the rate falls")
     parser.add_argument("--late", type=int, default=0, help="last steps on the late mixture")
+    parser.add_argument("--peak", type=float, default=1.0, help="scales the rates")
     parser.add_argument("--rows", type=int, default=12, help="rows of a batch")
     parser.add_argument("--length", type=int, default=384, help="positions of a row")
     parser.add_argument("--per-skill", type=int, default=24, help="questions for a mark")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="processes, one a core")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
-    Run(args).train()
+    with tempfile.TemporaryDirectory() as folder:
+        team = torch.multiprocessing.start_processes(
+            work, (args, os.path.join(folder, "meeting")), args.workers, join=False,
+            start_method="spawn")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda n, _: [os.kill(pid, n) for pid in team.pids()])
+        while not team.join():
+            pass
 
 
 if __name__ == "__main__":
