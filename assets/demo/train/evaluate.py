@@ -48,17 +48,20 @@ SAMPLES = [
     ("What is the capital of France?", 0.0)]
 
 
-def ask(program, model, lines, extra=()):
-    """Answers of `lapidary run --batch` to the lines."""
-    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
-        file.write("".join(json.dumps(line) + "\n" for line in lines))
-        file.flush()
-        done = subprocess.run([program, "run", "-m", model, "--batch", file.name, "-c", "512",
-                               *extra], check=True, stdout=subprocess.PIPE, text=True)
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
+def ask(program, model, lines):
+    """Answers of `lapidary run --batch` to the lines, a hundred at a time."""
+    answers = []
+    for start in range(0, len(lines), 100):
+        part = lines[start:start + 100]
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+            file.write("".join(json.dumps(line) + "\n" for line in part))
+            file.flush()
+            done = subprocess.run([program, "run", "-m", model, "--batch", file.name, "-c", "512"],
+                                  check=True, stdout=subprocess.PIPE, text=True)
+        answers += [json.loads(line)["text"] for line in done.stdout.splitlines()]
     if len(answers) != len(lines):
         raise RuntimeError(f"{len(answers)} answers to {len(lines)} questions")
-    return [answer["text"] for answer in answers]
+    return answers
 
 
 def as_line(turns, **fields):
@@ -77,7 +80,8 @@ def load(path):
 
 def skills_command(args):
     items = []
-    for name in WEIGHTS:
+    names = args.only.split(",") if args.only else list(WEIGHTS)
+    for name in names:
         skills = Skills(f"{EVAL_SEED} {name}", "eval")
         items += [(name, getattr(skills, name)()) for _ in range(args.per_skill)]
     answers = ask(args.program, args.model, [as_line(t, temp=0, n=96) for _, t in items])
@@ -88,7 +92,7 @@ def skills_command(args):
         else:
             misses.setdefault(name, []).append((turns[-1].ask, turns[-1].say, answer))
     print("| skill | right | of |\n|---|--:|--:|")
-    for name in WEIGHTS:
+    for name in names:
         print(f"| {name} | {right[name]} | {args.per_skill} |")
     print(f"\nmean {sum(right.values()) / len(items):.4f}")
     for name, missed in misses.items():
@@ -184,6 +188,7 @@ def main():
             command.add_argument("--" + need, required=True)
         if name == "skills":
             command.add_argument("--per-skill", type=int, default=200)
+            command.add_argument("--only", help="these skills, with commas between")
             command.add_argument("--misses", type=int, default=2, help="to print for each skill")
         if name == "agree":
             command.add_argument("--prompts", type=int, default=100)
