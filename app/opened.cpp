@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 namespace app {
 
@@ -83,7 +84,8 @@ std::string existing_model(const Options& options) {
 
 }  // namespace
 
-Opened open_session(const Options& options, const model::SessionOptions& session_options) {
+Opened open_session(const Options& options, const model::SessionOptions& session_options,
+                    std::optional<model::ModelFiles> files) {
     const auto begin = std::chrono::steady_clock::now();
     install_interrupt();
     Opened opened;
@@ -97,10 +99,11 @@ Opened open_session(const Options& options, const model::SessionOptions& session
              opened.runtime->device.why_chosen());
     }
     ProgressLine line;
+    const model::LoadOptions load{
+        .progress = [&](const model::LoadProgress& progress) { line.show(progress); },
+        .stop = interrupted};
     opened.model = model::Model::load(
-        *opened.runtime, path,
-        {.progress = [&](const model::LoadProgress& progress) { line.show(progress); },
-         .stop = interrupted});
+        *opened.runtime, files ? std::move(*files) : model::open_files(path, load), load);
     model::SessionOptions with_stop = session_options;
     with_stop.stop = interrupted;
     opened.session = std::make_unique<model::Session>(*opened.runtime, opened.model, with_stop);
@@ -151,6 +154,10 @@ void take_text_file(Options& options) {
     if (!options.file.empty()) {
         options.prompt = read_text_file(options.file);
     }
+}
+
+model::ModelFiles open_files(const Options& options) {
+    return model::open_files(existing_model(options));
 }
 
 std::unique_ptr<model::ModelSource> peek_model(const Options& options) {

@@ -9,6 +9,7 @@
 #include "model/source.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace app {
@@ -34,7 +35,11 @@ std::string model_path(const Options& options);
 
 /// Open device, model and a session with `session_options`. Notes go to stderr: progress where it
 /// is a terminal, the device when it is a CPU, notices of the file. Ctrl-C throws base::Cancelled.
-Opened open_session(const Options& options, const model::SessionOptions& session_options);
+/// `files`: what open_files gave, where a check before the device needed it.
+Opened open_session(const Options& options, const model::SessionOptions& session_options,
+                    std::optional<model::ModelFiles> files = std::nullopt);
+/// The model's files and tokenizer, without a device.
+model::ModelFiles open_files(const Options& options);
 
 /// Reads -f into the prompt, before anything is loaded. Throws base::Error(usage).
 void take_text_file(Options& options);

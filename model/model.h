@@ -35,10 +35,21 @@ struct LoadOptions {
     std::function<bool()> stop;                         // true: throw base::Cancelled
 };
 
+/// All that is known of a model without a device: its files, opened and checked, and its tokenizer.
+struct ModelFiles {
+    std::unique_ptr<const ModelSource> source;
+    Tokenizer tokenizer;
+};
+/// Opens a GGUF file or a Hugging Face folder. Throws base::Error(model), base::Cancelled.
+ModelFiles open_files(const std::string& path, const LoadOptions& options = {});
+
 class Model {
 public:
-    /// Opens `path` (GGUF file or Hugging Face folder), checks it, uploads the weights.
+    /// Uploads the weights of what open_files opened.
     /// Throws base::Error(model, out_of_memory, device_lost), base::Cancelled.
+    static std::shared_ptr<const Model> load(Runtime& runtime, ModelFiles files,
+                                             const LoadOptions& options = {});
+    /// Both steps: open_files, then load.
     static std::shared_ptr<const Model> load(Runtime& runtime, const std::string& path,
                                              const LoadOptions& options = {});
 

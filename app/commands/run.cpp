@@ -110,11 +110,12 @@ int run_command(const Options& options) {
     if (!options.batch.empty()) {
         batch = read_batch(options.batch);  // mistakes in it are told before anything is loaded
     }
+    std::optional<model::ModelFiles> files;
     if (options.fill_before || options.fill_after) {
-        const auto source = peek_model(options);
-        model::fill_in_the_middle_stop_ids(model::Tokenizer(source->tokenizer, source->config));
+        files = open_files(options);
+        model::fill_in_the_middle_stop_ids(files->tokenizer);  // refused before a device is woken
     }
-    Opened opened = open_session(options, options.session);
+    Opened opened = open_session(options, options.session, std::move(files));
     if (!options.batch.empty()) {
         return run_batch(options, opened, batch);
     }

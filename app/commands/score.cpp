@@ -29,8 +29,9 @@ void evaluate_once(model::Session& session, const std::vector<model::TokenId>& t
     }
 }
 
-/// --prefix and its like must lie inside the text, and there must be something to score.
-void check_before_device(const Options& options) {
+/// --prefix and its like must lie inside the text, and there must be something to score. The files
+/// where they were needed for it.
+std::optional<model::ModelFiles> check_before_device(const Options& options) {
     const bool has_way =
         options.kept_prefix > 0 || options.rewind > 0 || options.edit || options.decode > 0;
     if (!options.tokens && options.prompt->empty() && !options.hash) {
@@ -38,11 +39,10 @@ void check_before_device(const Options& options) {
                           "Give at least one character.");
     }
     if (!has_way) {
-        return;
+        return std::nullopt;
     }
-    const auto source = peek_model(options);
-    const model::Tokenizer tokenizer(source->tokenizer, source->config);
-    const auto n = uint32_t(score_tokens(options, tokenizer, source->config).size());
+    model::ModelFiles files = open_files(options);
+    const auto n = uint32_t(score_tokens(options, files.tokenizer, files.source->config).size());
     const auto at_most = [&](const char* flag, uint32_t value, uint32_t limit) {
         if (value > limit) {
             throw base::Error(base::ErrorKind::usage,
@@ -54,6 +54,7 @@ void check_before_device(const Options& options) {
     at_most("--rewind", options.rewind, n);
     at_most("--edit", options.edit.value_or(0), n - 1);
     at_most("--decode", options.decode, n - 1);
+    return files;
 }
 
 model::SessionOptions session_options(const Options& options) {
@@ -195,8 +196,8 @@ std::vector<ScoredToken> score(model::Session& session, const std::vector<model:
 }
 
 int score_command(const Options& options) {
-    check_before_device(options);
-    Opened opened = open_session(options, session_options(options));
+    std::optional<model::ModelFiles> files = check_before_device(options);
+    Opened opened = open_session(options, session_options(options), std::move(files));
     const std::vector<model::TokenId> tokens =
         score_tokens(options, opened.model->tokenizer, opened.model->config);
     if (options.hash) {

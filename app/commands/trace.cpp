@@ -135,11 +135,11 @@ Selection select(const Options& options, const model::Config& config, uint32_t n
 }
 
 /// Mistakes are told before a device is woken.
-void check_before_device(const Options& options) {
-    const auto source = peek_model(options);
-    const model::Tokenizer tokenizer(source->tokenizer, source->config);
-    select(options, source->config,
-           uint32_t(score_tokens(options, tokenizer, source->config).size()));
+model::ModelFiles check_before_device(const Options& options) {
+    model::ModelFiles files = open_files(options);
+    const model::Config& config = files.source->config;
+    select(options, config, uint32_t(score_tokens(options, files.tokenizer, config).size()));
+    return files;
 }
 
 class Trace {
@@ -538,10 +538,10 @@ int trace_command(const Options& options) {
     // Before the work, and before anything else is opened.
     const std::string target =
         output_target(options.output, "-o", {model_path(options), options.file});
-    check_before_device(options);
+    model::ModelFiles files = check_before_device(options);
     NpzWriter out(target);      // before the work: the place must be writable
     session.full_cache = true;  // attention of early queries needs keys that a ring forgets
-    Opened opened = open_session(adjusted, session);
+    Opened opened = open_session(adjusted, session, std::move(files));
     Trace trace(adjusted, opened,
                 score_tokens(adjusted, opened.model->tokenizer, opened.model->config));
     trace.announce();
