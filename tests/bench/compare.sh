@@ -20,6 +20,7 @@
 # each ratio the smallest of its tests (ours / peer, medians), "-" for what was left out.
 # The first run of each engine and test is thrown away; the peer's shaders are kept for the next time.
 set -euo pipefail
+{  # read as a whole before it runs: the tree may change under a run of an hour
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 rounds=5 tests=pp128,pp512,tg32,pp128@1024,pp512@1024,tg32@1024 path=() kl=250 cold=1 start=1 mesa=()
@@ -60,7 +61,7 @@ say "building"
     { cat "$work/log" >&2; exit 1; }
 cmake --build build/release --target lapidary compare_kl >"$work/log" 2>&1 ||
     { cat "$work/log" >&2; exit 1; }
-peer_version=$($peer --version)
+peer_version=$($peer --version | grep -v mesa)  # the driver has a line of its own
 
 # Ours goes through the peer's loader only where it needs the peer's driver.
 ours() { if ((${#mesa[@]})); then $peer "${mesa[@]}" "$@"; else "$@"; fi; }
@@ -193,7 +194,7 @@ if ((kl)); then
     build/release/compare_kl "$model" "$kl" --text >"$work/text"
     # At once, as a prompt is read, and one by one, as text is written.
     for chunk in 512 1; do
-        theirs llama-results -m "$model" -ngl 99 "${attention[@]}" -b $chunk -ub $chunk \
+        theirs llama-results -m "$model" -ngl 99 "${attention[@]}" -b 2048 -ub $chunk \
             -f "$work/text" -o "$work/peer_$chunk.gguf" >"$work/out" 2>"$work/log" </dev/null ||
             { cat "$work/log" >&2; fail "llama-results failed"; }
     done
@@ -235,17 +236,21 @@ for test in ${tests//,/ }; do
 done
 for what in warm cold; do
     [[ -e $work/theirs_$what ]] || continue
-    row "start to first token, $what, s" "$(spread "$work/ours_$what")" \
+    row "one token from start to end of the process, $what, s" "$(spread "$work/ours_$what")" \
         "$(spread "$work/theirs_$what")" \
         "$(ratio "$(median "$work/ours_$what")" "$(median "$work/theirs_$what")")"
 done
 if [[ $start ]]; then
-    row "memory at -c 2048, MiB" "$(<"$work/ours_memory")" "$(<"$work/theirs_memory")" \
+    kv_bytes=$("$program" info -m "$model" --json |
+        sed 's/.*"n_ctx":2048,"weights":[0-9]*,"kv":\([0-9]*\).*/\1/')
+    goal=$(awk -v file="$(stat -Lc %s "$model")" -v kv="$kv_bytes" \
+        'BEGIN { printf "%d", (1.1 * file + kv) / 1048576 + 150 }')
+    row "memory at -c 2048, MiB (goal $goal)" "$(<"$work/ours_memory")" "$(<"$work/theirs_memory")" \
         "$(ratio "$(<"$work/ours_memory")" "$(<"$work/theirs_memory")")"
 fi
 if ((kl)); then
     row "mean KL to the float64 reference, $kl ids" "$ours_kl" "$theirs_kl" \
-        "$(ratio "$ours_kl" "$theirs_kl")"
+        "$(awk -v a="$ours_kl" -v b="$theirs_kl" 'BEGIN { printf "%.2g", a / b }')"
     echo
     cat "$work/kl"
 fi
@@ -263,3 +268,5 @@ echo
 smallest() { awk -v kind="$1" '$1 == kind && (least == "" || $2 < least) { least = $2 }
     END { print least == "" ? "-" : least }' "$work/ratios"; }
 echo "decode $(smallest tg) prefill $(smallest pp) kl $ours_kl $theirs_kl"
+exit
+}
