@@ -28,7 +28,7 @@ Sizes sizes_for(const gpu::DeviceInfo& device) {
                 .history = 8,
                 .mass = 8,
                 .mass_copies = 8,
-                .mass_parts = 32};
+                .mass_parts = 16};
     }
     const uint32_t most = std::min(256u, std::bit_floor(device.max_workgroup_size));
     return {.groups = 32,
@@ -40,7 +40,7 @@ Sizes sizes_for(const gpu::DeviceInfo& device) {
 }
 
 uint32_t group_size_for(uint32_t vocab_size) {
-    uint32_t size = 1;
+    uint32_t size = 4;
     while (divide_up(vocab_size, size * params::kSampleLanes) * params::kSampleLanes >
            params::kSampleMaxGroups) {
         size *= 2;
@@ -193,6 +193,7 @@ void GpuSampler::record(gpu::CommandBuffer& cmd, const gpu::Range& logits, const
                         SampleForm form) {
     CHECK(logits.size == uint64_t{4} * impl_->vocab, "logits of {} bytes, vocabulary {}",
           logits.size, impl_->vocab);
+    CHECK(logits.offset % 16 == 0, "logits at {}: they are read four at a time", logits.offset);
     CHECK(state.size == sizeof(params::StepState), "a state of {} bytes", state.size);
     const bool few = form == SampleForm::few;
     impl_->record_groups(cmd, logits);
@@ -215,15 +216,15 @@ params::Sample GpuSampler::Impl::push(bool mass_of_draw) const {
 void GpuSampler::Impl::record_groups(gpu::CommandBuffer& cmd, const gpu::Range& logits) const {
     cmd.dispatch(cmd.kernel("sample_groups", {sizes.groups}),
                  {.x = divide_up(n_groups, sizes.groups)}, push(),
-                 {logits, params.range(), counts, groups, ranges},
+                 {logits, params.range(), counts, logits, groups, ranges},
                  {.flops = 40.0 * vocab, .bytes = 4.0 * vocab + 32.0 * n_groups});
 }
 
 void GpuSampler::Impl::record_select(gpu::CommandBuffer& cmd, const gpu::Range& logits,
                                      const gpu::Range& state, bool few) const {
     cmd.dispatch(cmd.kernel("sample_select", {sizes.single, uint32_t(few)}), {}, push(),
-                 {logits, params.range(), counts, groups, ranges, list, head, state, history,
-                  results.range()},
+                 {logits, params.range(), counts, logits, groups, ranges, list, head, state,
+                  history, results.range()},
                  {.flops = 4e5, .bytes = 64.0 * n_groups});
 }
 
@@ -232,18 +233,19 @@ void GpuSampler::Impl::record_select(gpu::CommandBuffer& cmd, const gpu::Range& 
 void GpuSampler::Impl::record_mass(gpu::CommandBuffer& cmd, const gpu::Range& logits) const {
     const uint64_t half = mass.size / 2;
     for (const bool of_draw : {false, true}) {
-        cmd.dispatch(cmd.kernel("sample_mass", {sizes.mass, sizes.mass_copies}),
-                     {.x = sizes.mass_parts}, push(of_draw),
-                     {logits, params.range(), counts, head, mass.slice(of_draw ? half : 0, half)},
-                     {.flops = 60.0 * vocab, .bytes = 4.0 * vocab + double(half)});
+        cmd.dispatch(
+            cmd.kernel("sample_mass", {sizes.mass, sizes.mass_copies}), {.x = sizes.mass_parts},
+            push(of_draw),
+            {logits, params.range(), counts, logits, head, mass.slice(of_draw ? half : 0, half)},
+            {.flops = 60.0 * vocab, .bytes = 4.0 * vocab + double(half)});
     }
 }
 
 void GpuSampler::Impl::record_search(gpu::CommandBuffer& cmd, const gpu::Range& logits,
                                      const gpu::Range& state) const {
     cmd.dispatch(cmd.kernel("sample_search", {sizes.single}), {}, push(),
-                 {logits, params.range(), counts, groups, ranges, mass, list, head, state, history,
-                  results.range()},
+                 {logits, params.range(), counts, logits, groups, ranges, mass, list, head, state,
+                  history, results.range()},
                  {.flops = 1e6, .bytes = double(mass.size) + 8.0 * vocab});
 }
 

@@ -1,5 +1,5 @@
 // sample.glsl    pieces of the sampler's kernels: keys, penalties, weights, the random number.
-// The including shader binds `logits`, `counts` and `params` (SampleParams p).
+// The including shader binds `logits`, the same as `logits4`, `counts` and `params` (SampleParams p).
 //
 // key(l): unsigned, sorts like l; both zeros are the same logit. 0 is no logit's key. All tests of
 // order, NaN and infinity are made on bits, which no driver's handling of special values can change.
@@ -72,6 +72,37 @@ float logit_at(uint id) {
     return p.penalties_on != 0u ? penalised(logits[id], counts[id]) : logits[id];
 }
 
+// Logits [id, id + 4), id a multiple of 4; -Inf beyond the last.
+vec4 raw_four(uint id) {
+    if (id + 3u < s.vocab) {
+        return logits4[id / 4u];
+    }
+    vec4 four = vec4(uintBitsToFloat(0xff800000u));
+    for (uint i = 0u; id + i < s.vocab; i++) {
+        four[i] = logits[id + i];
+    }
+    return four;
+}
+
+// The same after the penalties.
+vec4 penalised_four(uint id, vec4 raw) {
+    if (p.penalties_on != 0u) {
+        for (uint i = 0u; i < 4u && id + i < s.vocab; i++) {
+            raw[i] = penalised(raw[i], counts[id + i]);
+        }
+    }
+    return raw;
+}
+
+// A group's logits are [id, id + 4) for id from the first on, in steps of kGroupStep, below the end.
+const uint kGroupStep = 4u * kSampleLanes;
+uint group_first(uint group) {
+    return group / kSampleLanes * (kSampleLanes * s.group_size) + group % kSampleLanes * 4u;
+}
+uint group_end(uint group) {
+    return min(s.vocab, (group / kSampleLanes + 1u) * (kSampleLanes * s.group_size));
+}
+
 // 64-bit unsigned numbers: x the lower half, y the upper.
 uvec2 add64(uvec2 a, uvec2 b) {
     const uint low = a.x + b.x;
@@ -109,8 +140,11 @@ float below(float logit, float largest) {
     return max(distance, -1e6);
 }
 
-// exp(x) for x <= 0, at least exp(-80): nothing beside the largest's 1, and no branch.
-float exp_below(float x) { return exact_exp_inside(max(x, -80.0)); }
+// exact_exp(x) for x <= 0, without a branch.
+float exp_below(float x) {
+    const float inside = exact_exp_inside(max(x, -80.0));
+    return x < -80.0 ? 0.0 : inside;
+}
 
 // (logit - largest) / temperature; scale is its reciprocal in two floats. Never rises as logit falls.
 float scaled(float logit, float largest, vec2 scale) {

@@ -16,8 +16,8 @@ SAMPLE_CONST kSampleSlots = 4u;       // records in the results ring
 SAMPLE_CONST kSampleTop = 10u;        // of the raw distribution in each record; at most kSampleBest
 SAMPLE_CONST kSampleBest = 128u;      // the largest top-k that needs no search (SampleForm::few)
 
-SAMPLE_CONST kSampleLanes = 64u;      // groups side by side: element j of group (b, c) is logit
-                                      // (b * group_size + j) * 64 + c
+SAMPLE_CONST kSampleLanes = 64u;      // groups side by side, four logits at a time: element j of
+                                      // group (b, c) is logit 64 (b group_size + j & ~3) + 4 c + j & 3
 SAMPLE_CONST kSampleParts = 256u;     // partial results and bins that one workgroup works on
 SAMPLE_CONST kSampleMaxGroups = 5120u;
 SAMPLE_CONST kSampleMaxGroupSize = 64u;
@@ -51,7 +51,7 @@ struct SampleParams {
 // Push constants of every kernel but sample_history.
 struct Sample {
     uint vocab;
-    uint group_size;   // logits of a group, at most kSampleMaxGroupSize
+    uint group_size;   // logits of a group: a multiple of 4, at most kSampleMaxGroupSize
     uint n_groups;     // multiple of kSampleLanes
     uint n_ctx;
     uint n_parts;      // workgroups of sample_mass

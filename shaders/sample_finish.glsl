@@ -13,11 +13,12 @@ void count_ahead(uvec2 own) {
         if (!before(groups[g].xy, own)) {
             continue;
         }
-        const uint first = g / kSampleLanes * (kSampleLanes * s.group_size) + g % kSampleLanes;
-        const uint end = min(s.vocab, first + kSampleLanes * s.group_size);
         uint n = 0u;
-        for (uint id = first; id < end; id += kSampleLanes) {
-            n += uint(before(uvec2(key_of(logits[id]), id), own));
+        for (uint id = group_first(g); id < group_end(g); id += kGroupStep) {
+            const vec4 four = raw_four(id);
+            for (uint i = 0u; i < 4u; i++) {
+                n += uint(before(uvec2(key_of(four[i]), id + i), own));
+            }
         }
         atomicAdd(ahead, n);
     }

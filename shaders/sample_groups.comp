@@ -1,14 +1,14 @@
 #version 460
-// sample_groups    per group of logits, group (b, c) = { (b * group_size + j) * 64 + c } for j below
-//                  group_size: the best before and after the penalties, and the sums of
-//                  w = exp(l - largest) and w * (l - largest), j ascending
+// sample_groups    per group of logits (kSampleLanes in sample.h): the best before and after the
+//                  penalties, and the sums of w = exp(l - largest) and w * (l - largest), ids ascending
 //
 //   binding  name    type          shape        access
 //   0        logits  f32           [vocab]      read
 //   1        params  SampleParams  [1]          read
 //   2        counts  u32           [vocab]      read    how often a token is in the penalties' window
-//   3        groups  u32           [n_groups, 4] write  key and id of the largest logit, sum, weighted
-//   4        ranges  u32           [n_groups, 4] write  after penalties: key and id of the largest
+//   3        logits4 f32           [vocab]      read    the same range as logits
+//   4        groups  u32           [n_groups, 4] write  key and id of the largest logit, sum, weighted
+//   5        ranges  u32           [n_groups, 4] write  after penalties: key and id of the largest
 //                                                       logit, key of the least finite one, 0
 //
 // Keys are those of sample.glsl; 0: the group is empty, 0xffffffff: a NaN or +Inf is in it.
@@ -26,8 +26,9 @@ layout(local_size_x_id = 0) in;
 layout(binding = 0) readonly buffer Logits { float logits[]; };
 layout(binding = 1) readonly buffer Params { SampleParams p; };
 layout(binding = 2) readonly buffer Counts { uint counts[]; };
-layout(binding = 3) writeonly buffer Groups { uvec4 groups[]; };
-layout(binding = 4) writeonly buffer Ranges { uvec4 ranges[]; };
+layout(binding = 3) readonly buffer Logits4 { vec4 logits4[]; };
+layout(binding = 4) writeonly buffer Groups { uvec4 groups[]; };
+layout(binding = 5) writeonly buffer Ranges { uvec4 ranges[]; };
 layout(push_constant) uniform Push { Sample s; };
 
 #include "sample.glsl"
@@ -37,35 +38,45 @@ void main() {
     if (group >= s.n_groups) {
         return;
     }
-    const uint first = group / kSampleLanes * (kSampleLanes * s.group_size) + group % kSampleLanes;
-    const uint end = min(s.vocab, first + kSampleLanes * s.group_size);
+    const uint first = group_first(group);
+    const uint end = group_end(group);
 
     // Ids ascend, so the first of equals stays.
     uvec2 raw = uvec2(0u);
     uvec2 best = uvec2(0u);
     uint least = 0xffffffffu;
     bool invalid = false;
-    for (uint id = first; id < end; id += kSampleLanes) {
-        const float logit = logits[id];
-        const uint key = key_of(logit);
-        invalid = invalid || key >= kKeyInf || key < kKeyNegInf;
-        raw = key > raw.x ? uvec2(key, id) : raw;
-        uint after = key;
-        if (p.penalties_on != 0u && !invalid) {
-            after = key_of(penalised(logit, counts[id]));
+    for (uint id = first; id < end; id += kGroupStep) {
+        const vec4 before = raw_four(id);
+        for (uint i = 0u; i < 4u; i++) {
+            const uint key = key_of(before[i]);
+            invalid = invalid || key >= kKeyInf || key < kKeyNegInf;
+            raw = key > raw.x ? uvec2(key, id + i) : raw;
+            least = key > kKeyNegInf ? min(least, key) : least;
         }
-        best = after > best.x ? uvec2(after, id) : best;
-        least = after > kKeyNegInf ? min(least, after) : least;
+    }
+    best = raw;
+    if (p.penalties_on != 0u && !invalid) {
+        best = uvec2(0u);
+        least = 0xffffffffu;
+        for (uint id = first; id < end; id += kGroupStep) {
+            const vec4 after = penalised_four(id, raw_four(id));
+            for (uint i = 0u; i < 4u; i++) {
+                const uint key = key_of(after[i]);
+                best = key > best.x ? uvec2(key, id + i) : best;
+                least = key > kKeyNegInf ? min(least, key) : least;
+            }
+        }
     }
 
     precise float sum = 0.0;
     precise float weighted = 0.0;
     if (!invalid && raw.x > kKeyNegInf) {
         const float largest = logit_of(raw.x);
-        for (uint id = first; id < end; id += kSampleLanes) {
-            const float logit = logits[id];
-            if (key_of(logit) > kKeyNegInf) {
-                const float x = below(logit, largest);
+        for (uint id = first; id < end; id += kGroupStep) {
+            const vec4 four = raw_four(id);
+            for (uint i = 0u; i < 4u; i++) {  // -Inf adds nothing
+                const float x = below(four[i], largest);
                 const float w = exp_below(x);
                 precise float product = w * x;
                 sum = sum + w;

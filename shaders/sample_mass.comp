@@ -1,13 +1,15 @@
 #version 460
 // sample_mass    per part of the logits and bin (sample_bins.glsl): how many tokens, and the sum of
-//                their weights. Part i has the logits { (r * n_parts + i) * 256 + lane }.
+//                their weights. Part i has the logits { (r * n_parts + i) * 1024 + j : j < 1024 }.
 //
 //   binding  name    type          shape              access
 //   0        logits  f32           [vocab]            read
 //   1        params  SampleParams  [1]                read
 //   2        counts  u32           [vocab]            read
-//   3        head    SampleHead    [1]                read
-//   4        mass    u32           [n_parts, 256, 4]  write   number, weights' sum (low, high), 0
+//   3        logits4 f32           [vocab]            read    the same range as logits
+//   4        head    SampleHead    [1]                read
+//   5        mass    u32           [n_parts, 256, 4]  write   number (0 where top-k is off), weights'
+//                                                             sum (low, high), 0
 //
 // dispatch   x: n_parts workgroups
 // spec 0     workgroup size, divides 256
@@ -24,20 +26,24 @@ layout(constant_id = 1) const uint COPIES = 1;
 layout(binding = 0) readonly buffer Logits { float logits[]; };
 layout(binding = 1) readonly buffer Params { SampleParams p; };
 layout(binding = 2) readonly buffer Counts { uint counts[]; };
-layout(binding = 3) readonly buffer Head { SampleHead head; };
-layout(binding = 4) writeonly buffer Mass { uvec4 mass[]; };
+layout(binding = 3) readonly buffer Logits4 { vec4 logits4[]; };
+layout(binding = 4) readonly buffer Head { SampleHead head; };
+layout(binding = 5) writeonly buffer Mass { uvec4 mass[]; };
 layout(push_constant) uniform Push { Sample s; };
 
 #include "sample.glsl"
 #include "sample_bins.glsl"
 
+const uint kRow = 4u * kSampleParts;
 shared uint number[kSampleParts * COPIES];
 shared uint low[kSampleParts * COPIES];
 shared uint high[kSampleParts * COPIES];
 
 void add_to(uint bin, uvec2 w) {
     if (COPIES == 1u) {
-        atomicAdd(number[bin], 1u);
+        if (p.top_k != 0u) {
+            atomicAdd(number[bin], 1u);
+        }
         if ((w.x | w.y) != 0u) {
             const uint carry = uint(atomicAdd(low[bin], w.x) > ~w.x);
             if (w.y + carry != 0u) {
@@ -48,7 +54,9 @@ void add_to(uint bin, uvec2 w) {
     }
     const uint at = bin * COPIES + gl_LocalInvocationID.x;
     const uvec2 sum = add64(uvec2(low[at], high[at]), w);
-    number[at]++;
+    if (p.top_k != 0u) {
+        number[at]++;
+    }
     low[at] = sum.x;
     high[at] = sum.y;
 }
@@ -67,12 +75,16 @@ void main() {
     const float largest = logit_of(head.key);
     const float per_unit = bins_per_unit();
     const vec2 scale = s.mass_of_draw != 0u ? draw_scale() : cut_scale();
-    for (uint row = gl_WorkGroupID.x; row * kSampleParts < s.vocab; row += s.n_parts) {
-        for (uint lane = gl_LocalInvocationID.x; lane < kSampleParts; lane += gl_WorkGroupSize.x) {
-            const uint id = row * kSampleParts + lane;
-            const float logit = id < s.vocab ? logit_at(id) : 0.0;
-            if (id < s.vocab && key_of(logit) > kKeyNegInf) {
-                add_to(bin_of(logit, largest, per_unit), weight(scaled(logit, largest, scale)));
+    for (uint row = gl_WorkGroupID.x; row * kRow < s.vocab; row += s.n_parts) {
+        const uint end = min(s.vocab, (row + 1u) * kRow);
+        for (uint id = row * kRow + 4u * gl_LocalInvocationID.x; id < end;
+             id += 4u * gl_WorkGroupSize.x) {
+            const vec4 four = penalised_four(id, raw_four(id));
+            for (uint i = 0u; i < 4u; i++) {
+                if (key_of(four[i]) > kKeyNegInf) {
+                    add_to(bin_of(four[i], largest, per_unit),
+                           weight(scaled(four[i], largest, scale)));
+                }
             }
         }
     }

@@ -7,19 +7,20 @@
 //   0        logits   f32           [vocab]           read
 //   1        params   SampleParams  [1]               read
 //   2        counts   u32           [vocab]           read
-//   3        groups   u32           [n_groups, 4]     read    of sample_groups
-//   4        ranges   u32           [n_groups, 4]     read
-//   5        mass     u32           [2, n_parts, 256, 4] read of sample_mass: of the cuts, of the draw
-//   6        list     u32           [vocab, 2]        scratch
-//   7        head     SampleHead    [1]               read
-//   8        state    StepState     [1]               read, write
-//   9        history  u32           [n_ctx]           write
-//   10       ring     SampleRecord  [kSampleSlots]    write
+//   3        logits4  f32           [vocab]           read    the same range as logits
+//   4        groups   u32           [n_groups, 4]     read    of sample_groups
+//   5        ranges   u32           [n_groups, 4]     read
+//   6        mass     u32           [2, n_parts, 256, 4] read of sample_mass: of the cuts, of the draw
+//   7        list     u32           [vocab, 2]        scratch
+//   8        head     SampleHead    [1]               read
+//   9        state    StepState     [1]               read, write
+//   10       history  u32           [n_ctx]           write
+//   11       ring     SampleRecord  [kSampleSlots]    write
 //
 // dispatch   one workgroup
 // spec 0     workgroup size, a power of two up to 256
 // cost       reads 16 bytes a part and bin, the logits of groups that reach a bin up to four times
-// reference  model/sampler.cpp
+// reference  ref::sample_draw in tests/support/sample_twins.h
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"
@@ -30,14 +31,15 @@ layout(local_size_x_id = 0) in;
 layout(binding = 0) readonly buffer Logits { float logits[]; };
 layout(binding = 1) readonly buffer Params { SampleParams p; };
 layout(binding = 2) readonly buffer Counts { uint counts[]; };
-layout(binding = 3) readonly buffer Groups { uvec4 groups[]; };
-layout(binding = 4) readonly buffer Ranges { uvec4 ranges[]; };
-layout(binding = 5) readonly buffer Mass { uvec4 mass[]; };
-layout(binding = 6) coherent buffer List { uvec2 list[]; };
-layout(binding = 7) readonly buffer Head { SampleHead head; };
-layout(binding = 8) buffer State { StepState state; };
-layout(binding = 9) writeonly buffer History { uint history[]; };
-layout(binding = 10) writeonly buffer Ring { SampleRecord ring[]; };
+layout(binding = 3) readonly buffer Logits4 { vec4 logits4[]; };
+layout(binding = 4) readonly buffer Groups { uvec4 groups[]; };
+layout(binding = 5) readonly buffer Ranges { uvec4 ranges[]; };
+layout(binding = 6) readonly buffer Mass { uvec4 mass[]; };
+layout(binding = 7) coherent buffer List { uvec2 list[]; };
+layout(binding = 8) readonly buffer Head { SampleHead head; };
+layout(binding = 9) buffer State { StepState state; };
+layout(binding = 10) writeonly buffer History { uint history[]; };
+layout(binding = 11) writeonly buffer Ring { SampleRecord ring[]; };
 layout(push_constant) uniform Push { Sample s; };
 
 #include "sample.glsl"
@@ -56,22 +58,28 @@ const uint kTopP = 1u;
 const uint kMinP = 2u;
 const uint kToken = 3u;
 
+const uint kNoBin = 0xffffffffu;
+
 struct Sums {
     uvec2 by[3];
 };
 
 uint lane() { return gl_LocalInvocationID.x; }
 
-// The smallest key that min-p keeps; the scaled logit never rises as the key falls.
-uint least_kept_key() {
+// The smallest key that min-p keeps; or, given a bin, the smallest that is in it or an earlier one.
+// Neither the scaled logit nor the bin's number ever turns back as the key falls.
+uint least_key(uint bin) {
     const float largest = logit_of(head.key);
-    uint cut_off = kKeyNegInf;  // below min_p
+    const float per_unit = bins_per_unit();
+    uint lost = kKeyNegInf;
     uint kept = head.key;
-    while (kept - cut_off > 1u) {
-        const uint middle = cut_off + (kept - cut_off) / 2u;
-        const bool keeps = scaled(logit_of(middle), largest, cut_scale()) >= p.log_min_p;
+    while (kept - lost > 1u) {
+        const uint middle = lost + (kept - lost) / 2u;
+        const float logit = logit_of(middle);
+        const bool keeps = bin == kNoBin ? scaled(logit, largest, cut_scale()) >= p.log_min_p
+                                         : bin_of(logit, largest, per_unit) <= bin;
         kept = keeps ? middle : kept;
-        cut_off = keeps ? cut_off : middle;
+        lost = keeps ? lost : middle;
     }
     return kept;
 }
@@ -101,7 +109,7 @@ Found search() {
         }
         uint kept = 0u;
         if (stage == kMinP) {
-            kept = p.min_p_on != 0u ? least_kept_key() : 0u;
+            kept = p.min_p_on != 0u ? least_key(kNoBin) : 0u;
             needed = kept > found.token.x;
         }
         if (!needed) {

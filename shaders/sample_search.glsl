@@ -1,7 +1,6 @@
 // sample_search.glsl    finding one token by a sum, for sample_search.comp. All invocations of the
 // workgroup call these with the same arguments and get the same results.
 
-const uint kNoBin = 0xffffffffu;
 const uint kEntries = kSampleParts + 1u;  // of prefix sums: entry b is before bin b
 
 shared uint first_low[3u * kEntries];   // over the bins of sample_mass
@@ -94,25 +93,27 @@ void gather(uint bin) {
         n_list = 0u;
     }
     barrier();
-    const float largest = logit_of(head.key);
-    const float per_unit = bins_per_unit();
+    const uint from = least_key(bin);
+    const uint size = (bin == 0u ? kKeyInf : least_key(bin - 1u)) - from;
     for (uint g = lane(); g < s.n_groups; g += gl_WorkGroupSize.x) {
-        const uint best = ranges[g].x;
-        if (best <= kKeyNegInf || bin_of(logit_of(best), largest, per_unit) > bin) {
+        if (ranges[g].x < from) {
             continue;
         }
-        const uint first = g / kSampleLanes * (kSampleLanes * s.group_size) + g % kSampleLanes;
-        const uint end = min(s.vocab, first + kSampleLanes * s.group_size);
-        for (uint id = first; id < end; id += kSampleLanes) {
-            const float logit = logit_at(id);
-            const uint key = key_of(logit);
-            if (key > kKeyNegInf && bin_of(logit, largest, per_unit) == bin) {
-                list[atomicAdd(n_list, 1u)] = uvec2(key, id);
+        for (uint id = group_first(g); id < group_end(g); id += kGroupStep) {
+            const vec4 four = penalised_four(id, raw_four(id));
+            for (uint i = 0u; i < 4u; i++) {
+                const uint key = key_of(four[i]);
+                if (key - from < size) {
+                    list[atomicAdd(n_list, 1u)] = uvec2(key, id + i);
+                }
             }
         }
     }
     meet();
 }
+
+// With one temperature the draw's weights are those of the cuts.
+uint kind_of(uint kind) { return p.one_scale != 0u ? min(kind, kCut) : kind; }
 
 void add_shared(uint at, uvec2 amount) {
     const uint carry = uint(atomicAdd(bin_low[at], amount.x) > ~amount.x);
@@ -160,8 +161,13 @@ uvec2 narrow(uvec2 range, uint same, uint kind, uvec2 target, inout Sums base) {
         const uint value = value_of(token, same);
         if (takes_part(token, same) && value >= range.x && value <= range.y) {
             const Sums own = sums_of(token);
-            for (uint k = 0u; k < 3u; k++) {
-                add_shared(k * kSampleParts + ((value - range.x) >> shift), own.by[k]);
+            const uint bin = (value - range.x) >> shift;
+            if (p.top_k != 0u) {
+                add_shared(bin, own.by[kNumber]);
+            }
+            add_shared(kCut * kSampleParts + bin, own.by[kCut]);
+            if (p.one_scale == 0u) {
+                add_shared(kDraw * kSampleParts + bin, own.by[kDraw]);
             }
         }
     }
@@ -177,7 +183,7 @@ uvec2 narrow(uvec2 range, uint same, uint kind, uvec2 target, inout Sums base) {
     }
     barrier();
     for (uint bin = lane(); bin < width >> shift; bin += gl_WorkGroupSize.x) {
-        const uint at = kind * kEntries + bin + 1u;
+        const uint at = kind_of(kind) * kEntries + bin + 1u;
         if (!less64(uvec2(step_low[at], step_high[at]), target)) {
             atomicMin(winner, bin);
         }
@@ -185,7 +191,8 @@ uvec2 narrow(uvec2 range, uint same, uint kind, uvec2 target, inout Sums base) {
     barrier();
     const uint bin = winner;
     for (uint k = 0u; k < 3u; k++) {
-        base.by[k] = uvec2(step_low[k * kEntries + bin], step_high[k * kEntries + bin]);
+        const uint at = kind_of(k) * kEntries + bin;
+        base.by[k] = uvec2(step_low[at], step_high[at]);
     }
     barrier();
     const uint begin = range.x + (bin << shift);

@@ -10,13 +10,14 @@
 //   0        logits   f32           [vocab]        read
 //   1        params   SampleParams  [1]            read
 //   2        counts   u32           [vocab]        read
-//   3        groups   u32           [n_groups, 4]  read    of sample_groups
-//   4        ranges   u32           [n_groups, 4]  read
-//   5        list     u32           [8192, 2]      scratch
-//   6        head     SampleHead    [1]            write
-//   7        state    StepState     [1]            FEW: read, write
-//   8        history  u32           [n_ctx]        FEW: write
-//   9        ring     SampleRecord  [kSampleSlots] FEW: write
+//   3        logits4  f32           [vocab]        read    the same range as logits
+//   4        groups   u32           [n_groups, 4]  read    of sample_groups
+//   5        ranges   u32           [n_groups, 4]  read
+//   6        list     u32           [8192, 2]      scratch
+//   7        head     SampleHead    [1]            write
+//   8        state    StepState     [1]            FEW: read, write
+//   9        history  u32           [n_ctx]        FEW: write
+//   10       ring     SampleRecord  [kSampleSlots] FEW: write
 //
 // dispatch   one workgroup
 // spec 0     workgroup size, a power of two up to 256
@@ -34,13 +35,14 @@ layout(constant_id = 1) const uint FEW = 0;
 layout(binding = 0) readonly buffer Logits { float logits[]; };
 layout(binding = 1) readonly buffer Params { SampleParams p; };
 layout(binding = 2) readonly buffer Counts { uint counts[]; };
-layout(binding = 3) readonly buffer Groups { uvec4 groups[]; };
-layout(binding = 4) readonly buffer Ranges { uvec4 ranges[]; };
-layout(binding = 5) coherent buffer List { uvec2 list[]; };
-layout(binding = 6) coherent buffer Head { SampleHead head; };
-layout(binding = 7) buffer State { StepState state; };
-layout(binding = 8) writeonly buffer History { uint history[]; };
-layout(binding = 9) writeonly buffer Ring { SampleRecord ring[]; };
+layout(binding = 3) readonly buffer Logits4 { vec4 logits4[]; };
+layout(binding = 4) readonly buffer Groups { uvec4 groups[]; };
+layout(binding = 5) readonly buffer Ranges { uvec4 ranges[]; };
+layout(binding = 6) coherent buffer List { uvec2 list[]; };
+layout(binding = 7) coherent buffer Head { SampleHead head; };
+layout(binding = 8) buffer State { StepState state; };
+layout(binding = 9) writeonly buffer History { uint history[]; };
+layout(binding = 10) writeonly buffer Ring { SampleRecord ring[]; };
 layout(push_constant) uniform Push { Sample s; };
 
 #include "sample.glsl"
@@ -124,7 +126,9 @@ void bound_of_parts(uint k) {
 uvec2 token_of(bool after, uint e) {
     const uint inside = best[e / s.group_size].y;
     const uint block = kSampleLanes * s.group_size;
-    const uint id = inside / block * block + e % s.group_size * kSampleLanes + inside % kSampleLanes;
+    const uint j = e % s.group_size;
+    const uint id = inside / block * block + j / 4u * kGroupStep + inside % kGroupStep / 4u * 4u +
+                    j % 4u;
     if (id >= s.vocab) {
         return uvec2(0u);
     }
@@ -139,9 +143,8 @@ uint select(bool after, uint k) {
     }
     barrier();
     bound_of_parts(k);
-    const uint n_steps = s.group_size > 1u ? 2u : 1u;
     uint n = s.n_groups;
-    for (uint step = 0u; step < n_steps; step++) {  // groups, then the tokens in the best of them
+    for (uint step = 0u; step < 2u; step++) {  // groups, then the tokens in the best of them
         if (lane() == 0u) {
             n_list = 0u;
         }
@@ -156,7 +159,7 @@ uint select(bool after, uint k) {
             bound = n_best == k ? best[k - 1u] : uvec2(0u, kNone);
         }
         barrier();
-        n = step + 1u < n_steps ? n_best * s.group_size : n_best;
+        n = step == 0u ? n_best * s.group_size : n_best;
     }
     return n;
 }

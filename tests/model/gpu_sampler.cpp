@@ -7,12 +7,13 @@
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <numeric>
+#include <string>
 
 #include <fmt/format.h>
 
 #include "model/sampler.h"
 #include "tests/support/catch.h"
+#include "tests/support/heap_count.h"
 #include "tests/support/random.h"
 #include "tests/support/real_model.h"
 
@@ -272,4 +273,123 @@ TEST_CASE("the sampler on the device draws what the CPU draws from any vocabular
         n_different += run_sets(vocab > 100'000 ? 4 : 40, vocab, 4, 100 + vocab).n_different;
     }
     CHECK(n_different <= 1);
+}
+
+TEST_CASE("the sampler on the device goes on by itself, up to three steps in a submit", "[width]") {
+    // Each step's token enters the history that the next step's penalties count.
+    constexpr uint32_t kVocab = 700;
+    support::Random random(5);
+    Bench bench(kVocab);
+    std::vector<float> logits = random_logits(random, kVocab);
+    for (float& logit : logits) {
+        logit = std::isfinite(logit) ? logit : 0;
+    }
+    std::vector<TokenId> history(20);
+    for (TokenId& id : history) {
+        id = static_cast<TokenId>(random.below(kVocab));
+    }
+    SamplingParams params = random_params(random, kVocab);
+    bench.set(logits, params, history);
+    uint32_t step = 0;
+    for (int round = 0; round < 60; ++round) {
+        if (round % 5 == 0) {  // the window and the penalties change between submits
+            params = random_params(random, kVocab);
+            params.frequency_penalty = 0.5f;
+            bench.sampler.set_params(params);
+        }
+        const auto n = static_cast<uint32_t>(1 + random.below(3));
+        for (uint32_t i = 0; i < n; ++i) {
+            bench.record(i % 2 == 0 ? model::sample_form(params) : SampleForm::any);
+        }
+        rig().cmd.finish();
+        for (uint32_t i = 0; i < n; ++i, ++step) {
+            const GpuDraw draw = bench.sampler.result(step);
+            REQUIRE(draw.position == history.size());
+            REQUIRE(draw.id == cpu_draw({logits, history, params}).id);
+            history.push_back(draw.id);
+        }
+        const params::StepState state = bench.state();
+        REQUIRE(state.step == step);
+        REQUIRE(state.position + 1 == history.size());
+        REQUIRE(state.token == static_cast<uint32_t>(history.back()));
+    }
+}
+
+TEST_CASE("recording a draw on the device makes no kernel and allocates nothing") {
+    gpu::Device device({.validate = 0});  // the layers allocate
+    gpu::KernelCache kernels(device);
+    gpu::CommandBuffer cmd(device, kernels);
+    GpuSampler sampler(device, kernels, 1000, kContext);
+    const gpu::Buffer logits(device, 4000, gpu::Memory::upload, "logits");
+    const gpu::Buffer state(device, sizeof(params::StepState), gpu::Memory::upload, "state");
+    std::memset(logits.mapped(), 0, logits.size());
+    std::memset(state.mapped(), 0, state.size());
+    kernels.freeze();
+    size_t allocations = 0;
+    for (int round = 0; round < 12; ++round) {
+        const size_t before = support::heap_allocations();
+        for (const SampleForm form : {SampleForm::few, SampleForm::any}) {
+            sampler.record_history(cmd, state.range());
+            sampler.record(cmd, logits.range(), state.range(), form);
+        }
+        allocations = support::heap_allocations() - before;
+        cmd.finish();
+    }
+    CHECK(allocations == 0);  // in the last round: the command buffer's own lists have grown
+}
+
+TEST_CASE("a rewound history is told to the sampler on the device") {
+    support::Random random(6);
+    Set set = random_set(random, 300);
+    set.params = {};
+    set.params.presence_penalty = 4;
+    set.params.repeat_last_n = -1;
+    set.params.temperature = 0;
+    Bench bench(300);
+    for (const size_t n : {400u, 20u, 21u, 5u, 400u}) {
+        set.history.resize(n, 7);
+        bench.set(set.logits, set.params, set.history);
+        bench.record(SampleForm::few);
+        rig().cmd.finish();
+        CHECK(bench.sampler.result(0).id == cpu_draw(set).id);
+    }
+}
+
+TEST_CASE("the sampler on the device reports invalid numbers as the CPU does") {
+    Bench bench(100);
+    for (const SampleForm form : {SampleForm::few, SampleForm::any}) {
+        for (const float bad : {kInf, std::numeric_limits<float>::quiet_NaN(), -kInf}) {
+            std::vector<float> logits(100, bad == -kInf ? bad : 1.0f);
+            logits[42] = bad;
+            bench.set(logits, {}, std::vector<TokenId>{1});
+            bench.record(form);
+            rig().cmd.finish();
+            std::string message;
+            try {
+                bench.sampler.result(0);
+            } catch (const base::Error& error) {
+                message = error.what();
+            }
+            CHECK(message == "the model produced invalid numbers");
+            CHECK(bench.state().token == 1);
+        }
+    }
+}
+
+TEST_CASE("the seed alone decides the draw: all 64 bits of it and the position count") {
+    Bench bench(1000);
+    const std::vector<float> flat(1000, 0.0f);
+    SamplingParams params;
+    params.top_k = 0;
+    params.top_p = 1;
+    for (const uint64_t seed : {0ull, 1ull, 1ull << 32, 0xfedcba9876543210ull, ~0ull}) {
+        for (const size_t position : {1u, 2u, 300u}) {
+            params.seed = seed;
+            const Set set{flat, std::vector<TokenId>(position, 3), params};
+            bench.set(set.logits, params, set.history);
+            bench.record(SampleForm::any);
+            rig().cmd.finish();
+            CHECK(bench.sampler.result(0).id == cpu_draw(set).id);
+        }
+    }
 }
