@@ -1,25 +1,33 @@
-// repack: weight blocks as files store them -> the two planes that the kernels read.
+// repack: weight blocks as files store them -> the three planes that the kernels read.
 //
-// Rows come in groups of 32 (params::kRowGroup); row r is lane r % 32 of group r / 32, and the same
-// word of 32 rows lies side by side, so that neighbouring invocations read neighbouring words. With
-// E elements and W words a block, B = ceil(cols / E) blocks a row:
+// Columns come in sub-blocks of 32; a sub-block's codes are unsigned integers (signed for Q8_0).
+// Rows come in groups of 4 (params::kRowGroup), and the same piece of the four rows lies side by
+// side, so that invocations share cache lines whether they split rows or columns among them:
 //
-//   quants  word w of block b of row r:  ((r/32 * B + b) * W + w) * 32 + r%32
-//           the block's bytes in file order, without its 16-bit scale where that one stands apart
-//   scales  u32, blocks 2i and 2i+1 of row r in the halves of:  (r/32 * ceil(B/2) + i) * 32 + r%32
-//           the f16 `d` of Q8_0, Q4_0, Q5_0, IQ4_NL, Q3_K, Q6_K, whose blocks are no whole words
+//   quants  units of 16 bytes:  unit u of row r   at  (r/4 * U + u) * 4 + r%4
+//   highs   words of 32 bits:   word w of row r   at  (r/4 * H + w) * 4 + r%4
+//   scales  words of 32 bits:   word w of row r   at  (r/4 * S + w) * 4 + r%4
 //
-//   type    W    of these           | type    W
-//   F32     32   (E = 32)           | Q2_K    21   as in the file
-//   F16     16   (E = 32)           | Q3_K    27   + scale plane
-//   BF16    16   (E = 32)           | Q4_K    36   as in the file
-//   Q8_0    8    + scale plane      | Q5_K    44   as in the file
-//   Q4_0    4    + scale plane      | Q6_K    52   + scale plane
-//   Q4_1    5    as in the file     | IQ4_XS  34   as in the file
-//   Q5_0    5    + scale plane      | IQ4_NL  4    + scale plane
-//   Q5_1    6    as in the file     |
+// Units of a row, B sub-blocks:
+//   F32        8 a sub-block: 4 elements          F16, BF16  4 a sub-block: 8 elements
+//   Q8_0       2 a sub-block: 16 signed bytes
+//   4 to 6 bits  1 a sub-block: byte i holds the low 4 bits of element i, then of element 16 + i
+//   Q2_K, Q3_K   1 per two sub-blocks a, b: byte i holds the low 2 bits of a[i], a[16+i], b[i],
+//                b[16+i]
+// Words of highs:
+//   Q5_0, Q5_1, Q5_K, Q3_K  1 a sub-block: the top bit of element e at bit 8 (e%4) + e/4
+//   Q6_K       2 a sub-block: word e/16 holds the top 2 bits of element e at bit 8 (e%4) + 2 (e%16/4)
+// Words of scales (a super-block is 8 sub-blocks):
+//   Q8_0, Q4_0, Q5_0, IQ4_NL   half a sub-block: d, f16
+//   Q4_1, Q5_1   1 a sub-block: d, m
+//   Q4_K, Q5_K   4 a super-block: (d, dmin); low 4 bits of the 8 scales; low 4 bits of the 8
+//                minima; their top 2 bits, scales then minima
+//   Q6_K         4 a super-block: the 16 signed scales; after all of them half a super-block: d
+//   Q3_K         3 a super-block: low 4 bits of the 16 scales, then their top 2 bits; d as Q6_K
+//   Q2_K         5 a super-block: the 16 (scale, minimum) bytes; (d, dmin)
+//   IQ4_XS       2 a super-block: d and the scales' top 2 bits; their low 4 bits
 //
-// No byte is inflated; rows are padded with zeros to a multiple of 32, columns to whole blocks.
+// No byte is inflated; rows are padded with zeros to a multiple of 4, columns to whole sub-blocks.
 #pragma once
 
 #include <cstddef>
@@ -30,19 +38,24 @@
 
 namespace model {
 
-/// Bytes of each plane for `rows` rows of `cols` elements; scales is 0 for types without that
-/// plane.
+/// Bytes of each plane for `rows` rows of `cols` elements; 0 where a type has no such plane.
 struct PlaneBytes {
     uint64_t quants = 0;
+    uint64_t highs = 0;
     uint64_t scales = 0;
 };
 PlaneBytes plane_bytes(DType dtype, uint64_t rows, uint64_t cols);
 
-/// Repack `rows` whole rows (row 0 is the first of a group of 32) from file bytes.
-///   src      rows * row_bytes(dtype, cols) bytes
-///   quants   plane_bytes(...).quants / 4 words, overwritten (padding too)
-///   scales   plane_bytes(...).scales / 4 words, overwritten
-void repack(std::span<uint32_t> quants, std::span<uint32_t> scales, DType dtype,
-            std::span<const std::byte> src, uint32_t rows, uint32_t cols);
+/// The three planes, or a run of whole row groups of each.
+struct Planes {
+    std::span<uint32_t> quants, highs, scales;
+};
+
+/// Repack `rows` whole rows (row 0 is the first of a group of 4) from file bytes. Every word of the
+/// planes is overwritten, padding too.
+///   src     rows * row_bytes(dtype, cols) bytes
+///   planes  plane_bytes(dtype, rows, cols)
+void repack(const Planes& planes, DType dtype, std::span<const std::byte> src, uint32_t rows,
+            uint32_t cols);
 
 }  // namespace model

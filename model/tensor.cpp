@@ -39,7 +39,7 @@ void check(const Tensor& tensor, DType dtype, Shape shape) {
 uint64_t Matrix::bytes() const {
     uint64_t sum = 0;
     for (const MatrixSlab& slab : slabs) {
-        sum += slab.quants.size + slab.scales.size;
+        sum += slab.bytes();
     }
     return sum;
 }

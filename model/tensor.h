@@ -36,12 +36,14 @@ struct Tensor {
 void check(const Tensor& tensor, DType dtype, Shape shape);
 
 /// Rows [row_begin, row_begin + n_rows) of a weight matrix, small enough to be bound. The layout of
-/// the two planes is written down in repack.h.
+/// the three planes is written down in repack.h.
 struct MatrixSlab {
     uint32_t row_begin = 0;
     uint32_t n_rows = 0;
     gpu::Range quants;
-    gpu::Range scales;  // the 16-bit scale plane; a 4-byte dummy for types without one
+    gpu::Range highs;   // this and the next: a 4-byte dummy for types without such a plane
+    gpu::Range scales;
+    uint64_t bytes() const { return quants.size + highs.size + scales.size; }
 };
 
 /// A weight matrix [rows, cols] that stays quantized in GPU memory; y = W x.

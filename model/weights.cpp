@@ -68,27 +68,33 @@ private:
         return *tensor;
     }
 
-    /// Rows that one binding can hold, in whole groups of 32.
+    /// Rows that one binding can hold, in whole row groups.
     uint32_t slab_rows(const SourceTensor& tensor) const {
-        const PlaneBytes group = plane_bytes(tensor.dtype, params::kRowGroup, tensor.cols);
+        constexpr uint32_t kGroup = params::kRowGroup;
+        const PlaneBytes group = plane_bytes(tensor.dtype, kGroup, tensor.cols);
         const uint64_t limit = device_.info().max_range_bytes;
-        const uint64_t groups = limit / std::max(group.quants, group.scales);
+        const uint64_t groups = limit / std::max({group.quants, group.highs, group.scales});
         if (groups == 0) {
             throw base::Error(
                 base::ErrorKind::out_of_memory,
-                fmt::format("{}: 32 rows of {} take {} bytes; {} binds at most {}", source_.path,
-                            tensor.name, group.quants, device_.info().name, limit));
+                fmt::format("{}: {} rows of {} take {} bytes; {} binds at most {}", source_.path,
+                            kGroup, tensor.name, group.quants, device_.info().name, limit));
         }
-        return uint32_t(
-            std::min<uint64_t>(groups * params::kRowGroup, (uint64_t{tensor.rows} + 31) / 32 * 32));
+        const uint64_t all = (uint64_t{tensor.rows} + kGroup - 1) / kGroup;
+        return uint32_t(std::min(groups, all) * kGroup);
     }
+
+    /// Memory for one plane; types without it share four bytes.
+    gpu::Range plane(uint64_t bytes) { return bytes == 0 ? dummy_ : arena_.allocate(bytes); }
 
     MatrixSlab slab(const SourceTensor& tensor, uint32_t row_begin, uint32_t n_rows) {
         const PlaneBytes planes = plane_bytes(tensor.dtype, n_rows, tensor.cols);
-        const MatrixSlab result{row_begin, n_rows, arena_.allocate(planes.quants),
-                                planes.scales == 0 ? dummy_ : arena_.allocate(planes.scales)};
+        const MatrixSlab result{row_begin, n_rows, plane(planes.quants), plane(planes.highs),
+                                plane(planes.scales)};
         const uint64_t one_row = row_bytes(tensor.dtype, tensor.cols);
-        const auto piece_rows = uint32_t(std::max<uint64_t>(kPieceBytes / one_row / 32, 1) * 32);
+        constexpr uint32_t kGroup = params::kRowGroup;
+        const auto piece_rows =
+            uint32_t(std::max<uint64_t>(kPieceBytes / one_row / kGroup, 1) * kGroup);
         for (uint32_t done = 0; done < n_rows; done += piece_rows) {
             const uint32_t n = std::min(piece_rows, n_rows - done);
             file_bytes_.resize(n * one_row);
@@ -97,17 +103,22 @@ private:
             const PlaneBytes before = plane_bytes(tensor.dtype, done, tensor.cols);
             const PlaneBytes part = plane_bytes(tensor.dtype, n, tensor.cols);
             quants_.resize(part.quants / 4);
+            highs_.resize(part.highs / 4);
             scales_.resize(part.scales / 4);
-            repack(quants_, scales_, tensor.dtype, file_bytes_, n, tensor.cols);
-            gpu::upload(device_, result.quants.slice(before.quants, part.quants),
-                        std::as_bytes(std::span(quants_)));
-            if (part.scales != 0) {
-                gpu::upload(device_, result.scales.slice(before.scales, part.scales),
-                            std::as_bytes(std::span(scales_)));
-            }
+            repack({quants_, highs_, scales_}, tensor.dtype, file_bytes_, n, tensor.cols);
+            put(result.quants, before.quants, quants_);
+            put(result.highs, before.highs, highs_);
+            put(result.scales, before.scales, scales_);
             count(n * one_row, tensor);
         }
         return result;
+    }
+
+    void put(const gpu::Range& plane, uint64_t offset, const std::vector<uint32_t>& words) {
+        if (!words.empty()) {
+            gpu::upload(device_, plane.slice(offset, 4 * words.size()),
+                        std::as_bytes(std::span(words)));
+        }
     }
 
     void count(uint64_t bytes, const SourceTensor& tensor) {
@@ -127,7 +138,7 @@ private:
     gpu::Range dummy_;
     uint64_t done_bytes_ = 0, total_bytes_ = 0, n_params_ = 0;
     std::vector<std::byte> file_bytes_;
-    std::vector<uint32_t> quants_, scales_;
+    std::vector<uint32_t> quants_, highs_, scales_;
 };
 
 LayerWeights load_layer(Loader& load, const Config& config, uint32_t l) {

@@ -1,234 +1,234 @@
 // dequant.glsl    elements of a repacked, quantized weight matrix (layout: model/repack.h)
 //
-// Needs: `quants[]` and `scales[]` (uint buffers), the spec constant TYPE, and params.h, included by
-// the kernel. Every value is scale * q - offset, each operation rounded once, as dequantize() in
-// model/quant.cpp forms it (formulas: spec 5).
+// Needs the spec constant TYPE, params.h, and from the kernel that includes it
+//   uvec4 unit_at(uint matrix, uint i);  uint high_at(uint matrix, uint i);
+//   uint scale_at(uint matrix, uint i);
+// which read the three planes; `matrix` tells a kernel with two matrices which one.
+// A sub-block is 32 elements of a row; its halves h = 0, 1 are 16 elements; q = 0..3 counts four
+// elements within a half. Every value is scale * code - offset, each operation rounded once, as
+// dequantize() in model/quant.cpp forms it (formulas: spec 5).
 
-// Words of one block of the quants plane; blocks hold 32 or 256 elements.
-uint block_words() {
+bool is_plain() { return TYPE <= kBF16; }
+bool is_two_bit() { return TYPE == kQ2_K || TYPE == kQ3_K; }
+
+// Pieces of one row in each plane, as row_pieces() in model/repack.cpp counts them.
+uint row_units(uint subs) {
     switch (TYPE) {
-        case kF32: return 32u;
-        case kF16: case kBF16: return 16u;
-        case kQ8_0: return 8u;
-        case kQ4_0: case kIQ4_NL: return 4u;
-        case kQ4_1: case kQ5_0: return 5u;
-        case kQ5_1: return 6u;
-        case kQ2_K: return 21u;
-        case kQ3_K: return 27u;
-        case kQ4_K: return 36u;
-        case kQ5_K: return 44u;
-        case kQ6_K: return 52u;
-        default: return 34u;  // kIQ4_XS
+        case kF32: return 8u * subs;
+        case kF16: case kBF16: return 4u * subs;
+        case kQ8_0: return 2u * subs;
+        case kQ2_K: case kQ3_K: return subs / 2u;
+        default: return subs;
+    }
+}
+uint row_highs(uint subs) {
+    switch (TYPE) {
+        case kQ5_0: case kQ5_1: case kQ5_K: case kQ3_K: return subs;
+        case kQ6_K: return 2u * subs;
+        default: return 0u;
+    }
+}
+uint half_scales_begin(uint subs) {  // word where one f16 a super-block begins
+    return TYPE == kQ6_K ? subs / 2u : TYPE == kQ3_K ? subs / 8u * 3u : 0u;
+}
+uint row_scales(uint subs) {
+    switch (TYPE) {
+        case kQ8_0: case kQ4_0: case kIQ4_NL: case kQ5_0: return (subs + 1u) / 2u;
+        case kQ4_1: case kQ5_1: return subs;
+        case kQ4_K: case kQ5_K: return subs / 2u;
+        case kQ6_K: case kQ3_K: return half_scales_begin(subs) + (subs / 8u + 1u) / 2u;
+        case kQ2_K: return subs / 8u * 5u;
+        case kIQ4_XS: return subs / 4u;
+        default: return 0u;
     }
 }
 
-bool is_super_block() { return TYPE >= kQ2_K; }
-
-// Where one row's blocks of 32 elements start: sub-block b of the row lies in file block b or b / 8.
+// Where one row begins: piece p of it lies p * kRowGroup further.
 struct RowCursor {
-    uint quants;        // index of word 0 of block 0
-    uint scales;        // index of the scale pair of blocks 0 and 1
+    uint matrix;
+    uint quants, highs, scales;
+    uint half_scales;
 };
 
-RowCursor row_cursor(uint row, uint cols) {
-    const uint elements = is_super_block() ? 256u : 32u;
-    const uint n_blocks = (cols + elements - 1u) / elements;
-    const uint group = row / kRowGroup;
+RowCursor row_cursor(uint matrix, uint row, uint cols) {
+    const uint subs = (cols + kBlock - 1u) / kBlock;
+    const uint group = row / kRowGroup * kRowGroup;
     const uint lane = row % kRowGroup;
-    return RowCursor(group * n_blocks * block_words() * kRowGroup + lane,
-                     group * ((n_blocks + 1u) / 2u) * kRowGroup + lane);
+    const uint scales = group * row_scales(subs) + lane;
+    return RowCursor(matrix, group * row_units(subs) + lane, group * row_highs(subs) + lane, scales,
+                     scales + half_scales_begin(subs) * kRowGroup);
 }
 
-uint word(RowCursor cursor, uint file_block, uint w) {
-    return quants[cursor.quants + (file_block * block_words() + w) * kRowGroup];
+uvec4 unit(RowCursor c, uint u) { return unit_at(c.matrix, c.quants + u * kRowGroup); }
+uint scale_word(RowCursor c, uint w) { return scale_at(c.matrix, c.scales + w * kRowGroup); }
+
+// The unit with the codes of half h of sub-block b; both halves share it but in Q8_0.
+uvec4 code_unit(RowCursor c, uint b, uint h) {
+    return unit(c, TYPE == kQ8_0 ? 2u * b + h : is_two_bit() ? b / 2u : b);
 }
 
-float plane_scale(RowCursor cursor, uint file_block) {
-    const uint pair = scales[cursor.scales + (file_block / 2u) * kRowGroup];
-    const vec2 both = unpackHalf2x16(pair);
-    return (file_block & 1u) == 0u ? both.x : both.y;
+// Words of the highs plane of sub-block b; zero where the type has none.
+uvec2 high_words(RowCursor c, uint b) {
+    if (TYPE == kQ6_K) {
+        const uint first = c.highs + 2u * b * kRowGroup;
+        return uvec2(high_at(c.matrix, first), high_at(c.matrix, first + kRowGroup));
+    }
+    return uvec2(row_highs(1u) == 0u ? 0u : high_at(c.matrix, c.highs + b * kRowGroup), 0u);
 }
 
-uint byte_of(uint value, uint i) { return (value >> (8u * i)) & 255u; }
+// Four codes, a byte each: elements 4 q .. of half h of sub-block b.
+uint codes4(uvec4 codes, uvec2 high, uint b, uint h, uint q) {
+    if (TYPE == kQ8_0) {
+        return codes[q];
+    }
+    if (is_two_bit()) {
+        const uint low = (codes[q] >> (4u * (b & 1u) + 2u * h)) & 0x03030303u;
+        return TYPE == kQ3_K ? low | (((high.x >> (4u * h + q)) & 0x01010101u) << 2u) : low;
+    }
+    const uint low = (codes[q] >> (4u * h)) & 0x0f0f0f0fu;
+    if (TYPE == kQ6_K) {
+        const uint top = (h == 0u ? high.x : high.y) >> (2u * q);
+        return low | ((top & 0x03030303u) << 4u);
+    }
+    if (row_highs(1u) != 0u) {
+        return low | (((high.x >> (4u * h + q)) & 0x01010101u) << 4u);
+    }
+    return low;
+}
 
-// Scale and offset of elements 0..15 and 16..31 of sub-block b (32 elements) of a row.
-struct BlockScale {
+// What code 0 stands for, negated.
+int zero_point() {
+    switch (TYPE) {
+        case kQ4_0: return 8;
+        case kQ5_0: return 16;
+        case kQ3_K: return 4;
+        case kQ6_K: return 32;
+        default: return 0;
+    }
+}
+
+// IQ4 code book (spec 5.2), four signed bytes a word.
+int iq4_level(uint n) {
+    const uint table[4] = uint[4](0xbfad9881u, 0xf6eaddcfu, 0x26190d01u, 0x71594535u);
+    return (int(table[n / 4u]) << (24u - 8u * (n & 3u))) >> 24;
+}
+
+// The integers that the codes stand for, less zero_point().
+ivec4 code_levels(uint codes) {
+    if (TYPE == kQ8_0) {
+        const int v = int(codes);
+        return ivec4((v << 24) >> 24, (v << 16) >> 24, (v << 8) >> 24, v >> 24);
+    }
+    const uvec4 n = uvec4(codes & 255u, (codes >> 8u) & 255u, (codes >> 16u) & 255u, codes >> 24u);
+    if (TYPE == kIQ4_NL || TYPE == kIQ4_XS) {
+        return ivec4(iq4_level(n.x), iq4_level(n.y), iq4_level(n.z), iq4_level(n.w));
+    }
+    return ivec4(n);
+}
+
+// Scale and offset of the two halves of a sub-block; offset is subtracted.
+struct SubScale {
     vec2 scale;
     vec2 offset;
 };
 
-// Q4_K, Q5_K: 6-bit scale and minimum number j out of 12 bytes in words 1..3.
-uvec2 scale_min_6(RowCursor cursor, uint block, uint j) {
-    const uint low = word(cursor, block, 1u + (j & 4u) / 4u * 2u);  // j < 4: word 1, else word 3
-    const uint i = j & 3u;
-    if (j < 4u) {
-        return uvec2(byte_of(low, i) & 63u, byte_of(word(cursor, block, 2u), i) & 63u);
-    }
-    const uint high_scale = byte_of(word(cursor, block, 1u), i) >> 6u;
-    const uint high_min = byte_of(word(cursor, block, 2u), i) >> 6u;
-    return uvec2((byte_of(low, i) & 15u) | (high_scale << 4u),
-                 (byte_of(low, i) >> 4u) | (high_min << 4u));
+float half_of(uint pair, uint i) {
+    const vec2 both = unpackHalf2x16(pair);
+    return (i & 1u) == 0u ? both.x : both.y;
 }
 
-// Q3_K: 6-bit scale number k, minus 32, out of 12 bytes in words 24..26.
-int scale_q3(RowCursor cursor, uint block, uint k) {
-    const uint low = byte_of(word(cursor, block, 24u + (k & 7u) / 4u), k & 3u);
-    const uint lo = (k < 8u ? low : low >> 4u) & 15u;
-    const uint hi = (byte_of(word(cursor, block, 26u), k & 3u) >> (2u * (k / 4u))) & 3u;
-    return int(lo | (hi << 4u)) - 32;
+uint byte_of(uint value, uint i) { return (value >> (8u * i)) & 255u; }
+
+float super_scale(RowCursor c, uint super) {
+    return half_of(scale_at(c.matrix, c.half_scales + super / 2u * kRowGroup), super);
 }
 
-BlockScale block_scale(RowCursor cursor, uint b) {
-    const uint block = is_super_block() ? b / 8u : b;
+SubScale sub_scale(RowCursor c, uint b) {
+    const uint super = b / 8u;
     const uint j = b % 8u;
     precise vec2 scale = vec2(1.0);
     precise vec2 offset = vec2(0.0);
     switch (TYPE) {
         case kQ8_0: case kQ4_0: case kIQ4_NL: case kQ5_0:
-            scale = vec2(plane_scale(cursor, block));
+            scale = vec2(half_of(scale_word(c, b / 2u), b));
             break;
         case kQ4_1: case kQ5_1: {
-            const vec2 d_m = unpackHalf2x16(word(cursor, block, 0u));
+            const vec2 d_m = unpackHalf2x16(scale_word(c, b));
             scale = vec2(d_m.x);
             offset = vec2(-d_m.y);
             break;
         }
         case kQ2_K: {
-            const vec2 d = unpackHalf2x16(word(cursor, block, 20u));
-            const uint pair = word(cursor, block, j / 2u) >> (16u * (j & 1u));
+            const vec2 d = unpackHalf2x16(scale_word(c, 5u * super + 4u));
+            const uint pair = scale_word(c, 5u * super + j / 2u) >> (16u * (j & 1u));
             scale = d.x * vec2(float(pair & 15u), float((pair >> 8u) & 15u));
             offset = d.y * vec2(float((pair >> 4u) & 15u), float((pair >> 12u) & 15u));
             break;
         }
         case kQ3_K: {
-            const float d = plane_scale(cursor, block);
-            scale = d * vec2(float(scale_q3(cursor, block, 2u * j)),
-                             float(scale_q3(cursor, block, 2u * j + 1u)));
+            const uint low = scale_word(c, 3u * super + j / 4u) >> (8u * (j & 3u));
+            const uint top = scale_word(c, 3u * super + 2u) >> (4u * j);
+            const ivec2 six = ivec2((low & 15u) | ((top & 3u) << 4u),
+                                    ((low >> 4u) & 15u) | (((top >> 2u) & 3u) << 4u)) - 32;
+            scale = super_scale(c, super) * vec2(six);
             break;
         }
         case kQ4_K: case kQ5_K: {
-            const vec2 d = unpackHalf2x16(word(cursor, block, 0u));
-            const uvec2 sm = scale_min_6(cursor, block, j);
-            scale = vec2(d.x * float(sm.x));
-            offset = vec2(d.y * float(sm.y));
+            const vec2 d = unpackHalf2x16(scale_word(c, 4u * super));
+            const uint tops = scale_word(c, 4u * super + 3u) >> (2u * j);
+            const uint s = ((scale_word(c, 4u * super + 1u) >> (4u * j)) & 15u) | ((tops & 3u) << 4u);
+            const uint m = ((scale_word(c, 4u * super + 2u) >> (4u * j)) & 15u) |
+                           (((tops >> 16u) & 3u) << 4u);
+            scale = vec2(d.x * float(s));
+            offset = vec2(d.y * float(m));
             break;
         }
         case kQ6_K: {
-            const float d = plane_scale(cursor, block);
-            const int pair = int(word(cursor, block, 48u + j / 2u)) >> (16u * (j & 1u));
-            scale = d * vec2(float((pair << 24) >> 24), float((pair << 16) >> 24));
+            const int pair = int(scale_word(c, 4u * super + j / 2u)) >> (16u * (j & 1u));
+            scale = super_scale(c, super) *
+                    vec2(float((pair << 24) >> 24), float((pair << 16) >> 24));
             break;
         }
         case kIQ4_XS: {
-            const uint head = word(cursor, block, 0u);
-            const float d = unpackHalf2x16(head).x;
-            const uint low = (word(cursor, block, 1u) >> (4u * j)) & 15u;
-            const uint high = (head >> (16u + 2u * j)) & 3u;
-            scale = vec2(d * float(int(low | (high << 4u)) - 32));
+            const uint head = scale_word(c, 2u * super);
+            const uint low = (scale_word(c, 2u * super + 1u) >> (4u * j)) & 15u;
+            const uint top = (head >> (16u + 2u * j)) & 3u;
+            scale = vec2(unpackHalf2x16(head).x * float(int(low | (top << 4u)) - 32));
             break;
         }
         default:
             break;
     }
-    return BlockScale(scale, offset);
+    return SubScale(scale, offset);
 }
 
-// IQ4 code book (spec 5.2), four signed bytes a word.
-float iq4_value(uint n) {
-    const uint table[4] = uint[4](0xbfad9881u, 0xf6eaddcfu, 0x26190d01u, 0x71594535u);
-    return float((int(table[n / 4u]) << (24u - 8u * (n & 3u))) >> 24);
+bool has_offset() {
+    return TYPE == kQ4_1 || TYPE == kQ5_1 || TYPE == kQ2_K || TYPE == kQ4_K || TYPE == kQ5_K;
 }
 
-vec4 bytes_to_vec4(uint v) {
-    return vec4(float(v & 255u), float((v >> 8u) & 255u), float((v >> 16u) & 255u), float(v >> 24u));
-}
-
-// Bits b, b+1, b+2, b+3 of v, each as 16 in its own byte.
-uint spread_high_bits(uint v, uint b) {
-    const uint n = v >> b;
-    return ((n & 1u) << 4u) | ((n & 2u) << 11u) | ((n & 4u) << 18u) | ((n & 8u) << 25u);
-}
-
-// Integer part of elements 4 q .. 4 q + 3 (q = 0..7) of sub-block b.
-vec4 block_quants(RowCursor cursor, uint b, uint q) {
-    const uint block = is_super_block() ? b / 8u : b;
-    const uint j = b % 8u;
-    const uint nibble = 4u * (q / 4u);  // blocks of 32: low nibbles first, then high ones
-    switch (TYPE) {
-        case kQ8_0: {
-            const int v = int(word(cursor, block, q));
-            return vec4(float((v << 24) >> 24), float((v << 16) >> 24), float((v << 8) >> 24),
-                        float(v >> 24));
-        }
-        case kQ4_0:
-            return bytes_to_vec4((word(cursor, block, q & 3u) >> nibble) & 0x0f0f0f0fu) - 8.0;
-        case kQ4_1:
-            return bytes_to_vec4((word(cursor, block, 1u + (q & 3u)) >> nibble) & 0x0f0f0f0fu);
-        case kQ5_0: case kQ5_1: {
-            const uint first = TYPE == kQ5_0 ? 0u : 1u;
-            const uint high = spread_high_bits(word(cursor, block, first), 4u * q);
-            const uint low = (word(cursor, block, first + 1u + (q & 3u)) >> nibble) & 0x0f0f0f0fu;
-            return bytes_to_vec4(low | high) - (TYPE == kQ5_0 ? 16.0 : 0.0);
-        }
-        case kIQ4_NL: case kIQ4_XS: {
-            const uint w = TYPE == kIQ4_NL ? q & 3u : 2u + 4u * j + (q & 3u);
-            const uint n = (word(cursor, block, w) >> nibble) & 0x0f0f0f0fu;
-            return vec4(iq4_value(n & 15u), iq4_value((n >> 8u) & 15u), iq4_value((n >> 16u) & 15u),
-                        iq4_value(n >> 24u));
-        }
-        case kQ2_K:
-            return bytes_to_vec4((word(cursor, block, 4u + 8u * (j / 4u) + q) >> (2u * (j & 3u))) &
-                                 0x03030303u);
-        case kQ3_K: {
-            const uint low =
-                (word(cursor, block, 8u + 8u * (j / 4u) + q) >> (2u * (j & 3u))) & 0x03030303u;
-            const uint high = ((word(cursor, block, q) >> j) & 0x01010101u) << 2u;
-            return bytes_to_vec4(low | high) - 4.0;
-        }
-        case kQ4_K: case kQ5_K: {
-            const uint first = TYPE == kQ4_K ? 4u : 12u;
-            const uint low =
-                (word(cursor, block, first + 8u * (j / 2u) + q) >> (4u * (j & 1u))) & 0x0f0f0f0fu;
-            const uint high =
-                TYPE == kQ4_K ? 0u : ((word(cursor, block, 4u + q) >> j) & 0x01010101u) << 4u;
-            return bytes_to_vec4(low | high);
-        }
-        case kQ6_K: {
-            const uint n = j / 4u;
-            const uint s = j & 3u;
-            const uint low =
-                (word(cursor, block, 16u * n + 8u * (s & 1u) + q) >> (4u * (s / 2u))) & 0x0f0f0f0fu;
-            const uint high = ((word(cursor, block, 32u + 8u * n + q) >> (2u * s)) & 0x03030303u) << 4u;
-            return bytes_to_vec4(low | high) - 32.0;
-        }
-        default:
-            return vec4(0.0);
+// Elements 4 q .. 4 q + 3 of half h of sub-block b, of F32, F16 and BF16.
+vec4 plain4(RowCursor c, uint b, uint h, uint q) {
+    if (TYPE == kF32) {
+        return uintBitsToFloat(unit(c, 8u * b + 4u * h + q));
     }
+    const uvec4 eight = unit(c, 4u * b + 2u * h + q / 2u);
+    const uvec2 four = (q & 1u) == 0u ? eight.xy : eight.zw;
+    if (TYPE == kF16) {
+        return vec4(unpackHalf2x16(four.x), unpackHalf2x16(four.y));
+    }
+    return uintBitsToFloat(
+        uvec4(four.x << 16u, four.x & 0xffff0000u, four.y << 16u, four.y & 0xffff0000u));
 }
 
-// Elements 4 q .. 4 q + 3 of sub-block b of a row.
-vec4 weight4(RowCursor cursor, BlockScale s, uint b, uint q) {
-    switch (TYPE) {
-        case kF32:
-            return vec4(uintBitsToFloat(word(cursor, b, 4u * q)),
-                        uintBitsToFloat(word(cursor, b, 4u * q + 1u)),
-                        uintBitsToFloat(word(cursor, b, 4u * q + 2u)),
-                        uintBitsToFloat(word(cursor, b, 4u * q + 3u)));
-        case kF16:
-            return vec4(unpackHalf2x16(word(cursor, b, 2u * q)),
-                        unpackHalf2x16(word(cursor, b, 2u * q + 1u)));
-        case kBF16: {
-            const uint a = word(cursor, b, 2u * q);
-            const uint c = word(cursor, b, 2u * q + 1u);
-            return vec4(uintBitsToFloat(a << 16u), uintBitsToFloat(a & 0xffff0000u),
-                        uintBitsToFloat(c << 16u), uintBitsToFloat(c & 0xffff0000u));
-        }
-        default: {
-            precise vec4 value = (q < 4u ? s.scale.x : s.scale.y) * block_quants(cursor, b, q);
-            if (TYPE == kQ4_1 || TYPE == kQ5_1 || TYPE == kQ2_K || TYPE == kQ4_K || TYPE == kQ5_K) {
-                value = value - (q < 4u ? s.offset.x : s.offset.y);
-            }
-            return value;
-        }
+// Elements 4 q .. 4 q + 3 of half h of sub-block b, out of what was read of it.
+vec4 weight4(RowCursor c, SubScale s, uvec4 codes, uvec2 high, uint b, uint h, uint q) {
+    if (is_plain()) {
+        return plain4(c, b, h, q);
     }
+    precise vec4 value = (h == 0u ? s.scale.x : s.scale.y) *
+                         vec4(code_levels(codes4(codes, high, b, h, q)) - zero_point());
+    if (has_offset()) {
+        value = value - (h == 0u ? s.offset.x : s.offset.y);
+    }
+    return value;
 }

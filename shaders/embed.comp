@@ -2,10 +2,9 @@
 // embed    y[t, i] = scale * E[token[t], i]     for tokens in [row_begin, row_begin + n_rows)
 //
 //   binding  name    type     shape               access
-//   0        quants  packed   rows of one slab    read
-//   1        scales  packed   rows of one slab    read
-//   2        tokens  u32      [n_tokens]          read
-//   3        y       f32      [n_tokens, dim]     write   rows of other slabs are left alone
+//   0,1,2    planes  packed   rows of one slab    read
+//   3        tokens  u32      [n_tokens]          read
+//   4        y       f32      [n_tokens, dim]     write   rows of other slabs are left alone
 //
 // dispatch   x: groups of invocations over dim / 4, y: tokens
 // spec 0     workgroup size
@@ -19,13 +18,11 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint TYPE = 0;
 
-layout(binding = 0) readonly buffer Quants { uint quants[]; };
-layout(binding = 1) readonly buffer Scales { uint scales[]; };
-layout(binding = 2) readonly buffer Tokens { uint tokens[]; };
-layout(binding = 3) writeonly buffer Y { vec4 y[]; };
+layout(binding = 3) readonly buffer Tokens { uint tokens[]; };
+layout(binding = 4) writeonly buffer Y { vec4 y[]; };
 layout(push_constant) uniform Push { Embed p; };
 
-#include "dequant.glsl"
+#include "weights.glsl"
 
 void main() {
     const uint i = gl_GlobalInvocationID.x;  // four elements each
@@ -37,8 +34,11 @@ void main() {
     if (token < p.row_begin || token >= p.row_begin + p.n_rows) {
         return;
     }
-    const RowCursor cursor = row_cursor(token - p.row_begin, p.dim);
+    const RowCursor cursor = row_cursor(0u, token - p.row_begin, p.dim);
     const uint b = i / 8u;
-    precise vec4 value = p.scale * weight4(cursor, block_scale(cursor, b), b, i % 8u);
+    const uint h = i / 4u % 2u;
+    const uvec4 codes = is_plain() ? uvec4(0u) : code_unit(cursor, b, h);
+    precise vec4 value = p.scale * weight4(cursor, sub_scale(cursor, b), codes,
+                                           high_words(cursor, b), b, h, i % 4u);
     y[t * (p.dim / 4u) + i] = value;
 }

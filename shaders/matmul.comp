@@ -2,10 +2,9 @@
 // matmul    y[t, r] = sum_k W[r, k] x[t, k]     W quantized, decoded here
 //
 //   binding  name    type     shape                access
-//   0        quants  packed   rows of one slab     read
-//   1        scales  packed   rows of one slab     read
-//   2        x       f32      [n_tokens, x_stride] read
-//   3        y       f32      [n_tokens, y_stride] write
+//   0,1,2    planes  packed   rows of one slab     read
+//   3        x       f32      [n_tokens, x_stride] read
+//   4        y       f32      [n_tokens, y_stride] write
 //
 // Order of summation, the same for one token and for many, for any workgroup: block b of 32 columns
 // belongs to lane b % kMatmulLanes; within a lane products are added one by one in ascending order;
@@ -30,20 +29,19 @@ layout(constant_id = 2) const uint TOKENS = 1;
 layout(constant_id = 3) const uint KSPLIT = 1;
 layout(constant_id = 4) const uint ROWS = 1;
 
-layout(binding = 0) readonly buffer Quants { uint quants[]; };
-layout(binding = 1) readonly buffer Scales { uint scales[]; };
-layout(binding = 2) readonly buffer X { vec4 x[]; };
-layout(binding = 3) writeonly buffer Y { float y[]; };
+layout(binding = 3) readonly buffer X { vec4 x[]; };
+layout(binding = 4) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push { Matmul p; };
 
-#include "dequant.glsl"
+#include "weights.glsl"
 
 // One partial sum per (lane, row, token) of the workgroup; only used when KSPLIT > 1.
 const uint kPartials = KSPLIT > 1 ? kMatmulLanes * gl_WorkGroupSize.x * ROWS * TOKENS : 1u;
 shared float partials[kPartials];
 
 void main() {
-    // Row i of this invocation: 32 rows apart, so that neighbouring invocations read neighbouring words.
+    // Row i of this invocation: a workgroup's width apart, so that neighbouring invocations read
+    // neighbouring units.
     const uint first_row =
         p.row_first + gl_WorkGroupID.x * gl_WorkGroupSize.x * ROWS + gl_LocalInvocationID.x;
     const uint t_begin = gl_WorkGroupID.y * TOKENS;
@@ -53,7 +51,7 @@ void main() {
     RowCursor cursor[ROWS];
     [[unroll]] for (uint i = 0u; i < ROWS; i++) {
         const uint row = first_row + i * gl_WorkGroupSize.x;
-        cursor[i] = row_cursor(row < p.row_end ? row : p.row_first, p.cols);
+        cursor[i] = row_cursor(0u, row < p.row_end ? row : p.row_first, p.cols);
     }
     uint x_row[TOKENS];
     [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
@@ -69,24 +67,35 @@ void main() {
             sum[i] = 0.0;
         }
         for (uint b = lane; b < n_blocks; b += kMatmulLanes) {
-            BlockScale s[ROWS];
+            SubScale s[ROWS];
+            uvec2 high[ROWS];
             [[unroll]] for (uint i = 0u; i < ROWS; i++) {
-                s[i] = block_scale(cursor[i], first_block + b);
+                s[i] = sub_scale(cursor[i], first_block + b);
+                high[i] = high_words(cursor[i], first_block + b);
             }
             const uint n_quads = min(kBlock, p.n_cols - b * kBlock) / 4u;
-            for (uint q = 0u; q < n_quads; q++) {
-                vec4 w[ROWS];
+            [[unroll]] for (uint h = 0u; h < 2u; h++) {
+                uvec4 codes[ROWS];
                 [[unroll]] for (uint i = 0u; i < ROWS; i++) {
-                    w[i] = weight4(cursor[i], s[i], first_block + b, q);
+                    codes[i] = is_plain() ? uvec4(0u) : code_unit(cursor[i], first_block + b, h);
                 }
-                [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
-                    const vec4 v = x[x_row[t] + b * (kBlock / 4u) + q];
+                [[unroll]] for (uint q = 0u; q < 4u; q++) {
+                    if (4u * h + q >= n_quads) {
+                        break;  // only where a row is no whole number of blocks
+                    }
+                    vec4 w[ROWS];
                     [[unroll]] for (uint i = 0u; i < ROWS; i++) {
-                        const uint c = i * TOKENS + t;
-                        sum[c] = sum[c] + w[i].x * v.x;
-                        sum[c] = sum[c] + w[i].y * v.y;
-                        sum[c] = sum[c] + w[i].z * v.z;
-                        sum[c] = sum[c] + w[i].w * v.w;
+                        w[i] = weight4(cursor[i], s[i], codes[i], high[i], first_block + b, h, q);
+                    }
+                    [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
+                        const vec4 v = x[x_row[t] + b * (kBlock / 4u) + 4u * h + q];
+                        [[unroll]] for (uint i = 0u; i < ROWS; i++) {
+                            const uint c = i * TOKENS + t;
+                            sum[c] = sum[c] + w[i].x * v.x;
+                            sum[c] = sum[c] + w[i].y * v.y;
+                            sum[c] = sum[c] + w[i].z * v.z;
+                            sum[c] = sum[c] + w[i].w * v.w;
+                        }
                     }
                 }
             }

@@ -140,15 +140,16 @@ WeightMatrix::WeightMatrix(model::DType dtype, uint32_t rows, uint32_t cols, uin
     for (uint32_t begin = 0; begin < rows; begin += slab_rows) {
         const uint32_t n = std::min(slab_rows, rows - begin);
         const model::PlaneBytes sizes = model::plane_bytes(dtype, n, cols);
-        std::vector<uint32_t> quants(sizes.quants / 4), scales(sizes.scales / 4);
-        model::repack(quants, scales, dtype, file.subspan(begin * row_bytes, n * row_bytes), n,
-                      cols);
-        if (scales.empty()) {
-            scales.resize(1);
-        }
+        std::vector<uint32_t> quants(sizes.quants / 4), highs(sizes.highs / 4),
+            scales(sizes.scales / 4);
+        model::repack({quants, highs, scales}, dtype,
+                      file.subspan(begin * row_bytes, n * row_bytes), n, cols);
+        highs.resize(std::max<size_t>(highs.size(), 1));
+        scales.resize(std::max<size_t>(scales.size(), 1));
         const gpu::Range quants_range = planes_.emplace_back(quants).range();
+        const gpu::Range highs_range = planes_.emplace_back(highs).range();
         const gpu::Range scales_range = planes_.emplace_back(scales).range();
-        matrix.slabs.push_back({begin, n, quants_range, scales_range});
+        matrix.slabs.push_back({begin, n, quants_range, highs_range, scales_range});
     }
 }
 

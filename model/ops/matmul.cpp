@@ -7,7 +7,7 @@
 namespace model::ops {
 namespace {
 
-constexpr uint32_t kGroup = params::kRowGroup;  // invocations of a workgroup in x
+constexpr uint32_t kGroup = 32;  // invocations of a workgroup in x
 
 /// How one workgroup tiles the product. No choice changes a bit of the result.
 struct Tiling {
@@ -47,7 +47,7 @@ void matmul_slab(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, cons
     // Long products are cut by rows, so that no submit takes long.
     const double share = double(slice.n_cols) / w.cols;
     const gpu::Work work{.flops = 2.0 * slab.n_rows * slice.n_cols * n_tokens,
-                         .bytes = share * double(slab.quants.size + slab.scales.size) *
+                         .bytes = share * double(slab.bytes()) *
                                       divide_up(n_tokens, tile.tokens) +
                                   4.0 * slab.n_rows * n_tokens};
     const uint32_t group_rows = kGroup * tile.rows;
@@ -71,7 +71,7 @@ void matmul_slab(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, cons
         cmd.dispatch(
             kernel,
             {.x = divide_up(end - begin, group_rows), .y = divide_up(n_tokens, tile.tokens)}, push,
-            {slab.quants, slab.scales, x.range, y.range},
+            {slab.quants, slab.highs, slab.scales, x.range, y.range},
             {.flops = work.flops / parts, .bytes = work.bytes / parts});
     }
 }

@@ -82,7 +82,7 @@ void run_variant(const Variant& v, DType type, uint32_t rows, uint32_t cols, uin
     cmd.dispatch(cmd.kernel("matmul", {v.workgroup, uint32_t(type), v.tokens, v.k_split, v.rows}),
                  {.x = (rows + v.workgroup * v.rows - 1) / (v.workgroup * v.rows),
                   .y = (n_tokens + v.tokens - 1) / v.tokens},
-                 push, {slab.quants, slab.scales, x_array.range(), y_array.range()},
+                 push, {slab.quants, slab.highs, slab.scales, x_array.range(), y_array.range()},
                  {.flops = 2.0 * rows * cols * n_tokens, .bytes = 0});
     cmd.finish();
     check_product(y_array.floats(), w, x, n_tokens);
