@@ -2,6 +2,7 @@
 
 #include "gpu/hazards.h"
 #include "gpu/profiler.h"
+#include "gpu/recording.h"
 #include "gpu/submit_ring.h"
 #include "gpu/vulkan_functions.h"
 
@@ -51,7 +52,7 @@ void check_dispatch(const DeviceInfo& device, const Kernel& kernel, const GroupC
 
 struct CommandBuffer::Impl {
     Impl(Device& owner, KernelCache& cache)
-        : device(owner), kernels(cache), planner(starting_rates(owner.info().type)), ring(owner) {}
+        : device(owner), kernels(cache), planner(starting_rates(owner.info().type)), ring(owner), replays(owner) {}
 
     /// What is about to be recorded, for the plan and the clocks.
     struct Command {
@@ -61,6 +62,9 @@ struct CommandBuffer::Impl {
     };
 
     VkCommandBuffer prepare(const Command& command, std::span<const Access> accesses);
+    VkCommandBuffer prepare_recorded(const Command& command, std::span<const Access> accesses);
+    void host_barrier(VkCommandBuffer commands);
+    void count(const Recording& replayed);
     void done(const Command& command);
     void barrier(VkCommandBuffer commands);
     void bind(VkCommandBuffer commands, const Kernel& kernel, std::span<const Range> ranges);
@@ -74,23 +78,32 @@ struct CommandBuffer::Impl {
     KernelCache& kernels;
     SubmitPlanner planner;
     SubmitRing ring;
+    Timeline replays;
+    Recording* recording = nullptr;  // set between begin_recording() and end_recording()
     HazardTracker hazards;
     std::function<bool()> stop;
     Profiler* profiler = nullptr;
     SubmitStats stats;
-    bool timed = false;  // the command that is being recorded
+    bool first_use_open = false;  // the open submit holds a kernel's first use
+    bool timed = false;           // the command that is being recorded
     double open_ms = 0;  // predicted time of what is recorded and not submitted
 };
 
 /// Everything that comes before a command: end a full submit, open the next, place a barrier.
 VkCommandBuffer CommandBuffer::Impl::prepare(const Command& command,
                                              std::span<const Access> accesses) {
+    if (recording) {
+        return prepare_recorded(command, accesses);
+    }
     const bool no_stamp_left = profiler && !ring.stamps_left();
-    if (no_stamp_left || planner.must_flush(open_ms, command.work, command.kernel)) {
+    const SubmitPlanner::Use use = planner.use(command.kernel);
+    // A driver may compile a kernel at its first use, for seconds: it gets a submit of its own.
+    if (no_stamp_left || use.first || first_use_open ||
+        planner.must_flush(open_ms, command.work, command.kernel)) {
         flush();
     }
     const VkCommandBuffer commands = ring.open();
-    const SubmitPlanner::Use use = planner.use(command.kernel);
+    first_use_open = use.first;
     if (use.first) {
         ring.mark_untypical();
     }
@@ -103,7 +116,25 @@ VkCommandBuffer CommandBuffer::Impl::prepare(const Command& command,
     return commands;
 }
 
+VkCommandBuffer CommandBuffer::Impl::prepare_recorded(const Command& command,
+                                                      std::span<const Access> accesses) {
+    if (open_ms > 0 && planner.must_flush(open_ms, command.work, command.kernel)) {
+        recording->close(std::exchange(open_ms, 0.0));
+    }
+    const VkCommandBuffer commands = recording->open();
+    if (hazards.needs_barrier(accesses)) {
+        barrier(commands);
+        ++recording->n_barriers_;
+    }
+    open_ms += planner.predict_ms(command.work, command.kernel);
+    recording->bytes_ += command.work.bytes;
+    return commands;
+}
+
 void CommandBuffer::Impl::done(const Command& command) {
+    if (recording) {
+        return;
+    }
     stats.bytes += command.work.bytes;
     ring.after(timed, {.name = command.name, .kernel = command.kernel, .work = command.work});
 }
@@ -126,7 +157,37 @@ void CommandBuffer::Impl::barrier(VkCommandBuffer commands) {
         .pMemoryBarriers = &memory,
     };
     device.vk().CmdPipelineBarrier2(commands, &dependency);
-    ++stats.n_barriers;
+    if (!recording) {
+        ++stats.n_barriers;
+    }
+}
+
+/// The host may read what was written as soon as it has waited.
+void CommandBuffer::Impl::host_barrier(VkCommandBuffer commands) {
+    const VkMemoryBarrier2 memory{
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
+        .srcStageMask =
+            VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT,
+        .srcAccessMask = VK_ACCESS_2_SHADER_WRITE_BIT | VK_ACCESS_2_TRANSFER_WRITE_BIT,
+        .dstStageMask = VK_PIPELINE_STAGE_2_HOST_BIT,
+        .dstAccessMask = VK_ACCESS_2_HOST_READ_BIT,
+    };
+    const VkDependencyInfo dependency{
+        .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
+        .memoryBarrierCount = 1,
+        .pMemoryBarriers = &memory,
+    };
+    device.vk().CmdPipelineBarrier2(commands, &dependency);
+}
+
+void CommandBuffer::Impl::count(const Recording& replayed) {
+    stats.n_submits += replayed.n_submits();
+    stats.n_dispatches += replayed.n_dispatches();
+    stats.n_barriers += replayed.n_barriers();
+    stats.bytes += replayed.bytes();
+    for (const Recording::Submit& submit : replayed.submits_) {
+        stats.longest_planned_ms = std::max(stats.longest_planned_ms, submit.planned_ms);
+    }
 }
 
 void CommandBuffer::Impl::bind(VkCommandBuffer commands, const Kernel& kernel,
@@ -247,7 +308,11 @@ void CommandBuffer::dispatch_bytes(const Kernel& kernel, const GroupCount& group
                             push);
     }
     vk.CmdDispatch(commands, groups.x, groups.y, groups.z);
-    ++impl_->stats.n_dispatches;
+    if (impl_->recording) {
+        ++impl_->recording->n_dispatches_;
+    } else {
+        ++impl_->stats.n_dispatches;
+    }
     impl_->done(command);
 }
 
@@ -288,7 +353,58 @@ void CommandBuffer::finish() {
     impl_->wait_for_all();
 }
 
+void CommandBuffer::begin_recording(Recording& recording) {
+    CHECK(!impl_->recording && !impl_->ring.is_open() && impl_->ring.in_flight() == 0);
+    wait_replay(impl_->replays.last());
+    recording.clear();
+    impl_->recording = &recording;
+    impl_->hazards.reset();
+    impl_->open_ms = 0;
+    impl_->barrier(recording.open());  // behind what earlier submits wrote
+}
+
+void CommandBuffer::end_recording() {
+    CHECK(impl_->recording);
+    impl_->host_barrier(impl_->recording->open());
+    impl_->recording->close(std::exchange(impl_->open_ms, 0.0));
+    impl_->recording = nullptr;
+    impl_->hazards.reset();
+}
+
+void CommandBuffer::replay(const Recording& recording) {
+    finish();
+    for (const Recording::Submit& submit : recording.submits_) {
+        impl_->ask_stop();
+        const auto begin = std::chrono::steady_clock::now();
+        impl_->replays.wait(impl_->replays.submit(submit.commands));
+        const std::chrono::duration<double, std::milli> ms =
+            std::chrono::steady_clock::now() - begin;
+        impl_->stats.longest_measured_ms = std::max(impl_->stats.longest_measured_ms, ms.count());
+    }
+    impl_->count(recording);
+}
+
+uint64_t CommandBuffer::start_replay(const Recording& recording) {
+    CHECK(!impl_->ring.is_open() && impl_->ring.in_flight() == 0);
+    impl_->ask_stop();
+    for (const Recording::Submit& submit : recording.submits_) {
+        impl_->replays.submit(submit.commands);
+    }
+    impl_->count(recording);
+    return impl_->replays.last();
+}
+
+void CommandBuffer::wait_replay(uint64_t number) {
+    if (number > 0) {
+        impl_->replays.wait(number);
+    }
+}
+
 void CommandBuffer::abandon() noexcept {
+    if (impl_->recording) {
+        impl_->recording->clear();
+        impl_->recording = nullptr;
+    }
     impl_->abandon();
 }
 

@@ -16,6 +16,7 @@
 namespace gpu {
 
 class Profiler;
+class Recording;
 
 struct GroupCount {
     uint32_t x = 1, y = 1, z = 1;
@@ -73,6 +74,20 @@ public:
     /// lost device (also after Device::patience_s() without progress) and base::Cancelled when
     /// `stop` said so.
     void finish();
+
+    /// From here to end_recording() everything goes into `recording` instead of being submitted.
+    /// Nothing else may be recorded and not finished (CHECK). What it held before is forgotten.
+    void begin_recording(Recording& recording);
+    void end_recording();
+
+    /// Submit a recording and wait for it. Stop is asked before each of its submits, errors as in
+    /// finish(). Nothing is allocated.
+    void replay(const Recording& recording);
+    /// Submit a recording behind whatever is in flight; a number for wait_replay(). Stop is asked
+    /// once, before it.
+    uint64_t start_replay(const Recording& recording);
+    /// Wait until that replay has finished.
+    void wait_replay(uint64_t number);
 
     /// Drop what is recorded and wait for what is in flight; never throws.
     void abandon() noexcept;

@@ -109,6 +109,12 @@ void describe_properties(DeviceInfo& info, const VulkanFunctions& vk, VkPhysical
     }
     info.max_buffer_bytes = std::min(v13.maxBufferSize, v11.maxMemoryAllocationSize);
     info.subgroup_size = v11.subgroupSize;
+    constexpr VkSubgroupFeatureFlags kOperations =
+        VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_VOTE_BIT |
+        VK_SUBGROUP_FEATURE_ARITHMETIC_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+    info.subgroup_arithmetic =
+        (v11.subgroupSupportedOperations & kOperations) == kOperations &&
+        (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
     info.float_controls_rte32 = v12.shaderRoundingModeRTEFloat32 == VK_TRUE;
     if (has_pci) {
         info.pci = fmt::format("{:04x}:{:02x}:{:02x}.{:x}", pci.pciDomain, pci.pciBus,

@@ -32,6 +32,7 @@ struct DeviceInfo {
     uint32_t max_push_bytes = 0;
     uint32_t range_alignment = 0;  // minStorageBufferOffsetAlignment
     uint32_t subgroup_size = 0;
+    bool subgroup_arithmetic = false;  // arithmetic, shuffles and votes in compute shaders
     float timestamp_ns = 0;             // nanoseconds per timestamp tick, 0 = no timestamps
     uint32_t timestamp_bits = 0;        // valid low bits of a timestamp
     bool float_controls_rte32 = false;  // shaderRoundingModeRTEFloat32

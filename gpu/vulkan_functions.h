@@ -62,6 +62,7 @@ namespace gpu {
     X(DestroySemaphore)            \
     X(DestroyShaderModule)         \
     X(EndCommandBuffer)            \
+    X(FreeCommandBuffers)          \
     X(FreeMemory)                  \
     X(GetBufferMemoryRequirements) \
     X(GetDeviceQueue)              \
