@@ -75,16 +75,17 @@ void add_device(CLI::App* app, Options& o) {
         ->type_name("NAME");
 }
 
-void add_path(CLI::App* app, Options& /*o*/) {
-    add_text(app, "--path", "Kernels: plain (exact, the same bits everywhere)", [](const auto& t) {
-        if (t == "fast") {
-            usage("--path is 'fast', and the fast path is not built yet",
-                  "Leave --path out, or give --path plain.");
-        }
-        if (t != "plain") {
-            usage(fmt::format("--path is '{}', expected plain", base::escaped(t)));
-        }
-    })->type_name("NAME");
+void add_path(CLI::App* app, Options& o) {
+    add_text(app, "--path",
+             "Kernels: fast, or plain (exact, the same bits everywhere). Without it: fast where "
+             "the device and the model allow it",
+             [&o](const auto& t) {
+                 if (t != "plain" && t != "fast") {
+                     usage(fmt::format("--path is '{}', expected plain or fast", base::escaped(t)));
+                 }
+                 o.path = t == "fast" ? model::Path::fast : model::Path::plain;
+             })
+        ->type_name("NAME");
 }
 
 }  // namespace app

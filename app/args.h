@@ -22,6 +22,7 @@ struct Options {
     std::string model;  // empty: the shipped one
     std::string device;
     model::SessionOptions session;
+    std::optional<model::Path> path;  // unset: fast where it can run
 
     // Text.
     std::optional<std::string> prompt;

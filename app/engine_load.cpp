@@ -131,7 +131,9 @@ void Worker::replace_model(const LoadModel& request, const std::string& path) {
 void Worker::make_session(const LoadModel& request, std::vector<std::string>& notices) {
     const model::Config& config = model_->config;
     const uint32_t most = config.max_position_embeddings;
-    model::SessionOptions options{.n_ctx = request.n_ctx != 0
+    const bool fast = model::Session::fast_obstacle(runtime_->device.info(), config).empty();
+    model::SessionOptions options{.path = fast ? model::Path::fast : model::Path::plain,
+                                  .n_ctx = request.n_ctx != 0
                                                ? std::min(request.n_ctx, most)
                                                : std::min(model::kDefaultContext, most),
                                   .type_k = kv_type(request.type_k),

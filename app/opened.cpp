@@ -82,6 +82,22 @@ std::string existing_model(const Options& options) {
     return path;
 }
 
+/// The path that was asked for, else the fast one where it can run, and plain for fingerprints.
+model::Path chosen_path(const Options& options, const gpu::DeviceInfo& device,
+                        const model::Config& config) {
+    if (options.path) {
+        return *options.path;
+    }
+    if (options.hash) {
+        return model::Path::plain;
+    }
+    const std::string obstacle = model::Session::fast_obstacle(device, config);
+    if (!obstacle.empty()) {
+        tell("lapidary: the plain path, which is slower, is used: {}\n", obstacle);
+    }
+    return obstacle.empty() ? model::Path::fast : model::Path::plain;
+}
+
 }  // namespace
 
 Opened open_session(const Options& options, const model::SessionOptions& session_options,
@@ -106,6 +122,7 @@ Opened open_session(const Options& options, const model::SessionOptions& session
         *opened.runtime, files ? std::move(*files) : model::open_files(path, load), load);
     model::SessionOptions with_stop = session_options;
     with_stop.stop = interrupted;
+    with_stop.path = chosen_path(options, device, opened.model->config);
     opened.session = std::make_unique<model::Session>(*opened.runtime, opened.model, with_stop);
     opened.session->set_stop(interrupted);
     if (const char* perf = std::getenv("LAPIDARY_PERF"); perf != nullptr && *perf == '1') {

@@ -9,6 +9,19 @@
 namespace model {
 namespace {
 
+/// What the products of one tensor share.
+ops::ProductInput input(const Step& s, const Tensor& x) {
+    return s.fast ? ops::product_input(s.cmd, x, *s.fast) : ops::ProductInput{x, {}, {}};
+}
+
+void product(const Step& s, const Tensor& y, const Matrix& w, const ops::ProductInput& x) {
+    if (s.fast) {
+        ops::product(s.cmd, y, w, x);
+    } else {
+        ops::matmul(s.cmd, y, w, x.x);
+    }
+}
+
 /// Attention block: x += post_norm(W_O attention(rope(qk_norm(W_QKV norm(x)))))
 void attention_block(const Step& s, uint32_t l) {
     const Config& config = s.model.config;
@@ -33,9 +46,10 @@ void attention_block(const Step& s, uint32_t l) {
     s.taps.tap(cmd, Tap::ln1_scale, l, scale);
     s.taps.tap(cmd, Tap::ln1, l, h);
 
-    ops::matmul(cmd, q, w.attn_q, h);
-    ops::matmul(cmd, k, w.attn_k, h);
-    ops::matmul(cmd, v, w.attn_v, h);
+    const ops::ProductInput normed = input(s, h);
+    product(s, q, w.attn_q, normed);
+    product(s, k, w.attn_k, normed);
+    product(s, v, w.attn_v, normed);
     s.taps.tap(cmd, Tap::q, l, q);
     s.taps.tap(cmd, Tap::k, l, k);
     s.taps.tap(cmd, Tap::v, l, v);
@@ -71,7 +85,7 @@ void attention_block(const Step& s, uint32_t l) {
     s.taps.tap(cmd, Tap::z, l, z);
     s.taps.tap_per_head(cmd, l, w.attn_output, z, n_heads);
 
-    ops::matmul(cmd, h, w.attn_output, z);
+    product(s, h, w.attn_output, input(s, z));
     s.taps.tap(cmd, Tap::attn_proj, l, h);
     if (config.post_norms) {
         ops::rms_norm(cmd, h, scale, h, w.post_attention_norm, eps);
@@ -98,13 +112,14 @@ void mlp_block(const Step& s, uint32_t l) {
     ops::rms_norm(cmd, h, scale, x, w.ffn_norm, eps);
     s.taps.tap(cmd, Tap::ln2_scale, l, scale);
     s.taps.tap(cmd, Tap::ln2, l, h);
-    ops::matmul(cmd, gate, w.ffn_gate, h);
-    ops::matmul(cmd, up, w.ffn_up, h);
+    const ops::ProductInput normed = input(s, h);
+    product(s, gate, w.ffn_gate, normed);
+    product(s, up, w.ffn_up, normed);
     s.taps.tap(cmd, Tap::mlp_pre, l, gate);
     s.taps.tap(cmd, Tap::mlp_pre_linear, l, up);
     ops::geglu(cmd, gate, gate, up);
     s.taps.tap(cmd, Tap::mlp_post, l, gate);
-    ops::matmul(cmd, h, w.ffn_down, gate);
+    product(s, h, w.ffn_down, input(s, gate));
     s.taps.tap(cmd, Tap::mlp_proj, l, h);
     if (config.post_norms) {
         ops::rms_norm(cmd, h, scale, h, w.post_ffw_norm, eps);
@@ -169,7 +184,7 @@ void head(const Step& s, const Tensor& x, uint32_t first_row) {
     ops::rms_norm(s.cmd, h, scale, x, s.model.weights.output_norm, config.rms_norm_eps);
     s.taps.tap_rows(s.cmd, Tap::ln_final_scale, first_row, scale);
     s.taps.tap_rows(s.cmd, Tap::ln_final, first_row, h);
-    ops::matmul(s.cmd, logits, s.model.weights.head(), h);
+    product(s, logits, s.model.weights.head(), input(s, h));
     s.taps.tap_rows(s.cmd, Tap::logits_raw, first_row, logits);
     if (config.final_logit_softcapping > 0) {
         ops::softcap(s.cmd, logits, config.final_logit_softcapping);

@@ -1,12 +1,14 @@
 // The network: forward() and head(), in the paper's order, made of the single-purpose ops of ops.h.
 // This is the plain path; it is exact (same bits however a sequence is reached) and it is the
-// reference of every faster one.
+// reference of every faster one. The fast path takes the same way through a prompt, with products of
+// its own; its single tokens are decode_step.h.
 #pragma once
 
 #include <cstdint>
 
 #include "gpu/command_buffer.h"
 #include "model/activations.h"
+#include "model/fast_ops.h"
 #include "model/kv_cache.h"
 #include "model/model.h"
 #include "model/tap_recorder.h"
@@ -23,6 +25,7 @@ struct Step {
     uint32_t position = 0;  // of the first token
     uint32_t n_tokens = 1;
     float embedding_scale = 1;
+    const ops::ProductScratch* fast = nullptr;  // set: the fast path's products
 };
 
 /// sqrt(d), rounded to bf16 where asked (spec 2.2).

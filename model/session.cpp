@@ -71,6 +71,20 @@ Session::Impl::Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in,
       cmd(runtime.device, runtime.kernels),
       taps(runtime.device, model->config, options.n_ctx),
       scale(embedding_scale(model->config, *options.bf16_embedding_scale)) {
+    if (options.path == Path::fast) {
+        const std::string obstacle = Session::fast_obstacle(runtime.device.info(), model->config);
+        if (!obstacle.empty()) {
+            throw base::Error(base::ErrorKind::usage,
+                              fmt::format("{} cannot run this model on the fast path: {}",
+                                          runtime.device.info().name, obstacle),
+                              "use --path plain");
+        }
+        fast_step = std::make_unique<DecodeStep>(
+            runtime.device, *model, cache, act,
+            DecodeStepOptions{
+                .n_ctx = options.n_ctx, .n_ubatch = options.n_ubatch, .embedding_scale = scale});
+        recording = std::make_unique<gpu::Recording>(runtime.device);
+    }
     tokens.reserve(options.n_ctx);
     last_logits.resize(model->config.vocab_size);
     std::memset(act.host_tokens(), 0, 4 * size_t{options.n_ubatch});
@@ -95,6 +109,16 @@ void Session::Impl::warm_up() {
         tokens.clear();
         logits_valid = false;
     }
+    if (fast_step) {
+        // Once without recording: a kernel that the driver compiles now gets a submit of its own.
+        fast_step->set_state(bos, 0);
+        run([&] { record_into(cmd); });
+        record_step();
+        decode_recorded(bos);
+        cache.clear();
+        tokens.clear();
+        logits_valid = false;
+    }
     cmd.set_stop({});
     cmd.reset_stats();
     kernels.freeze();
@@ -109,7 +133,8 @@ Step Session::Impl::step(uint32_t position, uint32_t n) {
             .taps = taps,
             .position = position,
             .n_tokens = n,
-            .embedding_scale = scale};
+            .embedding_scale = scale,
+            .fast = fast_step ? &fast_step->products() : nullptr};
 }
 
 /// Compute one chunk, with logits of all its rows, the last one or none. On Cancelled the sequence
@@ -243,20 +268,6 @@ SyncResult Session::sync(std::span<const TokenId> all, WantLogits want,
     return result;
 }
 
-void Session::decode(TokenId token) {
-    Impl& s = *impl_;
-    if (position() >= s.options.n_ctx) {
-        throw base::Error(base::ErrorKind::usage,
-                          fmt::format("the context of {} tokens is full", s.options.n_ctx),
-                          "ask for a longer context with -c");
-    }
-    s.check_tokens({&token, 1});
-    const auto begin = std::chrono::steady_clock::now();
-    s.run_chunk({&token, 1}, WantLogits::last, {});
-    s.stats.predicted_ms += ms_since(begin);
-    s.stats.predicted_n++;
-}
-
 bool Session::rewind(uint32_t n) {
     Impl& s = *impl_;
     CHECK(n <= position(), "rewind to {} of {}", n, position());
@@ -301,6 +312,11 @@ void Session::set_capture(const CaptureSpec& spec, CaptureSink sink) {
     }
     s.taps.configure(spec, std::min(s.options.n_ubatch, kCaptureChunk));
     s.sink = std::move(sink);
+    if (s.fast_step) {
+        s.runtime.kernels.freeze(false);
+        s.record_step();
+        s.runtime.kernels.freeze();
+    }
 }
 
 void Session::set_stop(std::function<bool()> stop) {
@@ -325,6 +341,7 @@ void Session::reset_stats() {
 }
 
 void Session::set_profiler(gpu::Profiler* profiler) {
+    impl_->profiler = profiler;
     impl_->cmd.set_profiler(profiler);
 }
 
@@ -333,8 +350,13 @@ uint64_t Session::kv_bytes_for(const Config& config, const SessionOptions& optio
 }
 
 uint64_t Session::bytes_for(const Config& config, const SessionOptions& options) {
-    return kv_bytes_for(config, options) +
-           Activations::bytes_for(config, activation_options(with_defaults(options, config)));
+    const SessionOptions o = with_defaults(options, config);
+    const uint64_t step =
+        o.path == Path::fast
+            ? DecodeStep::bytes_for(config, {.n_ctx = o.n_ctx, .n_ubatch = o.n_ubatch})
+            : 0;
+    return kv_bytes_for(config, options) + Activations::bytes_for(config, activation_options(o)) +
+           step;
 }
 
 }  // namespace model

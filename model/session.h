@@ -16,7 +16,12 @@
 
 namespace model {
 
+/// Which kernels run. plain: exact, the same bits everywhere, the reference. fast: fewer dependent
+/// levels, sums in the device's own order; within rounding of the plain path.
+enum class Path : uint8_t { plain, fast };
+
 struct SessionOptions {
+    Path path = Path::plain;
     uint32_t n_ctx = 0;     // 0: min(kDefaultContext, the model's)
     uint32_t n_ubatch = 0;  // largest prefill chunk; 0: 256. Larger values are split
     DType type_k = DType::f16;
@@ -53,7 +58,8 @@ struct LensRow {
 class Session {
 public:
     /// Allocates every buffer and runs one warm-up step of each kind, so that all kernels exist;
-    /// from then on the runtime's kernel cache is frozen. Throws base::Error(out_of_memory).
+    /// from then on the runtime's kernel cache is frozen. Throws base::Error(out_of_memory), and
+    /// (usage) where the device cannot run the fast path that was asked for.
     Session(Runtime& runtime, std::shared_ptr<const Model> model, const SessionOptions& options);
     ~Session();
     Session(const Session&) = delete;
@@ -129,6 +135,8 @@ public:
     void set_profiler(gpu::Profiler* profiler);
     /// Bytes of device memory a session with these options takes, without making one.
     static uint64_t bytes_for(const Config& config, const SessionOptions& options);
+    /// Why this device cannot run the fast path for a model, or empty.
+    static std::string fast_obstacle(const gpu::DeviceInfo& device, const Config& config);
     /// The part of bytes_for that is the KV cache.
     static uint64_t kv_bytes_for(const Config& config, const SessionOptions& options);
 

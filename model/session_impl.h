@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "gpu/command_buffer.h"
+#include "gpu/recording.h"
 #include "model/activations.h"
+#include "model/decode_step.h"
 #include "model/gemma.h"
 #include "model/kv_cache.h"
 #include "model/session.h"
@@ -23,6 +25,14 @@ struct Session::Impl {
     Step step(uint32_t position, uint32_t n);
     void run_chunk(std::span<const TokenId> chunk, WantLogits want, const LogitsSink& on_logits);
     void send_capture(uint32_t position, uint32_t n);
+    /// True when the recorded step of the fast path can compute the next token: nothing is asked for
+    /// that only single ops give (taps).
+    bool decodes_recorded() const;
+    /// Record the step for what is captured now. Makes kernels.
+    void record_step();
+    void record_into(gpu::CommandBuffer& commands);
+    void decode_recorded(TokenId token);
+    std::vector<LiveRows> collect_live_rows(uint32_t position) const;
     void check_tokens(std::span<const TokenId> all) const;
     void check_layer(uint32_t layer) const;
     /// Record and finish; on any exception nothing half-recorded is left behind.
@@ -54,6 +64,9 @@ struct Session::Impl {
     std::vector<float> last_logits;  // [vocab_size] that follow the last position
     CaptureSink sink;
     Stats stats;
+    gpu::Profiler* profiler = nullptr;
+    std::unique_ptr<DecodeStep> fast_step;  // fast path
+    std::unique_ptr<gpu::Recording> recording;
     std::unique_ptr<gpu::Buffer> tile_cells;  // device: pattern and scores of one tile
 };
 

@@ -18,7 +18,7 @@ PARAMS_CONST kBlock = 32u;          // elements of one block of a dot product
 PARAMS_CONST kNormLanes = 64u;      // element i of a norm's row belongs to lane i % 64; then a tree
 PARAMS_CONST kKeyTile = 64u;        // softmax tiles: keys [64 n, 64 n + 64), absolute positions
 
-PARAMS_CONST kRowGroup = 32u;       // rows interleaved in the repacked weights (model/repack.h)
+PARAMS_CONST kRowGroup = 4u;        // rows interleaved in the repacked weights (model/repack.h)
 
 // Values of the TYPE constant of matmul and embed; same numbers as model::DType.
 PARAMS_CONST kF32 = 0u;
@@ -115,6 +115,49 @@ struct AttentionTile {
     float cap;
 };
 
+// The fast path's attention of one token.
+struct AttentionDecode {
+    uint n_heads;
+    uint n_kv_heads;
+    uint capacity;       // slots of K and V
+    uint n_ctx;          // columns of lse and live
+    uint window;         // 0: global
+    uint q_at_position;  // 1: stored_q is row `position` of its range, else row 0
+    float scale;
+    float cap;           // 0: none
+    float eps;           // of QK-norm
+};
+
+struct AttentionCombine {
+    uint n_heads;
+    uint head_dim;
+    uint n_splits;
+    uint n_ctx;
+};
+
+// The fast path's products of one token.
+struct Matvec {
+    uint n_rows;           // rows of this slab
+    uint y_begin;          // element of y that the slab's row 0 is
+    uint n_tiles;          // tiles of ROWS rows
+    uint tiles_per_group;
+    uint store;            // 1: write the residual sum
+    uint x_at_position;    // 1: x is row `position` of its range, else row 0
+    uint sum_at_position;  // the same for the residual sum
+    float eps;
+    float cap;             // soft-cap of the product; 0: none
+};
+
+// The fast path's products of many tokens.
+struct MatmulTile {
+    uint n_rows;           // rows of this slab
+    uint y_begin;          // element of a row of y that the slab's row 0 is
+    uint y_stride;         // rows of the whole matrix
+    uint n_tokens;
+    uint n_tiles;          // tiles of ROWS rows
+    uint tiles_per_group;
+};
+
 struct Elementwise {
     uint n;        // elements
     float value;   // softcap: the cap
@@ -123,8 +166,8 @@ struct Elementwise {
 // Where the recorded decode step stands: a small buffer that its kernels read and the last sampler
 // kernel moves on, so that the same commands can be submitted again.
 struct StepState {
-    uint position;  // of the token that this step computes
-    uint token;     // its id
+    uint token;     // that this step computes; first, so that it can be bound alone
+    uint position;  // of it
     uint step;      // counts the draws; result in slot step % kSampleSlots
     uint n_ctx;     // positions are below it
 };

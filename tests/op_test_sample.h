@@ -44,7 +44,7 @@ struct SampleArrays {
     /// Record, state and history are those of the twin.
     void check_draw(const ref::SampleInput& in) const;
 
-    static constexpr params::StepState kState{.position = 5, .token = 1, .step = 6, .n_ctx = 8};
+    static constexpr params::StepState kState{.token = 1, .position = 5, .step = 6, .n_ctx = 8};
     params::Sample s;
     Array logits, params, counts, groups, ranges, list, head, mass, state, history, ring;
 };

@@ -51,8 +51,8 @@ class Bench {
         set_logits(logits);
         sampler.set_params(params);
         sampler.set_history(history.first(history.size() - 1));  // the step adds its own
-        const params::StepState state{.position = static_cast<uint32_t>(history.size()) - 1,
-                                      .token = static_cast<uint32_t>(history.back()),
+        const params::StepState state{.token = static_cast<uint32_t>(history.back()),
+                                      .position = static_cast<uint32_t>(history.size()) - 1,
                                       .step = 0,
                                       .n_ctx = kContext};
         std::memcpy(state_.mapped(), &state, sizeof(state));

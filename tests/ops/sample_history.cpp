@@ -20,8 +20,8 @@ void run_case(uint32_t workgroup) {
             p.last_n = kLengths[random.below(6)];
             p.penalties_on = random.below(5) != 0;
         }
-        const params::StepState state{.position = position,
-                                      .token = static_cast<uint32_t>(random.below(kVocab)),
+        const params::StepState state{.token = static_cast<uint32_t>(random.below(kVocab)),
+                                      .position = position,
                                       .step = 0,
                                       .n_ctx = kContext};
         const op_test::Array state_array(std::vector<params::StepState>{state});

@@ -59,7 +59,8 @@ TEST_CASE("what cannot be honoured is refused with the reason") {
     CHECK(refused({"run", "-p", "x", "-ngl", "99"}).find("always runs on the device") !=
           std::string::npos);
     CHECK(refused({"run", "-hf", "a/b", "-p", "x"}).find("never downloads") != std::string::npos);
-    CHECK(refused({"run", "-p", "x", "--path", "fast"}).find("not built yet") != std::string::npos);
+    CHECK(refused({"run", "-p", "x", "--path", "quick"}).find("plain or fast") !=
+          std::string::npos);
     CHECK(refused({"run", "-p", "x", "-ctk", "q8_0"}).find("f16 or f32") != std::string::npos);
     CHECK(refused({"run", "-p", "x", "--grammar=x"}).find("not built") != std::string::npos);
     for (const char* flag : {"-t", "-b", "-fa", "--mirostat", "--lora", "--jinja"}) {

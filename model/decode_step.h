@@ -1,0 +1,77 @@
+// DecodeStep: the fast path's forward pass of one token, recorded once and submitted for every
+// token. Five dependent levels a layer (six where a device splits the keys), against some twelve of
+// the plain path; the same weights, cache and inspection buffers.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "gpu/buffer.h"
+#include "gpu/command_buffer.h"
+#include "model/activations.h"
+#include "model/fast_ops.h"
+#include "model/kv_cache.h"
+#include "model/model.h"
+
+namespace model {
+
+struct DecodeStepOptions {
+    uint32_t n_ctx = 0;
+    uint32_t n_ubatch = 0;
+    float embedding_scale = 1;
+};
+
+class DecodeStep {
+public:
+    DecodeStep(gpu::Device& device, const Model& model, const KvCache& cache,
+               const Activations& act, const DecodeStepOptions& options);
+
+    /// Record embedding, all layers and the head: from `state` to act.logits row 0 (f32, after the
+    /// final cap). Keys, values, LSE, and Q and residuals where kept, land where the plain path puts
+    /// them. `live`: the capped scores of every head are kept too, see live_scores().
+    void record(gpu::CommandBuffer& cmd, bool live) const;
+
+    /// For the products of a prompt's chunks.
+    const ops::ProductScratch& products() const { return products_; }
+
+    /// params::StepState, which the recorded commands read.
+    const gpu::Range& state() const { return state_; }
+    /// The next step computes `token` at `position`. No step may be running.
+    void set_state(TokenId token, uint32_t position);
+
+    /// Set aside what record(live) needs. May throw out_of_memory.
+    void allocate_live(gpu::Device& device);
+    /// After a live step: capped scores [n_heads, n_ctx] of one layer; visible keys only.
+    std::span<const float> live_scores(uint32_t layer) const;
+
+    uint64_t allocated_bytes() const;
+    static uint64_t bytes_for(const Config& config, const DecodeStepOptions& options);
+
+private:
+    void record_attention(gpu::CommandBuffer& cmd, uint32_t l, bool live) const;
+    void record_mlp(gpu::CommandBuffer& cmd, uint32_t l) const;
+    ops::NormInput layer_input(uint32_t l) const;
+    ops::ResidualRow after_layer(uint32_t l) const;
+    gpu::Range live_range(uint32_t layer) const;
+    void fill_rope(bool local, gpu::Range& range, gpu::Device& device);
+
+    const Model& model_;
+    const KvCache& cache_;
+    const Activations& act_;
+    const uint32_t n_ctx_;
+    const float embedding_scale_;
+    gpu::Buffer host_;  // state
+    gpu::Arena arena_;
+    gpu::Range state_;
+    gpu::Range rope_local_, rope_global_;  // vec2 [64 + n_ctx / 64 + 1, head_dim / 2]
+    Tensor mid_;                           // f32 [1, d]: residual between the two blocks
+    Tensor attn_out_, mlp_out_;            // f32 [1, d]
+    Tensor activated_;                     // f32 [1, ff]
+    gpu::Range parts_, part_stats_;        // of split attention
+    ops::ProductScratch products_;
+    gpu::Range unused_[3];
+    std::vector<gpu::Buffer> live_;        // 0 or 1: f32 [L, n_heads, n_ctx]
+};
+
+}  // namespace model

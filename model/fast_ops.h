@@ -1,0 +1,115 @@
+// fast_ops.h    the fast path's ops. For one token: few dependent levels, position and token out of a
+// small buffer, so that a step is recorded once and submitted for every token. For many: products
+// in tiles. Formulas stand in the header comments of shaders/<op>.comp; results differ from the
+// plain path's by rounding only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "gpu/command_buffer.h"
+#include "model/config.h"
+#include "model/tensor.h"
+
+namespace model::ops {
+
+/// Why these ops cannot run a model on a device, or empty.
+std::string decode_obstacle(const gpu::DeviceInfo& device, const Config& config);
+
+/// y = W x
+///   y     f32 [1, rows of w]
+///   x     f32 [1, cols of w]   cols a multiple of 32
+void matvec(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const Tensor& x);
+
+/// A row of the residual stream: row 0 of its tensor, or row `position`, kept for the inspector.
+struct ResidualRow {
+    Tensor tensor;  // f32 [1 or n_ctx, d]
+    bool at_position = false;
+};
+
+/// What norm_matvec and norm_geglu multiply: h = rms_norm(r) * norm, where
+///   r = x                                    added empty
+///   r = x + added                            added_norm empty
+///   r = x + rms_norm(added) * added_norm
+struct NormInput {
+    ResidualRow x;
+    Tensor added;       // f32 [1, d]
+    Tensor added_norm;  // f32 [1, d]
+    Tensor norm;        // f32 [1, d]
+    float eps = 1e-6f;
+    gpu::Range state;   // params::StepState
+};
+
+/// Where r goes; `unused` is a range of 4 bytes that no concurrent dispatch writes, in case it goes
+/// nowhere.
+struct ResidualOut {
+    ResidualRow row;  // range empty: not wanted
+    gpu::Range unused;
+};
+
+/// y = cap tanh(W h / cap), W h where cap is 0;  y f32 [1, rows of w]
+void norm_matvec(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const NormInput& in,
+                 const ResidualOut& out, float cap);
+
+/// y = gelu(W_gate h) * (W_up h);  y f32 [1, rows]; both matrices of one type and shape
+void norm_geglu(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& gate, const Matrix& up,
+                const NormInput& in, const ResidualOut& out);
+bool can_norm_geglu(const Matrix& gate, const Matrix& up);
+
+struct AttentionDecodeShape {
+    uint32_t n_heads = 0, n_kv_heads = 0, head_dim = 0;
+    uint32_t n_ctx = 0;
+    uint32_t window = 0;  // 0: global
+    float scale = 1;
+    float cap = 0;  // 0: none
+    float eps = 1e-6f;
+    bool q_at_position = false;  // stored_q has a row for every position
+};
+
+struct AttentionDecodeTensors {
+    Tensor q;               // f32 [1, n_heads * head_dim]       read
+    Tensor k, v;            // f32 [1, n_kv_heads * head_dim]    read
+    Tensor q_norm, k_norm;  // f32 [1, head_dim]; empty: no QK-norm
+    gpu::Range rope;        // vec2 [64 + n_ctx / 64 + 1, head_dim / 2]
+    gpu::Range state;       // params::StepState
+    Tensor k_cache, v_cache;  // f16 or f32 [capacity, n_kv_heads * head_dim]
+    Tensor stored_q;          // type of K; [1 or n_ctx, n_heads * head_dim]
+    Tensor z;                 // f32 [1, n_heads * head_dim]
+    Tensor lse;               // f32 [n_heads, n_ctx]
+    gpu::Range parts;         // f32 [splits, n_heads, head_dim], splits > 1
+    gpu::Range part_stats;    // f32 [splits, n_heads, 2]
+    gpu::Range live;          // f32 [n_heads, n_ctx]; empty: not wanted
+    gpu::Range unused;        // 4 bytes that no concurrent dispatch writes
+};
+
+/// All of one token's attention in one layer: one level, or two where the keys are split.
+void attention_decode(gpu::CommandBuffer& cmd, const AttentionDecodeTensors& t,
+                      const AttentionDecodeShape& shape);
+
+/// Where product_input() puts rows in fixed point; sized for the largest chunk and row.
+struct ProductScratch {
+    gpu::Range codes;   // i16 [rows, cols]
+    gpu::Range scales;  // f32 [rows, cols / 32]
+    static uint64_t codes_bytes(uint32_t rows, uint32_t cols) { return 2 * uint64_t{rows} * cols; }
+    static uint64_t scales_bytes(uint32_t rows, uint32_t cols) { return uint64_t{rows} * cols / 8; }
+};
+
+/// x of products of many tokens, in the forms that a device's kernels take.
+struct ProductInput {
+    Tensor x;            // f32 [n_tokens, cols]
+    gpu::Range codes;    // the same in fixed point; empty: this device multiplies floats
+    gpu::Range scales;
+};
+
+/// Records the conversion where the device wants one. One input at a time lives in the scratch.
+ProductInput product_input(gpu::CommandBuffer& cmd, const Tensor& x, const ProductScratch& scratch);
+
+/// y[t, :] = W x[t, :]
+///   y     f32 [n_tokens, rows of w]
+///   x     of cols of w, a multiple of 32
+void product(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const ProductInput& x);
+
+/// Into how many parts the keys of one head are split on this device.
+uint32_t attention_splits(const gpu::DeviceInfo& device, uint32_t n_heads, uint32_t n_kv_heads);
+
+}  // namespace model::ops

@@ -1,0 +1,109 @@
+// Host side of fix_rows and matmul_tile: the fast path's products of many tokens.
+#include <algorithm>
+
+#include "gpu/base.h"
+#include "model/fast_ops.h"
+#include "model/ops.h"
+#include "model/ops/dispatch.h"
+#include "model/ops/teams.h"
+#include "shaders/params.h"
+
+namespace model::ops {
+namespace {
+
+bool multiplies_integers(const gpu::DeviceInfo& device) {
+    return device.type == gpu::DeviceType::cpu;
+}
+
+struct Tile {
+    uint32_t workgroup, lanes, rows, tokens, fixed, whole;
+};
+
+Tile tile_of(const gpu::DeviceInfo& device, DType dtype, uint32_t cols) {
+    const uint32_t lanes = best_lanes(device.subgroup_size, cols / params::kBlock);
+    // A CPU's sixteen vector registers hold no larger tile: 4 x 2 and 2 x 4 are slower (lavapipe, AVX2
+    // and AVX-512), though they decode each weight less often.
+    return {.workgroup = device.subgroup_size,
+            .lanes = lanes,
+            .rows = 2,
+            .tokens = 1,
+            .fixed = uint32_t(multiplies_integers(device) && !is_plain(dtype)),
+            .whole = uint32_t(lanes == device.subgroup_size)};
+}
+
+constexpr uint32_t kTilesPerTeam = 16;  // of a dispatch: a workgroup's start costs something, too
+
+void multiply_slab(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w,
+                   const MatrixSlab& slab, const ProductInput& in) {
+    const Tile t = tile_of(cmd.device().info(), w.dtype, w.cols);
+    const gpu::Kernel& kernel = cmd.kernel(
+        "matmul_tile", {t.workgroup, uint32_t(w.dtype), w.cols, t.lanes, t.rows, t.tokens, t.fixed,
+                        t.whole});
+    const uint32_t n_tokens = in.x.shape.rows;
+    const uint32_t n_tiles = divide_up(slab.n_rows, t.rows);
+    const uint32_t tiles_per_group = kTilesPerTeam * (t.workgroup / t.lanes);
+    const gpu::Work all{.flops = 2.0 * slab.n_rows * w.cols * n_tokens,
+                        .bytes = double(slab.bytes()) + 4.0 * n_tokens * (slab.n_rows + w.cols)};
+    // Cut by tokens, so that no submit takes long.
+    const uint32_t n_pairs = divide_up(n_tokens, t.tokens);
+    const uint32_t parts = std::min(cmd.parts(kernel, all), n_pairs);
+    for (uint32_t part = 0; part < parts; part++) {
+        const uint32_t begin = uint32_t(uint64_t{n_pairs} * part / parts) * t.tokens;
+        const uint32_t end =
+            std::min(uint32_t(uint64_t{n_pairs} * (part + 1) / parts) * t.tokens, n_tokens);
+        const uint32_t n = end - begin;
+        const Tensor x = in.x.rows(begin, n);
+        const gpu::Range codes =
+            t.fixed == 0 ? x.range
+                         : in.codes.slice(ProductScratch::codes_bytes(begin, w.cols),
+                                          ProductScratch::codes_bytes(n, w.cols));
+        const gpu::Range scales =
+            t.fixed == 0 ? x.range
+                         : in.scales.slice(ProductScratch::scales_bytes(begin, w.cols),
+                                           ProductScratch::scales_bytes(n, w.cols));
+        cmd.dispatch(kernel,
+                     {.x = divide_up(n_tiles, tiles_per_group), .y = divide_up(n, t.tokens)},
+                     params::MatmulTile{.n_rows = slab.n_rows,
+                                        .y_begin = slab.row_begin,
+                                        .y_stride = w.rows,
+                                        .n_tokens = n,
+                                        .n_tiles = n_tiles,
+                                        .tiles_per_group = tiles_per_group},
+                     {slab.quants, slab.highs, slab.scales, codes, scales, y.rows(begin, n).range},
+                     {.flops = all.flops / parts, .bytes = all.bytes / parts});
+    }
+}
+
+}  // namespace
+
+ProductInput product_input(gpu::CommandBuffer& cmd, const Tensor& x,
+                           const ProductScratch& scratch) {
+    ProductInput in{x, {}, {}};
+    if (!multiplies_integers(cmd.device().info())) {
+        return in;
+    }
+    const auto [rows, cols] = x.shape;
+    check(x, DType::f32, {rows, cols});
+    CHECK(cols % params::kBlock == 0, "{}: {} columns", x.name, cols);
+    in.codes = scratch.codes.slice(0, ProductScratch::codes_bytes(rows, cols));
+    in.scales = scratch.scales.slice(0, ProductScratch::scales_bytes(rows, cols));
+    const uint32_t n_subs = rows * (cols / params::kBlock);
+    cmd.dispatch(cmd.kernel("fix_rows", {kElementwiseGroup}), elementwise_groups(n_subs),
+                 params::Elementwise{.n = n_subs, .value = 0}, {x.range, in.codes, in.scales},
+                 {.flops = 4.0 * rows * cols, .bytes = 6.0 * rows * cols});
+    return in;
+}
+
+void product(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const ProductInput& in) {
+    check(in.x, DType::f32, {in.x.shape.rows, w.cols});
+    check(y, DType::f32, {in.x.shape.rows, w.rows});
+    if (!multiplies_integers(cmd.device().info())) {
+        matmul(cmd, y, w, in.x);  // until the device has matrix units
+        return;
+    }
+    for (const MatrixSlab& slab : w.slabs) {
+        multiply_slab(cmd, y, w, slab, in);
+    }
+}
+
+}  // namespace model::ops

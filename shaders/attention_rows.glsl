@@ -1,0 +1,213 @@
+// attention_rows.glsl    what attention_decode.comp does before and after its loop over the keys:
+// norm, RoPE and rounding of q, k, v; the KV write; loads of cached rows; the merge of its teams
+
+uint team_lane() { return gl_SubgroupInvocationID % LANES; }
+uint team() {
+    return gl_SubgroupID * (gl_SubgroupSize / LANES) + gl_SubgroupInvocationID / LANES;
+}
+uint n_teams() { return gl_WorkGroupSize.x / LANES; }
+
+float team_sum(float v) {
+    if (WHOLE == 1u) {
+        return subgroupAdd(v);
+    }
+    [[unroll]] for (uint mask = LANES / 2u; mask > 0u; mask /= 2u) {
+        v += subgroupShuffleXor(v, mask);
+    }
+    return v;
+}
+
+void workgroup_sync() {
+    if (ONE_SUBGROUP == 1u) {
+        subgroupMemoryBarrierShared();
+        subgroupBarrier();
+    } else {
+        barrier();
+    }
+}
+
+// Quad of a row that is number u of this lane: units of eight elements go round the lanes.
+uint lane_quad(uint u) { return (u / 2u * LANES + team_lane()) * 2u + u % 2u; }
+
+float rounded(float v, uint half_type) {
+    return half_type == 1u ? unpackHalf2x16(exact_half_bits(v)).x : v;
+}
+
+vec2 cos_sin(uint i) {
+    const vec2 low = rope[state.position % 64u * (HEAD_DIM / 2u) + i];
+    const vec2 high = rope[(64u + state.position / 64u) * (HEAD_DIM / 2u) + i];
+    return vec2(high.x * low.x - high.y * low.y, high.y * low.x + high.x * low.y);
+}
+
+// Square sum of `count` elements of q or k from `begin`, by the team.
+float square_sum(bool of_q, uint begin) {
+    float sum = 0.0;
+    for (uint i = team_lane(); i < HEAD_DIM; i += LANES) {
+        const float value = of_q ? q[begin + i] : k[begin + i];
+        sum += value * value;
+    }
+    return team_sum(sum);
+}
+
+void put(uint row, uint i, float value) { rotated[row * HEAD_DIM / 4u + i / 4u][i % 4u] = value; }
+
+// One head of q or k: norm, RoPE, rounding; into shared memory, by one team.
+void rotate_head(uint row, bool of_q, uint begin) {
+    const float scale =
+        QK_NORM == 1u ? inversesqrt(square_sum(of_q, begin) / float(HEAD_DIM) + p.eps) : 1.0;
+    for (uint i = team_lane(); i < HEAD_DIM / 2u; i += LANES) {
+        const uint j = i + HEAD_DIM / 2u;
+        vec2 pair = of_q ? vec2(q[begin + i], q[begin + j]) : vec2(k[begin + i], k[begin + j]);
+        if (QK_NORM == 1u) {
+            pair *= scale * (of_q ? vec2(wq[i], wq[j]) : vec2(wk[i], wk[j]));
+        }
+        const vec2 cs = cos_sin(i);
+        put(row, i, rounded(pair.x * cs.x - pair.y * cs.y, Q_HALF));
+        put(row, j, rounded(pair.y * cs.x + pair.x * cs.y, Q_HALF));
+    }
+}
+
+void rotate_all(uint first_head, uint kv_head) {
+    for (uint row = team(); row < GROUP + 2u; row += n_teams()) {
+        if (row < GROUP) {
+            rotate_head(row, true, (first_head + row) * HEAD_DIM);
+        } else if (row == GROUP) {
+            rotate_head(row, false, kv_head * HEAD_DIM);
+        } else {
+            for (uint i = team_lane(); i < HEAD_DIM; i += LANES) {
+                put(row, i, rounded(v[kv_head * HEAD_DIM + i], V_HALF));
+            }
+        }
+    }
+    workgroup_sync();
+}
+
+uint half_pair(vec2 v) { return exact_half_bits(v.x) | (exact_half_bits(v.y) << 16u); }
+
+uvec4 packed_unit(uint row, uint unit) {
+    const vec4 a = rotated[row * HEAD_DIM / 4u + 2u * unit];
+    const vec4 b = rotated[row * HEAD_DIM / 4u + 2u * unit + 1u];
+    return uvec4(half_pair(a.xy), half_pair(a.zw), half_pair(b.xy), half_pair(b.zw));
+}
+
+uvec4 quad_bits(uint row, uint quad) {
+    return floatBitsToUint(rotated[row * HEAD_DIM / 4u + quad]);
+}
+
+// Row of the caches, in units of eight elements, of one KV head at a position.
+uint slot_row(uint position, uint kv_head) {
+    return (position % p.capacity * p.n_kv_heads + kv_head) * kUnitsRow;
+}
+
+// q of every head of the group; k and v of the token by one group of each KV head.
+void store_rows(uint first_head, uint kv_head, bool writes_kv) {
+    const uint q_row = p.q_at_position == 1u ? state.position : 0u;
+    const uint slot = slot_row(state.position, kv_head);
+    for (uint i = gl_LocalInvocationID.x; i < kUnitsRow; i += gl_WorkGroupSize.x) {
+        for (uint g = 0u; g < GROUP; g++) {
+            const uint unit = (q_row * p.n_heads + first_head + g) * kUnitsRow + i;
+            if (Q_HALF == 1u) {
+                stored_q[unit] = packed_unit(g, i);
+            } else {
+                stored_q[2u * unit] = quad_bits(g, 2u * i);
+                stored_q[2u * unit + 1u] = quad_bits(g, 2u * i + 1u);
+            }
+        }
+        if (writes_kv) {
+            if (Q_HALF == 1u) {
+                k_cache[slot + i] = packed_unit(GROUP, i);
+            } else {
+                k_cache[2u * (slot + i)] = quad_bits(GROUP, 2u * i);
+                k_cache[2u * (slot + i) + 1u] = quad_bits(GROUP, 2u * i + 1u);
+            }
+            if (V_HALF == 1u) {
+                v_cache[slot + i] = packed_unit(GROUP + 1u, i);
+            } else {
+                v_cache[2u * (slot + i)] = quad_bits(GROUP + 1u, 2u * i);
+                v_cache[2u * (slot + i) + 1u] = quad_bits(GROUP + 1u, 2u * i + 1u);
+            }
+        }
+    }
+}
+
+void unpack_unit(uvec4 eight, out vec4 low, out vec4 high) {
+    low = vec4(unpackHalf2x16(eight.x), unpackHalf2x16(eight.y));
+    high = vec4(unpackHalf2x16(eight.z), unpackHalf2x16(eight.w));
+}
+
+// Unit u of this lane out of a cached row.
+void key_unit(uint row, uint u, out vec4 low, out vec4 high) {
+    const uint unit = row + u * LANES + team_lane();
+    if (Q_HALF == 1u) {
+        unpack_unit(k_cache[unit], low, high);
+    } else {
+        low = uintBitsToFloat(k_cache[2u * unit]);
+        high = uintBitsToFloat(k_cache[2u * unit + 1u]);
+    }
+}
+void value_unit(uint row, uint u, out vec4 low, out vec4 high) {
+    const uint unit = row + u * LANES + team_lane();
+    if (V_HALF == 1u) {
+        unpack_unit(v_cache[unit], low, high);
+    } else {
+        low = uintBitsToFloat(v_cache[2u * unit]);
+        high = uintBitsToFloat(v_cache[2u * unit + 1u]);
+    }
+}
+
+// After it every lane of team 0 has the workgroup's maximum, sum and its part of z of head g.
+void merge_teams(uint g) {
+    if (n_teams() == 1u) {
+        return;
+    }
+    workgroup_sync();  // the last head's numbers have been read
+    if (team_lane() == 0u) {
+        merge_stats[2u * team()] = row_max[g];
+        merge_stats[2u * team() + 1u] = row_sum[g];
+    }
+    workgroup_sync();
+    float largest = kLowest;
+    for (uint t = 0u; t < n_teams(); t++) {
+        largest = max(largest, merge_stats[2u * t]);
+    }
+    const float rescale = exact_exp(row_max[g] - largest);
+    [[unroll]] for (uint u = 0u; u < kUnits * 2u; u++) {
+        merge_z[team() * HEAD_DIM / 4u + lane_quad(u)] = row_z[g * kUnits * 2u + u] * rescale;
+    }
+    workgroup_sync();
+    if (team() != 0u) {
+        return;
+    }
+    float sum = 0.0;
+    for (uint t = 0u; t < n_teams(); t++) {
+        sum += merge_stats[2u * t + 1u] * exact_exp(merge_stats[2u * t] - largest);
+    }
+    row_max[g] = largest;
+    row_sum[g] = sum;
+    [[unroll]] for (uint u = 0u; u < kUnits * 2u; u++) {
+        vec4 total = vec4(0.0);
+        for (uint t = 0u; t < n_teams(); t++) {
+            total += merge_z[t * HEAD_DIM / 4u + lane_quad(u)];
+        }
+        row_z[g * kUnits * 2u + u] = total;
+    }
+}
+
+void finish_row(uint g, uint head, uint split) {
+    if (team() != 0u) {
+        return;
+    }
+    const uint row = split * p.n_heads + head;
+    const float scale = SPLITS == 1u ? 1.0 / row_sum[g] : 1.0;
+    [[unroll]] for (uint u = 0u; u < kUnits * 2u; u++) {
+        z[row * HEAD_DIM / 4u + lane_quad(u)] = row_z[g * kUnits * 2u + u] * scale;
+    }
+    if (team_lane() == 0u) {
+        if (SPLITS == 1u) {
+            stats[head * p.n_ctx + state.position] = row_max[g] + exact_log(row_sum[g]);
+        } else {
+            stats[2u * row] = row_max[g];
+            stats[2u * row + 1u] = row_sum[g];
+        }
+    }
+}

@@ -1,0 +1,36 @@
+// staged_x.glsl    one row of x in shared memory, for the matrix-vector kernels of the fast path
+//
+// Staged as f32 (FIXED 0), or as 16-bit fixed point with one scale a sub-block (FIXED 1):
+//   x[i] = x_scale(i / 32) * code[i],  x_scale = max |x| of the sub-block / 32767
+// whose rounding error is at most 2^-16 of the sub-block's largest element.
+//
+// Needs: COLS, FIXED, ONE_SUBGROUP (1: the workgroup is a single subgroup), and kSubUnits: units of 16
+// bytes that a sub-block takes, 8 where it may hold f32, 4 for fixed point alone.
+
+shared uvec4 staged[COLS / kBlock * kSubUnits];
+shared float staged_scale[COLS / kBlock];
+
+// What was written to shared memory before is there for the whole workgroup after.
+void workgroup_sync() {
+    if (ONE_SUBGROUP == 1u) {
+        subgroupMemoryBarrierShared();
+        subgroupBarrier();
+    } else {
+        barrier();
+    }
+}
+
+uvec4 x_pairs(uint t, uint i) { return staged[i / 4u * kSubUnits + i % 4u]; }
+float x_scale(uint t, uint b) { return staged_scale[b]; }
+
+#include "fixed_point.glsl"
+
+// Sub-block b out of its 32 numbers; takes the first four units of its place.
+void stage_fixed(uint b, vec4 v[8]) {
+    const float largest = largest_of(v);
+    const float to_code = code_of_one(largest);
+    [[unroll]] for (uint i = 0u; i < 4u; i++) {
+        staged[kSubUnits * b + i] = fixed_eight(v[2u * i], v[2u * i + 1u], to_code);
+    }
+    staged_scale[b] = largest / kLargestCode;
+}
