@@ -46,16 +46,21 @@ std::vector<TokenId> ids_of(const std::vector<TokenInfo>& tokens) {
     return ids;
 }
 
+/// The fast path computes a token alone and in a prompt with different kernels: alike to rounding.
+bool nearly(float a, float b) {
+    return (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= 2e-3f;
+}
+
 void require_same(const TokenInfo& a, const TokenInfo& b) {
     REQUIRE(a.position == b.position);
     REQUIRE(a.id == b.id);
     REQUIRE(a.rank == b.rank);
-    REQUIRE((a.logprob == b.logprob || (std::isnan(a.logprob) && std::isnan(b.logprob))));
-    REQUIRE((a.entropy == b.entropy || (std::isnan(a.entropy) && std::isnan(b.entropy))));
+    REQUIRE(nearly(a.logprob, b.logprob));
+    REQUIRE(nearly(a.entropy, b.entropy));
     REQUIRE(a.top.size() == b.top.size());
     for (size_t i = 0; i < a.top.size(); ++i) {
         REQUIRE(a.top[i].id == b.top[i].id);
-        REQUIRE(a.top[i].logprob == b.top[i].logprob);
+        REQUIRE(nearly(a.top[i].logprob, b.top[i].logprob));
     }
 }
 
@@ -190,7 +195,7 @@ TEST_CASE("engine: a branch keeps the ids before it and uses their cache") {
         REQUIRE(branch.scored.n_reused >= trunk.scored.tokens.size() - 1);
         const TokenInfo& chosen = branch.scored.tokens.back();
         REQUIRE(chosen.rank == 1);
-        REQUIRE(chosen.logprob == trunk.tokens[at].top[1].logprob);
+        REQUIRE(nearly(chosen.logprob, trunk.tokens[at].top[1].logprob));
     }
     std::vector<TokenId> ids = ids_of(trunk.scored.tokens);
     ids.insert(ids.end(), trunk.ids.begin(), trunk.ids.begin() + 5);
