@@ -107,7 +107,6 @@ class Run:
         self.out.mkdir(parents=True, exist_ok=True)
         self.model = Gemma()
         self.step, self.tokens, self.seconds = 0, 0, 0.0
-        self.start = 0  # the step at which the rate was last warmed up
         named = list(self.model.named_parameters())
         self.vectors = [p for n, p in named if p.ndim < 2 or n == "emb.weight"]
         self.muon = Muon([p for n, p in named if p.ndim == 2 and n != "emb.weight"])
@@ -143,7 +142,7 @@ class Run:
 
     def rate(self):
         a = self.args
-        up = a.peak * min(1.0, (self.step - self.start + 1) / WARM_UP)
+        up = a.peak * min(1.0, (self.step + 1) / WARM_UP)
         left = a.steps - self.step
         return up * (max(FLOOR, left / a.decay) if left < a.decay else 1.0)
 
@@ -210,7 +209,7 @@ class Run:
         part = self.out / (name + ".part")
         torch.save(dict(
             model=self.model.state_dict(), shape=asdict(Shape()), step=self.step,
-            tokens=self.tokens, seconds=self.seconds, start=self.start,
+            tokens=self.tokens, seconds=self.seconds,
             muon=self.muon.state(), adam=self.adam.state_dict(),
             mixtures={k: m.state() for k, m in self.mixtures.items()}), part)
         os.replace(part, self.out / name)
@@ -218,7 +217,6 @@ class Run:
     def restore(self, saved):
         self.model.load_state_dict(saved["model"])
         self.step, self.tokens, self.seconds = saved["step"], saved["tokens"], saved["seconds"]
-        self.start = saved["start"]
         self.muon.restore(saved["muon"])
         self.adam.load_state_dict(saved["adam"])
         for name, state in saved["mixtures"].items():
@@ -228,8 +226,6 @@ class Run:
         """Until the last step, or until a signal asks for the end."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: setattr(self, "stopped", True))
-        if self.step == 0:
-            self.measure()
         last, saved, smooth = time.time(), time.time(), None
         while self.step < self.args.steps and not self.stopped:
             due = self.team.rank == 0 and time.time() - saved > SAVE_SECONDS
@@ -240,9 +236,10 @@ class Run:
             last = now
             if self.step % 50 == 0:
                 self.log(kind="loss", loss=round(smooth, 4), rate=round(rate, 4))
+            if self.step % self.args.mark_every == 0:
+                self.measure()
             if save:
                 self.save()
-                self.measure()
                 saved = time.time()
         self.save()
         self.measure()
@@ -268,6 +265,7 @@ def main():
     parser.add_argument("--peak", type=float, default=1.0, help="scales the rates")
     parser.add_argument("--rows", type=int, default=12, help="rows of a batch")
     parser.add_argument("--length", type=int, default=384, help="positions of a row")
+    parser.add_argument("--mark-every", type=int, default=200, help="steps between marks")
     parser.add_argument("--per-skill", type=int, default=24, help="questions for a mark")
     parser.add_argument("--workers", type=int, default=2, help="processes, one a core")
     parser.add_argument("--seed", type=int, default=1)
