@@ -3,7 +3,7 @@
 
     train.py --data DATA --tokenizer tok.model --out RUN                       from nothing
     train.py .. --weights lapidary-demo.gguf                                   from shipped weights
-    train.py .. --resume RUN/last.pt --steps N --decay D --late L --length 512    the end of a run
+    train.py .. --resume RUN/last.pt --steps N --fall F --length 512    the end of a run
 
 A run of many steps may be stopped at any time (SIGTERM or SIGINT: it saves and leaves) and carried
 on with --resume. Its checkpoint before the fall is the place to go on from with more time: weights
@@ -107,6 +107,7 @@ class Run:
         self.out.mkdir(parents=True, exist_ok=True)
         self.model = Gemma()
         self.step, self.tokens, self.seconds = 0, 0, 0.0
+        self.begin, self.minutes = time.time(), 0.0  # of this process, by the clock of rank 0
         named = list(self.model.named_parameters())
         self.vectors = [p for n, p in named if p.ndim < 2 or n == "emb.weight"]
         self.muon = Muon([p for n, p in named if p.ndim == 2 and n != "emb.weight"])
@@ -115,8 +116,8 @@ class Run:
                          for i, stage in enumerate(("steady", "late"))}
         self.loss = torch.compile(self.plain_loss, dynamic=False)
         # All gradients in one piece, then: sum of the weights, of the losses, who wants to stop or
-        # to save. One sum over the team carries everything.
-        self.shared = torch.zeros(sum(p.numel() for _, p in named) + 4)
+        # to save, minutes. One sum over the team carries everything.
+        self.shared = torch.zeros(sum(p.numel() for _, p in named) + 5)
         end = 0
         for _, p in named:
             p.grad = self.shared[end:end + p.numel()].view_as(p)
@@ -140,14 +141,19 @@ class Run:
         nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
         return (nats * weights.flatten()).sum()
 
+    def left(self):
+        """How much of the fall is still to come: 1 before it, 0 at the end of the run."""
+        if self.args.fall_minutes:
+            return 1.0 - min(1.0, self.minutes / self.args.fall_minutes)
+        left = self.args.steps - self.step
+        return min(1.0, left / self.args.fall) if self.args.fall else float(left > 0)
+
     def rate(self):
-        a = self.args
-        up = a.peak * min(1.0, (self.step + 1) / WARM_UP)
-        left = a.steps - self.step
-        return up * (max(FLOOR, left / a.decay) if left < a.decay else 1.0)
+        warm = min(1.0, (self.step + 1) / WARM_UP)
+        return self.args.peak * warm * max(FLOOR, self.left())
 
     def stage(self):
-        return "late" if self.args.steps - self.step <= self.args.late else "steady"
+        return "late" if self.left() < self.args.late else "steady"
 
     def train_step(self, save):
         """One batch; returns the loss, the rate, and whether it is time to save."""
@@ -158,13 +164,13 @@ class Run:
         loss = self.loss(ids[:, :-1].contiguous(), ids[:, 1:].contiguous(),
                          weights[:, 1:].contiguous())
         loss.backward()
-        self.shared[-4:] = torch.stack([weights[:, 1:].sum(), loss.detach(),
-                                        torch.tensor(float(self.stopped)),
-                                        torch.tensor(float(save))])
+        minutes = 0.0 if rank else (time.time() - self.begin) / 60
+        self.shared[-5:] = torch.tensor([float(weights[:, 1:].sum()), float(loss.detach()),
+                                         float(self.stopped), float(save), minutes])
         self.team.add(self.shared)
-        total, loss, stop, save = self.shared[-4:].tolist()
+        total, loss, stop, save, self.minutes = self.shared[-5:].tolist()
         self.stopped = stop > 0
-        self.shared[:-4] /= total
+        self.shared[:-5] /= total
         torch.nn.utils.clip_grad_norm_(self.vectors, 1.0)
         rate = self.rate()
         for group in self.adam.param_groups:
@@ -227,7 +233,7 @@ class Run:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: setattr(self, "stopped", True))
         last, saved, smooth = time.time(), time.time(), None
-        while self.step < self.args.steps and not self.stopped:
+        while self.left() > 0 and not self.stopped:
             due = self.team.rank == 0 and time.time() - saved > SAVE_SECONDS
             loss, rate, save = self.train_step(due)
             smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
@@ -260,8 +266,10 @@ def main():
     parser.add_argument("--resume", help="checkpoint to carry on")
     parser.add_argument("--weights", help=".pt or .gguf to start from with fresh optimisers")
     parser.add_argument("--steps", type=int, default=10**6, help="step at which the run ends")
-    parser.add_argument("--decay", type=int, default=0, help="last steps, in which the rate falls")
-    parser.add_argument("--late", type=int, default=0, help="last steps on the late mixture")
+    parser.add_argument("--fall", type=int, default=0, help="last steps, in which the rate falls")
+    parser.add_argument("--fall-minutes", type=float, help="let it fall from now on, by the clock")
+    parser.add_argument("--late", type=float, default=0.35,
+                        help="last part of the fall on the late mixture")
     parser.add_argument("--peak", type=float, default=1.0, help="scales the rates")
     parser.add_argument("--rows", type=int, default=12, help="rows of a batch")
     parser.add_argument("--length", type=int, default=384, help="positions of a row")
