@@ -13,6 +13,7 @@
 // reference  ref::embed in tests/support/twins.h
 
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "params.h"
 
 layout(local_size_x_id = 0) in;

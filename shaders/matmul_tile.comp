@@ -34,7 +34,7 @@ layout(binding = 4) readonly buffer XScales { float x_scales[]; };
 layout(binding = 5) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push { MatmulTile p; };
 
-#include "weights.glsl"
+#include "weight_quads.glsl"
 
 uint token(uint t) { return min(gl_WorkGroupID.y * TOKENS + t, p.n_tokens - 1u); }
 uvec4 x_pairs(uint t, uint i) { return x[token(t) * (COLS / 8u) + i]; }

@@ -33,7 +33,7 @@ layout(binding = 3) readonly buffer X { vec4 x[]; };
 layout(binding = 4) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push { Matvec p; };
 
-#include "weights.glsl"
+#include "weight_quads.glsl"
 const uint kSubUnits = 4u;
 #include "staged_x.glsl"
 vec4 x_four(uint t, uint i) { return x[i]; }

@@ -34,19 +34,18 @@ layout(constant_id = 8) const uint RESIDUAL = 0;
 const uint TOKENS = 1u;
 
 layout(binding = 0) readonly buffer GateQuants { uvec4 gate_quants[]; };
-layout(binding = 1) readonly buffer GateHighs { uint gate_highs[]; };
-layout(binding = 2) readonly buffer GateScales { uint gate_scales[]; };
+layout(binding = 1) readonly buffer GateHighs { uvec4 gate_highs[]; };
+layout(binding = 2) readonly buffer GateScales { uvec4 gate_scales[]; };
 layout(binding = 10) readonly buffer UpQuants { uvec4 up_quants[]; };
-layout(binding = 11) readonly buffer UpHighs { uint up_highs[]; };
-layout(binding = 12) readonly buffer UpScales { uint up_scales[]; };
+layout(binding = 11) readonly buffer UpHighs { uvec4 up_highs[]; };
+layout(binding = 12) readonly buffer UpScales { uvec4 up_scales[]; };
 layout(push_constant) uniform Push { Matvec p; };
 
 const uint kGate = 0u, kUp = 1u;
 uvec4 unit_at(uint matrix, uint i) { return matrix == kGate ? gate_quants[i] : up_quants[i]; }
-uint high_at(uint matrix, uint i) { return matrix == kGate ? gate_highs[i] : up_highs[i]; }
-uint scale_at(uint matrix, uint i) { return matrix == kGate ? gate_scales[i] : up_scales[i]; }
+uvec4 high_quad_at(uint matrix, uint i) { return matrix == kGate ? gate_highs[i] : up_highs[i]; }
+uvec4 scale_quad_at(uint matrix, uint i) { return matrix == kGate ? gate_scales[i] : up_scales[i]; }
 
-#include "dequant.glsl"
 #include "norm_x.glsl"
 #include "row_tile.glsl"
 #include "team_tiles.glsl"

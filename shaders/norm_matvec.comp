@@ -35,7 +35,7 @@ const uint TOKENS = 1u;
 
 layout(push_constant) uniform Push { Matvec p; };
 
-#include "weights.glsl"
+#include "weight_quads.glsl"
 #include "norm_x.glsl"
 #include "row_tile.glsl"
 #include "team_tiles.glsl"

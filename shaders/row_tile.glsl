@@ -6,8 +6,9 @@
 // FIXED 1: x is 16-bit fixed point with one scale a sub-block, products and sums are exact integers
 //   (255 * 32767 * 16 < 2^31). FIXED 0: x is f32, products are fused multiply-adds.
 //
-// Needs: TYPE, COLS, LANES, ROWS, TOKENS, FIXED, WHOLE (1: a team is a whole subgroup), dequant.glsl,
+// Needs: TYPE, COLS, LANES, ROWS (1, 2 or 4), TOKENS, FIXED, WHOLE (1: a team is a whole subgroup),
 // and from the kernel
+//   uvec4 unit_at(uint matrix, uint i), high_quad_at, scale_quad_at   weight_quads.glsl
 //   uvec4 x_pairs(uint t, uint i)   elements 8 i .. 8 i + 7, two a word     FIXED 1
 //   float x_scale(uint t, uint b)   of sub-block b                          FIXED 1
 //   vec4 x_four(uint t, uint i)     elements 4 i .. 4 i + 3                 FIXED 0
@@ -28,9 +29,19 @@ float team_sum(float v) {
     return v;
 }
 
+uint high_at(uint matrix, uint i) { return high_quad_at(matrix, i / kRowGroup)[i % kRowGroup]; }
+uint scale_at(uint matrix, uint i) { return scale_quad_at(matrix, i / kRowGroup)[i % kRowGroup]; }
+#include "dequant.glsl"
+
 float tile_sum[ROWS * TOKENS];
 
-RowCursor tile_rows[ROWS];
+RowCursor tile_row;  // of the tile's first row
+
+// Row i of the tile: ROWS divides kRowGroup, so a tile's rows lie side by side.
+RowCursor tile_cursor(uint i) {
+    return RowCursor(tile_row.matrix, tile_row.quants + i, tile_row.highs + i, tile_row.scales + i,
+                     tile_row.half_scales + i);
+}
 
 void add_plain(uint b) {
     for (uint h = 0u; h < 2u; h++) {
@@ -40,7 +51,7 @@ void add_plain(uint b) {
                 v[t] = x_four(t, 8u * b + 4u * h + q);
             }
             [[unroll]] for (uint i = 0u; i < ROWS; i++) {
-                const vec4 w = plain4(tile_rows[i], b, h, q);
+                const vec4 w = plain4(tile_cursor(i), b, h, q);
                 [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
                     float sum = tile_sum[i * TOKENS + t];
                     sum = fma(w.x, v[t].x, sum);
@@ -57,6 +68,33 @@ void add_plain(uint b) {
 uvec4 tile_codes[ROWS];
 uvec2 tile_highs[ROWS];
 SubScale tile_scales[ROWS];
+
+// Highs and scales of sub-block b; where a tile is a row group, one read serves its four rows.
+void read_scales(uint b) {
+    if (ROWS != kRowGroup) {
+        [[unroll]] for (uint i = 0u; i < ROWS; i++) {
+            tile_scales[i] = sub_scale(tile_cursor(i), b);
+            tile_highs[i] = high_words(tile_cursor(i), b);
+        }
+        return;
+    }
+    uvec4 words[4];
+    [[unroll]] for (uint k = 0u; k < 4u; k++) {
+        words[k] = k < n_scale_words()
+                       ? scale_quad_at(tile_row.matrix, scale_position(tile_row, b, k) / kRowGroup)
+                       : uvec4(0u);
+    }
+    uvec4 tops[2];
+    [[unroll]] for (uint k = 0u; k < 2u; k++) {
+        tops[k] = k < n_high_words()
+                      ? high_quad_at(tile_row.matrix, high_position(tile_row, b, k) / kRowGroup)
+                      : uvec4(0u);
+    }
+    [[unroll]] for (uint i = 0u; i < ROWS; i++) {
+        tile_scales[i] = scale_of(uvec4(words[0][i], words[1][i], words[2][i], words[3][i]), b);
+        tile_highs[i] = uvec2(tops[0][i], tops[1][i]);
+    }
+}
 
 void add_half_fixed(uint b, uint h) {
     int sums[ROWS * TOKENS];
@@ -140,11 +178,22 @@ void add_half_float(uint b, uint h) {
     }
 }
 
+void add_half(uint b, uint h) {
+    if (h == 0u || TYPE == kQ8_0) {
+        [[unroll]] for (uint i = 0u; i < ROWS; i++) {
+            tile_codes[i] = code_unit(tile_cursor(i), b, h);
+        }
+    }
+    if (FIXED == 1u) {
+        add_half_fixed(b, h);
+    } else {
+        add_half_float(b, h);
+    }
+}
+
 // tile_sum[i * TOKENS + t] = row `row + i` times x of token t, the same in every lane of the team.
 void row_tile(uint matrix, uint row) {
-    [[unroll]] for (uint i = 0u; i < ROWS; i++) {
-        tile_rows[i] = row_cursor(matrix, row + i, COLS);
-    }
+    tile_row = row_cursor(matrix, row, COLS);
     [[unroll]] for (uint i = 0u; i < ROWS * TOKENS; i++) {
         tile_sum[i] = 0.0;
     }
@@ -153,22 +202,10 @@ void row_tile(uint matrix, uint row) {
             add_plain(b);
             continue;
         }
-        [[unroll]] for (uint i = 0u; i < ROWS; i++) {
-            tile_scales[i] = sub_scale(tile_rows[i], b);
-            tile_highs[i] = high_words(tile_rows[i], b);
-            tile_codes[i] = code_unit(tile_rows[i], b, 0u);
-        }
-        [[unroll]] for (uint h = 0u; h < 2u; h++) {
-            if (h == 1u && TYPE == kQ8_0) {
-                [[unroll]] for (uint i = 0u; i < ROWS; i++) {
-                    tile_codes[i] = code_unit(tile_rows[i], b, 1u);
-                }
-            }
-            if (FIXED == 1u) {
-                add_half_fixed(b, h);
-            } else {
-                add_half_float(b, h);
-            }
+        read_scales(b);
+        // Written out twice, the code is slower than the loop on a CPU: its registers spill.
+        [[dont_unroll]] for (uint h = 0u; h < 2u; h++) {
+            add_half(b, h);
         }
     }
     [[unroll]] for (uint i = 0u; i < ROWS * TOKENS; i++) {

@@ -23,6 +23,13 @@ struct Teams {
     uint32_t groups;     // workgroups wanted at most
 };
 
+/// A matrix that streams from memory once is read quickest by whole subgroups, one run of bytes at a
+/// time, even where a few lanes are idle in a row's last round.
+uint32_t streaming_lanes(uint32_t subgroup, uint32_t subs) {
+    const uint32_t places = divide_up(subs, subgroup) * subgroup;
+    return 4 * (places - subs) <= places ? subgroup : best_lanes(subgroup, subs);
+}
+
 /// Shared memory of matvec.comp with fixed-point x.
 uint64_t packed_bytes(uint32_t cols) {
     return 2 * uint64_t{cols} + cols / params::kBlock * 4;
@@ -34,11 +41,11 @@ Teams teams(const gpu::DeviceInfo& device, DType dtype, uint32_t cols, bool norm
     if (device.type == gpu::DeviceType::cpu) {
         // One subgroup a workgroup: a barrier costs a CPU more than the sum it waits for. Integer
         // products take fewer instructions than conversions to float.
-        const uint32_t lanes = best_lanes(subgroup, subs);
+        const uint32_t lanes = streaming_lanes(subgroup, subs);
         const bool fits = normed || packed_bytes(cols) <= device.max_shared_bytes;
         return {.workgroup = subgroup,
                 .lanes = lanes,
-                .rows = 2,  // more would not fit into 16 vector registers
+                .rows = params::kRowGroup,
                 .fixed = uint32_t(!is_plain(dtype) && fits),
                 .whole = uint32_t(lanes == subgroup),
                 .one_subgroup = 1,

@@ -21,12 +21,11 @@ struct Tile {
 
 Tile tile_of(const gpu::DeviceInfo& device, DType dtype, uint32_t cols) {
     const uint32_t lanes = best_lanes(device.subgroup_size, cols / params::kBlock);
-    // A CPU's sixteen vector registers hold no larger tile: 4 x 2 and 2 x 4 are slower (lavapipe, AVX2
-    // and AVX-512), though they decode each weight less often.
+    // Larger tiles decode each weight less often, but spill a CPU's vector registers.
     return {.workgroup = device.subgroup_size,
             .lanes = lanes,
-            .rows = 2,
-            .tokens = 1,
+            .rows = params::kRowGroup,
+            .tokens = 2,
             .fixed = uint32_t(multiplies_integers(device) && !is_plain(dtype)),
             .whole = uint32_t(lanes == device.subgroup_size)};
 }
