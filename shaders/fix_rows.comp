@@ -9,7 +9,7 @@
 // dispatch   x: invocations over sub-blocks of 32, folded into y
 // spec 0     workgroup size
 // cost       reads x once, writes half of it
-// reference  ref::fix_rows in tests/support/twins.h
+// reference  tests/ops/fix_rows.cpp
 
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

@@ -10,7 +10,8 @@ float largest_of(vec4 v[8]) {
     return max(max(largest.x, largest.y), max(largest.z, largest.w));
 }
 
-float code_of_one(float largest) { return largest > 0.0 ? kLargestCode / largest : 0.0; }
+// Numbers so small that their quotient would be none count as zero.
+float code_of_one(float largest) { return largest > 1e-30 ? kLargestCode / largest : 0.0; }
 
 uint fixed_pair(float low, float high, float to_code) {
     return (uint(int(roundEven(low * to_code))) & 0xffffu) |

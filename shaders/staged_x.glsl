@@ -7,8 +7,10 @@
 // Needs: COLS, FIXED, ONE_SUBGROUP (1: the workgroup is a single subgroup), and kSubUnits: units of 16
 // bytes that a sub-block takes, 8 where it may hold f32, 4 for fixed point alone.
 
-shared uvec4 staged[COLS / kBlock * kSubUnits];
-shared float staged_scale[COLS / kBlock];
+// A kernel that stages nothing, or no scales, must not ask for the memory: rows may be longer.
+const uint kStages = FIXED == 1u || kSubUnits == 8u ? 1u : 0u;
+shared uvec4 staged[kStages == 1u ? COLS / kBlock * kSubUnits : 1u];
+shared float staged_scale[FIXED == 1u ? COLS / kBlock : 1u];
 
 // What was written to shared memory before is there for the whole workgroup after.
 void workgroup_sync() {
