@@ -164,7 +164,7 @@ void Device::Impl::choose(const std::string& selector) {
 
 void Device::Impl::create() {
     Features wanted;
-    require_features(wanted);
+    require_features(wanted, info);
 
     const float priority = 1.0f;
     const VkDeviceQueueCreateInfo queue_info{
@@ -176,6 +176,9 @@ void Device::Impl::create() {
     std::vector<const char*> extensions{VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME};
     if (has_budget) {
         extensions.push_back(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+    }
+    if (!info.matrix_shapes.empty()) {
+        extensions.push_back(VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
     }
     const VkDeviceCreateInfo device_info{
         .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,

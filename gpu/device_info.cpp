@@ -4,13 +4,21 @@
 #include "gpu/device.h"
 
 #include <algorithm>
+#include <functional>
 #include <span>
 
 namespace gpu {
 
 namespace {
 
-constexpr std::string_view kUnified = "unified";  // what LAPIDARY_DISABLE may name
+// What LAPIDARY_DISABLE may name.
+constexpr std::string_view kUnified = "unified";
+constexpr std::string_view kMatrices = "coopmat";
+constexpr std::string_view kWords[] = {kUnified, kMatrices};
+
+bool disables(std::string_view list, std::string_view word) {
+    return std::ranges::count(base::list_words(list), word) > 0;
+}
 
 std::string hex(std::span<const uint8_t> bytes) {
     std::string out;
@@ -151,16 +159,73 @@ void describe_memory(DeviceInfo& info, const VulkanFunctions& vk, VkPhysicalDevi
     info.host_visible_local = mappable && one_memory;
 }
 
+/// Steps of matrix units that our kernels can use: whole sub-blocks of 32 columns are multiplied,
+/// and a tile of sums is handed over through shared memory.
+std::vector<MatrixShape> matrix_shapes(const VulkanFunctions& vk, VkPhysicalDevice physical) {
+    uint32_t n = 0;
+    check_result(vk.GetPhysicalDeviceCooperativeMatrixPropertiesKHR(physical, &n, nullptr),
+                 "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+    std::vector<VkCooperativeMatrixPropertiesKHR> all(
+        n, {.sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR});
+    check_result(vk.GetPhysicalDeviceCooperativeMatrixPropertiesKHR(physical, &n, all.data()),
+                 "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+    all.resize(n);
+    std::vector<MatrixShape> shapes;
+    for (const VkCooperativeMatrixPropertiesKHR& p : all) {
+        const bool half_to_float = p.AType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+                                   p.BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+                                   p.CType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
+                                   p.ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR;
+        const bool fits =
+            32 % p.MSize == 0 && 32 % p.NSize == 0 && 32 % p.KSize == 0 && p.KSize % 8 == 0;
+        if (half_to_float && fits && p.scope == VK_SCOPE_SUBGROUP_KHR &&
+            !p.saturatingAccumulation) {
+            shapes.push_back({p.MSize, p.NSize, p.KSize});
+        }
+    }
+    std::ranges::stable_sort(shapes, std::greater(),
+                             [](const MatrixShape& shape) { return shape.m * shape.n * shape.k; });
+    return shapes;
+}
+
+void describe_matrices(DeviceInfo& info, const VulkanFunctions& vk, VkPhysicalDevice physical) {
+    if (!has_extension(vk, physical, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME) ||
+        !vk.GetPhysicalDeviceCooperativeMatrixPropertiesKHR) {
+        return;
+    }
+    Features offered;
+    offered.chain_matrix();
+    vk.GetPhysicalDeviceFeatures2(physical, &offered.core);
+    VkPhysicalDeviceCooperativeMatrixPropertiesKHR matrix{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
+    VkPhysicalDeviceVulkan13Properties v13{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_PROPERTIES, .pNext = &matrix};
+    VkPhysicalDeviceProperties2 core{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                     .pNext = &v13};
+    vk.GetPhysicalDeviceProperties2(physical, &core);
+    const VkShaderStageFlags stages =
+        matrix.cooperativeMatrixSupportedStages & v13.requiredSubgroupSizeStages;
+    if (!offered.matrix.cooperativeMatrix || !offered.v12.shaderFloat16 ||
+        !offered.v12.vulkanMemoryModel || !offered.v13.subgroupSizeControl ||
+        !offered.v13.computeFullSubgroups || (stages & VK_SHADER_STAGE_COMPUTE_BIT) == 0) {
+        return;
+    }
+    info.matrix_shapes = matrix_shapes(vk, physical);
+    // Intel's matrix units work with the narrowest subgroups (8 or 16), not with the reported 32.
+    constexpr uint32_t kIntel = 0x8086;
+    info.matrix_subgroup_size = info.vendor_id == kIntel ? v13.minSubgroupSize : info.subgroup_size;
+}
+
 }  // namespace
 
 void check_disable(std::string_view disable) {
     for (const std::string_view word : base::list_words(disable)) {
-        if (word != kUnified) {
+        if (std::ranges::count(kWords, word) == 0) {
             throw base::Error(
                 base::ErrorKind::usage,
                 fmt::format("LAPIDARY_DISABLE names '{}', which is no feature that can be disabled",
                             base::escaped(word)),
-                fmt::format("There is: {}.", kUnified));
+                fmt::format("There are: {}.", fmt::join(kWords, ", ")));
         }
     }
 }
@@ -171,10 +236,18 @@ bool has_extension(const VulkanFunctions& vk, VkPhysicalDevice physical, std::st
                        [&](const VkExtensionProperties& e) { return name == e.extensionName; });
 }
 
-void require_features(Features& wanted) {
+void require_features(Features& wanted, const DeviceInfo& info) {
     wanted.v12.timelineSemaphore = VK_TRUE;
     wanted.v13.synchronization2 = VK_TRUE;
     wanted.v13.maintenance4 = VK_TRUE;  // LocalSizeId, which new GLSL compilers write
+    if (!info.matrix_shapes.empty()) {
+        wanted.chain_matrix();
+        wanted.matrix.cooperativeMatrix = VK_TRUE;
+        wanted.v12.shaderFloat16 = VK_TRUE;
+        wanted.v12.vulkanMemoryModel = VK_TRUE;
+        wanted.v13.subgroupSizeControl = VK_TRUE;
+        wanted.v13.computeFullSubgroups = VK_TRUE;
+    }
 }
 
 uint32_t choose_queue_family(const std::vector<VkQueueFamilyProperties>& families) {
@@ -217,6 +290,9 @@ DeviceInfo describe_device(const VulkanFunctions& vk, VkPhysicalDevice physical,
     describe_memory(info, vk, physical);
     if (basics.apiVersion >= VK_API_VERSION_1_3) {
         describe_properties(info, vk, physical);
+        if (!disables(disable, kMatrices)) {
+            describe_matrices(info, vk, physical);
+        }
     } else {
         describe_limits(info, basics.limits);
     }
@@ -227,7 +303,7 @@ DeviceInfo describe_device(const VulkanFunctions& vk, VkPhysicalDevice physical,
     if (info.timestamp_bits == 0) {
         info.timestamp_ns = 0;
     }
-    if (std::ranges::count(base::list_words(disable), kUnified) > 0) {
+    if (disables(disable, kUnified)) {
         info.host_visible_local = false;
     }
     return info;

@@ -24,21 +24,29 @@ struct Features {
         v11.pNext = &v12;
         v12.pNext = &v13;
     }
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
+
+    /// Only for a device that has VK_KHR_cooperative_matrix.
+    void chain_matrix() { v13.pNext = &matrix; }
+
     ~Features() = default;
     Features(const Features&) = delete;
     Features& operator=(const Features&) = delete;
 };
 
 /// Throws base::Error(usage) when the comma-separated list `disable` (LAPIDARY_DISABLE) holds a
-/// word that is none of what can be disabled: "unified", host-visible memory of the device's own.
+/// word that is none of what can be disabled: "unified", host-visible memory of the device's own;
+/// "coopmat", cooperative matrices.
 void check_disable(std::string_view disable);
 
 /// Whether the device lists this extension.
 bool has_extension(const VulkanFunctions& vk, VkPhysicalDevice physical, std::string_view name);
 
-/// Switch on in `wanted` what we need; describe_device() has made sure that it is offered. Nothing
-/// else is switched on: no kernel uses more.
-void require_features(Features& wanted);
+/// Switch on in `wanted` what we need, and what cooperative matrices need where `info` has them;
+/// describe_device() has made sure that it is offered. Nothing else is switched on: no kernel uses
+/// more.
+void require_features(Features& wanted, const DeviceInfo& info);
 
 /// Index of the queue family we compute on: one without graphics if there is one (the desktop keeps
 /// its own), else any with compute; UINT32_MAX: none.

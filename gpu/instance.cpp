@@ -16,16 +16,22 @@ constexpr const char* kDriverHint =
     "Install the driver of the GPU, or mesa-vulkan-drivers for a CPU device; if VK_DRIVER_FILES or "
     "VK_ICD_FILENAMES is set, check that it names a driver.";
 
-bool has_validation_layer(const VulkanFunctions& vk) {
+/// The first version of the specification with VK_KHR_cooperative_matrix; a layer that checks by an
+/// older one calls every use of it an error.
+constexpr uint32_t kKnowsMatrices = VK_MAKE_API_VERSION(0, 1, 3, 255);
+
+/// The version that the validation layer checks by; 0: it is not installed.
+uint32_t validation_layer_version(const VulkanFunctions& vk) {
     uint32_t n = 0;
     check_result(vk.EnumerateInstanceLayerProperties(&n, nullptr),
                  "vkEnumerateInstanceLayerProperties");
     std::vector<VkLayerProperties> layers(n);
     check_result(vk.EnumerateInstanceLayerProperties(&n, layers.data()),
                  "vkEnumerateInstanceLayerProperties");
-    return std::any_of(layers.begin(), layers.end(), [](const VkLayerProperties& layer) {
+    const auto found = std::ranges::find_if(layers, [](const VkLayerProperties& layer) {
         return std::strcmp(layer.layerName, kValidationLayer) == 0;
     });
+    return found == layers.end() ? 0 : found->specVersion;
 }
 
 VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
@@ -44,7 +50,8 @@ VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT
 
 Instance::Instance(int validate) {
     vk_.load_global();
-    if (validate > 0 && !has_validation_layer(vk_)) {
+    const uint32_t version = validate > 0 ? validation_layer_version(vk_) : 0;
+    if (validate > 0 && version == 0) {
         base::write_log(base::LogArea::gpu,
                         "LAPIDARY_VALIDATE is set, but the layer VK_LAYER_KHRONOS_validation is "
                         "not installed (package vulkan-validationlayers)");
@@ -54,6 +61,12 @@ Instance::Instance(int validate) {
     vk_.load_instance(instance_);
     if (validate > 0) {
         listen();
+    }
+    if (validate > 0 && version < kKnowsMatrices) {
+        base::log(base::LogArea::gpu,
+                  "the validation layer knows no cooperative matrices, so there "
+                  "are none");
+        vk_.GetPhysicalDeviceCooperativeMatrixPropertiesKHR = nullptr;
     }
 }
 

@@ -140,9 +140,18 @@ VkPipeline create_pipeline(Device& device, VkPipelineCache cache, const Kernel& 
         .dataSize = kernel.constants().size() * 4,
         .pData = kernel.constants().data(),
     };
+    // A matrix belongs to a whole subgroup, of the size that the kernel was written out for.
+    const bool whole = kernel.interface().uses_matrices;
+    const VkPipelineShaderStageCreateFlags stage_flags =
+        whole ? VkFlags{VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT} : VkFlags{0};
+    const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup{
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+        .requiredSubgroupSize = whole ? kernel.constants()[0] : 0};
     const VkComputePipelineCreateInfo info{
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .pNext = whole ? &subgroup : nullptr,
+                  .flags = stage_flags,
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                   .module = module.handle(),
                   .pName = "main",
@@ -164,6 +173,13 @@ void check_interface(const DeviceInfo& device, const KeyView& key,
           text(key), interface.push_bytes, device.max_push_bytes);
     CHECK(interface.spec_ids.empty() || interface.spec_ids.back() < key.constants.size(),
           "{} has a specialisation constant {}", text(key), interface.spec_ids.back());
+    if (interface.uses_matrices) {
+        CHECK(!device.matrix_shapes.empty(), "{}: {} has no cooperative matrices", text(key),
+              device.name);
+        CHECK(interface.workgroup_size_spec_id == 0 &&
+                  key.constants[0] == device.matrix_subgroup_size,
+              "{} must be one subgroup wide, {}", text(key), device.matrix_subgroup_size);
+    }
     if (interface.workgroup_size_spec_id != UINT32_MAX) {
         const uint32_t size = key.constants[interface.workgroup_size_spec_id];
         CHECK(size >= 1 && size <= device.max_workgroup_size, "{} has {} invocations, device {}",

@@ -49,6 +49,8 @@ struct KernelRequest {
 };
 
 /// Owns all kernels of one device. An unknown name stops the program with the list of known ones.
+/// Where a kernel uses cooperative matrices, its workgroup is one subgroup wide: constant 0 is
+/// DeviceInfo::matrix_subgroup_size, and the driver must compile for subgroups of that size.
 class KernelCache {
 public:
     /// `cache_dir` holds the pipeline cache file (own header: size, hash, device, driver; a file

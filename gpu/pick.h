@@ -9,6 +9,12 @@
 
 namespace gpu {
 
+/// One step of a matrix unit: [m, k] times [k, n].
+struct MatrixShape {
+    uint32_t m = 0, n = 0, k = 0;
+    bool operator==(const MatrixShape&) const = default;
+};
+
 enum class DeviceType : uint8_t { discrete, integrated, virtual_gpu, cpu, other };
 
 /// What one Vulkan physical device says of itself; the limits that matter to us.
@@ -33,6 +39,10 @@ struct DeviceInfo {
     uint32_t range_alignment = 0;  // minStorageBufferOffsetAlignment
     uint32_t subgroup_size = 0;
     bool subgroup_arithmetic = false;  // arithmetic, shuffles and votes in compute shaders
+    /// What cooperative matrices of a subgroup take: f16 times f16, sums in f32. Empty: none, or
+    /// our way to use them is absent. Largest first.
+    std::vector<MatrixShape> matrix_shapes;
+    uint32_t matrix_subgroup_size = 0;  // that kernels with such matrices are compiled for
     float timestamp_ns = 0;             // nanoseconds per timestamp tick, 0 = no timestamps
     uint32_t timestamp_bits = 0;        // valid low bits of a timestamp
     bool float_controls_rte32 = false;  // shaderRoundingModeRTEFloat32

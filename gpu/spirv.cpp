@@ -16,6 +16,7 @@ constexpr uint32_t kLargestBound = 1u << 22;
 
 enum Op : uint16_t {
     op_entry_point = 15,
+    op_capability = 17,
     op_type_int = 21,
     op_type_float = 22,
     op_type_vector = 23,
@@ -57,6 +58,7 @@ enum StorageClass : uint32_t {
     storage_buffer = 12,
 };
 
+constexpr uint32_t kCapabilityCooperativeMatrix = 6022;
 constexpr uint32_t kModelCompute = 5;
 constexpr uint32_t kModeLocalSizeId = 38;
 constexpr uint32_t kBuiltInWorkgroupSize = 25;
@@ -116,6 +118,7 @@ private:
     std::vector<Variable> variables_;
     std::vector<uint32_t> workgroup_size_ids_;  // of x, y, z where they are constants by id
     uint32_t n_entry_points_ = 0;
+    bool uses_matrices_ = false;
 };
 
 void Module::read(std::span<const uint32_t> words) {
@@ -140,6 +143,10 @@ void Module::read_instruction(const Instruction& instruction) {
             at_least(2);
             require(operands[0] == kModelCompute, "not a compute shader");
             ++n_entry_points_;
+            break;
+        case op_capability:
+            at_least(1);
+            uses_matrices_ |= operands[0] == kCapabilityCooperativeMatrix;
             break;
         case op_execution_mode_id:
             at_least(2);
@@ -358,6 +365,7 @@ ShaderInterface Module::interface() const {
     std::sort(out.spec_ids.begin(), out.spec_ids.end());
     out.spec_ids.erase(std::unique(out.spec_ids.begin(), out.spec_ids.end()), out.spec_ids.end());
     out.workgroup_size_spec_id = workgroup_size_spec_id();
+    out.uses_matrices = uses_matrices_;
     return out;
 }
 

@@ -19,6 +19,7 @@ struct ShaderInterface {
     uint32_t push_bytes = 0;                       // size of the push-constant block, 0 = none
     std::vector<uint32_t> spec_ids;                // ascending
     uint32_t workgroup_size_spec_id = UINT32_MAX;  // id of local_size_x_id, if any
+    bool uses_matrices = false;                    // cooperative matrices
 };
 
 /// Read the interface of one compute entry point (set 0, storage buffers only).

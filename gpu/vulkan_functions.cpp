@@ -53,6 +53,7 @@ void VulkanFunctions::load_instance(VkInstance instance) {
     name = reinterpret_cast<PFN_vk##name>(GetInstanceProcAddr(instance, "vk" #name));
     LAPIDARY_VK_INSTANCE(LAPIDARY_VK_LOAD)
     LAPIDARY_VK_DEBUG(LAPIDARY_VK_LOAD)
+    LAPIDARY_VK_MATRIX(LAPIDARY_VK_LOAD)
 #undef LAPIDARY_VK_LOAD
 #define LAPIDARY_VK_REQUIRE(name) require(name != nullptr, #name);
     LAPIDARY_VK_INSTANCE(LAPIDARY_VK_REQUIRE)

@@ -4,6 +4,8 @@
 
 #include <vulkan/vulkan_core.h>
 
+#include "gpu/cooperative_matrix.h"
+
 namespace gpu {
 
 #define LAPIDARY_VK_GLOBAL(X)               \
@@ -23,10 +25,13 @@ namespace gpu {
     X(GetPhysicalDeviceProperties2)       \
     X(GetPhysicalDeviceQueueFamilyProperties)
 
-// Present only with VK_EXT_debug_utils; the others must all be there.
+// Present only with VK_EXT_debug_utils.
 #define LAPIDARY_VK_DEBUG(X)        \
     X(CreateDebugUtilsMessengerEXT) \
     X(DestroyDebugUtilsMessengerEXT)
+
+// Present only with VK_KHR_cooperative_matrix, and not under a validation layer that predates it.
+#define LAPIDARY_VK_MATRIX(X) X(GetPhysicalDeviceCooperativeMatrixPropertiesKHR)
 
 #define LAPIDARY_VK_DEVICE(X)      \
     X(AllocateCommandBuffers)      \
@@ -80,6 +85,7 @@ struct VulkanFunctions {
     LAPIDARY_VK_GLOBAL(LAPIDARY_VK_MEMBER)
     LAPIDARY_VK_INSTANCE(LAPIDARY_VK_MEMBER)
     LAPIDARY_VK_DEBUG(LAPIDARY_VK_MEMBER)
+    LAPIDARY_VK_MATRIX(LAPIDARY_VK_MEMBER)
     LAPIDARY_VK_DEVICE(LAPIDARY_VK_MEMBER)
 #undef LAPIDARY_VK_MEMBER
 

@@ -31,6 +31,15 @@ std::string api_version(uint32_t v) {
     return fmt::format("{}.{}.{}", (v >> 22) & 0x7F, (v >> 12) & 0x3FF, v & 0xFFF);
 }
 
+/// "16x16x16 16x8x16", or empty.
+std::string matrices(const gpu::DeviceInfo& d) {
+    std::string out;
+    for (const gpu::MatrixShape& s : d.matrix_shapes) {
+        out += fmt::format("{}{}x{}x{}", out.empty() ? "" : " ", s.m, s.n, s.k);
+    }
+    return out;
+}
+
 double mib(uint64_t bytes) {
     return double(bytes) / (1024 * 1024);
 }
@@ -52,6 +61,7 @@ void print_json(size_t index, const gpu::DeviceInfo& d, bool chosen, const std::
         .add("max_workgroup_size", d.max_workgroup_size)
         .add("max_shared_bytes", d.max_shared_bytes)
         .add("subgroup_size", d.subgroup_size)
+        .add("matrices", matrices(d))
         .add("timestamps", d.timestamp_ns > 0)
         .add("float_controls_rte32", d.float_controls_rte32)
         .add("missing", d.missing)
@@ -72,6 +82,9 @@ void print_text(size_t index, const gpu::DeviceInfo& d, bool chosen) {
         mib(d.max_buffer_bytes));
     put("    workgroup {}, shared {} KiB, subgroup {}, timestamps {}\n", d.max_workgroup_size,
         d.max_shared_bytes / 1024, d.subgroup_size, d.timestamp_ns > 0 ? "yes" : "no");
+    if (!d.matrix_shapes.empty()) {
+        put("    cooperative matrices {}, subgroup {}\n", matrices(d), d.matrix_subgroup_size);
+    }
     if (!d.float_controls_rte32) {
         put("    rounding of f32 cannot be fixed: the same bits as elsewhere are likely, not "
             "promised\n");

@@ -49,6 +49,18 @@ struct ModuleWriter {
 
 }  // namespace
 
+TEST_CASE("spirv: a module says whether it uses cooperative matrices") {
+    ModuleWriter writer;
+    writer.op(17, {1});  // OpCapability Shader
+    writer.entry_point();
+    CHECK_FALSE(reflect(writer.words, "none").uses_matrices);
+    writer.words.resize(5);
+    writer.op(17, {1});
+    writer.op(17, {6022});  // CooperativeMatrixKHR
+    writer.entry_point();
+    CHECK(reflect(writer.words, "some").uses_matrices);
+}
+
 TEST_CASE("spirv: add reads one buffer and writes the other") {
     const ShaderInterface add = reflect(words_of("add"), "add");
     REQUIRE(add.bindings.size() == 2);

@@ -63,11 +63,21 @@ TEST_CASE("switches: LAPIDARY_VALIDATE takes 0, 1 and 2") {
 
 TEST_CASE("switches: LAPIDARY_DISABLE names what it does not know") {
     CHECK(usage_error([] {
-              const gpu::Device device({.disable = "unified,coopmat"});
-          }).find("'coopmat'") != std::string::npos);
+              const gpu::Device device({.disable = "unified,coopmat,tensors"});
+          }).find("'tensors'") != std::string::npos);
     const Variable variable("LAPIDARY_DISABLE", "unfied");
     CHECK(usage_error([] { gpu::list_devices(); }).find("'unfied'") != std::string::npos);
     CHECK(usage_error([] { const gpu::Device device; }).find("'unfied'") != std::string::npos);
+}
+
+TEST_CASE("switches: coopmat hides cooperative matrices, where there are any") {
+    const gpu::Device with({.validate = 0});
+    if (with.info().matrix_shapes.empty()) {
+        SKIP(with.info().name + " has no cooperative matrices");
+    }
+    CHECK(with.info().matrix_subgroup_size > 0);
+    const gpu::Device without({.validate = 0, .disable = "coopmat"});
+    CHECK(without.info().matrix_shapes.empty());
 }
 
 TEST_CASE("switches: LAPIDARY_SHADERS must be a folder; what it lacks is built in") {
