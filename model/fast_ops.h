@@ -86,6 +86,29 @@ struct AttentionDecodeTensors {
 void attention_decode(gpu::CommandBuffer& cmd, const AttentionDecodeTensors& t,
                       const AttentionDecodeShape& shape);
 
+/// Rows as half_rows writes them: f16 with a power of two a row.
+struct HalfRows {
+    gpu::Range halves;  // f16 [n_tokens, cols]
+    gpu::Range scales;  // f32 [n_tokens]
+};
+void half_rows(gpu::CommandBuffer& cmd, const HalfRows& out, const Tensor& x);
+
+/// How matmul_coopmat cuts its work; spec constants of the kernel.
+struct CoopmatTile {
+    gpu::MatrixShape shape;         // rows, tokens and columns of one matrix step
+    uint32_t subgroups = 1;         // of a workgroup
+    uint32_t row_groups = 1;        // of the subgroups, how many lie along rows
+    uint32_t rows = 4, tokens = 4;  // matrices of a subgroup
+    uint32_t subs = 1;              // sub-blocks of 32 columns decoded at a time
+};
+CoopmatTile coopmat_tile(const gpu::DeviceInfo& device);  // it must have matrix_shapes
+
+/// y[t, :] = W x[t, :] on matrix units
+///   y     f32 [n_tokens, rows of w]
+///   x     of cols of w, a multiple of 32
+void matmul_coopmat(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const HalfRows& x,
+                    const CoopmatTile& tile);
+
 /// Where product_input() puts rows in fixed point; sized for the largest chunk and row.
 struct ProductScratch {
     gpu::Range codes;   // i16 [rows, cols]

@@ -158,6 +158,19 @@ struct MatmulTile {
     uint tiles_per_group;
 };
 
+// The same with cooperative matrices.
+struct MatmulCoopmat {
+    uint n_rows;       // rows of this slab
+    uint y_begin;      // element of a row of y that the slab's row 0 is
+    uint y_stride;     // rows of the whole matrix
+    uint token_begin;  // first token of this dispatch
+    uint token_end;    // one past the last
+};
+
+struct HalfRows {
+    uint dim;  // multiple of 8
+};
+
 struct Elementwise {
     uint n;        // elements
     float value;   // softcap: the cap

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -34,7 +35,13 @@ bool benchmarking = false;
 
 }  // namespace
 
-Rig::Rig() : device({.validate = benchmarking ? 0 : 2}), kernels(device), cmd(device, kernels) {}
+// With validation, unless the environment says how much.
+Rig::Rig()
+    : device({.validate = benchmarking                       ? 0
+                          : std::getenv("LAPIDARY_VALIDATE") ? -1
+                                                             : 2}),
+      kernels(device),
+      cmd(device, kernels) {}
 
 Rig& rig() {
     static Rig the_rig;

@@ -6,7 +6,8 @@
 //                                  median GPU time and its spread, GB/s by the case's own bytes, and
 //                                  the share of a plain copy measured on this device at the start
 //
-// Each case runs under synchronisation validation where the layers are installed.
+// Each case runs under synchronisation validation where the layers are installed and
+// LAPIDARY_VALIDATE does not say otherwise.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,68 @@
+// Host side of half_rows and matmul_coopmat: products of many tokens on a device's matrix units.
+#include <algorithm>
+
+#include "gpu/base.h"
+#include "model/fast_ops.h"
+#include "model/ops.h"
+#include "model/ops/dispatch.h"
+#include "shaders/params.h"
+
+namespace model::ops {
+
+CoopmatTile coopmat_tile(const gpu::DeviceInfo& device) {
+    CHECK(!device.matrix_shapes.empty(), "{} has no cooperative matrices", device.name);
+    CoopmatTile t{.shape = device.matrix_shapes[0]};
+    if (device.type == gpu::DeviceType::cpu) {
+        // A barrier between subgroups costs lavapipe more than sharing saves.
+        return t;
+    }
+    t.subgroups = 4;
+    t.row_groups = 2;
+    t.rows = 2;
+    t.tokens = 4;
+    return t;
+}
+
+void half_rows(gpu::CommandBuffer& cmd, const HalfRows& out, const Tensor& x) {
+    const auto [rows, cols] = x.shape;
+    check(x, DType::f32, {rows, cols});
+    CHECK(cols % 8 == 0, "{}: {} columns", x.name, cols);
+    cmd.dispatch(cmd.kernel("half_rows", {cmd.device().info().subgroup_size}), {.x = rows},
+                 params::HalfRows{.dim = cols}, {x.range, out.halves, out.scales},
+                 {.flops = 2.0 * rows * cols, .bytes = 6.0 * rows * cols});
+}
+
+void matmul_coopmat(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const HalfRows& x,
+                    const CoopmatTile& t) {
+    const uint32_t n_tokens = y.shape.rows;
+    check(y, DType::f32, {n_tokens, w.rows});
+    CHECK(w.cols % params::kBlock == 0, "{}: {} columns", w.name, w.cols);
+    const gpu::Kernel& kernel =
+        cmd.kernel("matmul_coopmat", {cmd.device().info().matrix_subgroup_size, t.subgroups,
+                                      uint32_t(w.dtype), w.cols, t.shape.m, t.shape.n, t.shape.k,
+                                      t.rows, t.tokens, t.row_groups, t.subs});
+    const uint32_t tile_rows = t.shape.m * t.rows * t.row_groups;
+    const uint32_t tile_tokens = t.shape.n * t.tokens * (t.subgroups / t.row_groups);
+    const uint32_t n_tiles = divide_up(n_tokens, tile_tokens);
+    for (const MatrixSlab& slab : w.slabs) {
+        const gpu::Work all{
+            .flops = 2.0 * slab.n_rows * w.cols * n_tokens,
+            .bytes = double(slab.bytes()) + n_tokens * (4.0 * slab.n_rows + 2.0 * w.cols)};
+        // Cut by tokens, so that no submit takes long.
+        const uint32_t parts = std::min(cmd.parts(kernel, all), n_tiles);
+        for (uint32_t part = 0; part < parts; part++) {
+            const uint32_t begin = uint32_t(uint64_t{n_tiles} * part / parts);
+            const uint32_t end = uint32_t(uint64_t{n_tiles} * (part + 1) / parts);
+            cmd.dispatch(kernel, {.x = divide_up(slab.n_rows, tile_rows), .y = end - begin},
+                         params::MatmulCoopmat{.n_rows = slab.n_rows,
+                                               .y_begin = slab.row_begin,
+                                               .y_stride = w.rows,
+                                               .token_begin = begin * tile_tokens,
+                                               .token_end = std::min(end * tile_tokens, n_tokens)},
+                         {slab.quants, slab.highs, slab.scales, x.halves, x.scales, y.range},
+                         {.flops = all.flops / parts, .bytes = all.bytes / parts});
+        }
+    }
+}
+
+}  // namespace model::ops
