@@ -80,8 +80,13 @@ void attention_block(const Step& s, uint32_t l) {
                                     .window = layer.sliding_window,
                                     .scale = config.attention_scale(),
                                     .cap = config.attn_logit_softcapping};
-    ops::attention(cmd, z, s.act.lse[l], stored_q, cache.k, cache.v, s.act.attention, shape,
-                   s.taps.live_target(l));
+    const ops::LiveRowsTarget* const live = s.taps.live_target(l);
+    if (s.fast && live == nullptr) {
+        ops::attention_prefill(cmd, z, s.act.lse[l], stored_q, cache.k, cache.v, shape);
+    } else {
+        ops::attention(cmd, z, s.act.lse[l], stored_q, cache.k, cache.v, s.act.attention, shape,
+                       live);
+    }
     s.taps.tap(cmd, Tap::z, l, z);
     s.taps.tap_per_head(cmd, l, w.attn_output, z, n_heads);
 

@@ -90,6 +90,9 @@ void attention(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, cons
                const Tensor& k, const Tensor& v, const AttentionScratch& scratch,
                const AttentionShape& shape, const LiveRowsTarget* live);
 
+/// Makes the kernels that attention() uses for caches of these types; q has the type of k.
+void create_attention_kernels(gpu::CommandBuffer& cmd, DType k, DType v);
+
 /// Cells of one head recomputed from kept Q.
 ///   pattern f32 [n_queries, n_keys]
 ///   scores  f32 [n_queries, 2 n_keys] (score, raw) pairs; an empty range: not wanted

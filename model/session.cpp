@@ -96,7 +96,7 @@ void Session::Impl::warm_up() {
     gpu::KernelCache& kernels = runtime.kernels;
     kernels.freeze(false);
     const uint32_t q_half = options.type_k == DType::f16;
-    kernels.get("live_rows", {ops::kElementwiseGroup});
+    ops::create_attention_kernels(cmd, options.type_k, options.type_v);
     for (const uint32_t with_scores : {0u, 1u}) {
         kernels.get("attention_tile", {ops::kElementwiseGroup, q_half, q_half, with_scores});
     }

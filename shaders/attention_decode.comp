@@ -66,38 +66,14 @@ layout(binding = 11) writeonly buffer Stats { float stats[]; };
 layout(binding = 12) writeonly buffer Live { float live[]; };
 layout(push_constant) uniform Push { AttentionDecode p; };
 
-const uint kUnits = HEAD_DIM / 8u / LANES;    // units of eight elements a lane has
-const uint kUnitsRow = HEAD_DIM / 8u;
-const uint kKeys = 4u;                        // keys between two looks at the maximum
-const float kLowest = -3.0e38;
-
 shared vec4 rotated[(GROUP + 2u) * HEAD_DIM / 4u];  // q of each head, then k, then v
-shared float merge_stats[64 * 2];
-shared vec4 merge_z[gl_WorkGroupSize.x == LANES ? 1u : gl_WorkGroupSize.x / LANES * HEAD_DIM / 4u];
 
-// Running softmax of one head in one team.
-float row_max[GROUP];
-float row_sum[GROUP];
-vec4 row_z[GROUP * kUnits * 2u];
-vec4 q_lane[GROUP * kUnits * 2u];
-vec4 key[kUnits * 2u];  // the key at hand
+void saw_score(uint g, uint position, float s);
 
+#include "attention_online.glsl"
 #include "attention_rows.glsl"
 
-float score_of(uint g) {
-    float sum = 0.0;
-    [[unroll]] for (uint u = 0u; u < kUnits * 2u; u++) {
-        const vec4 a = q_lane[g * kUnits * 2u + u];
-        sum = fma(a.x, key[u].x, sum);
-        sum = fma(a.y, key[u].y, sum);
-        sum = fma(a.z, key[u].z, sum);
-        sum = fma(a.w, key[u].w, sum);
-    }
-    const float s = p.scale * team_sum(sum);
-    return CAPPED == 1u ? exact_softcap(s, p.cap) : s;
-}
-
-void keep_live(uint g, uint position, float s) {
+void saw_score(uint g, uint position, float s) {
     if (CAPTURE == 1u && team_lane() == 0u) {
         live[(gl_WorkGroupID.x * GROUP + g) * p.n_ctx + position] = s;
     }
@@ -113,60 +89,11 @@ void begin_rows(bool own) {
         row_max[g] = own ? s : kLowest;
         row_sum[g] = own ? 1.0 : 0.0;
         if (own) {
-            keep_live(g, state.position, s);
+            saw_score(g, state.position, s);
         }
         [[unroll]] for (uint u = 0u; u < kUnits * 2u; u++) {
             row_z[g * kUnits * 2u + u] =
                 own ? rotated[(GROUP + 1u) * HEAD_DIM / 4u + lane_quad(u)] : vec4(0.0);
-        }
-    }
-}
-
-// Up to kKeys keys at first, first + n_teams(), ...
-void add_keys(uint first, uint end, uint kv_head) {
-    float s[kKeys * GROUP];
-    [[unroll]] for (uint j = 0u; j < kKeys; j++) {
-        const uint position = first + j * n_teams();
-        const uint row = slot_row(min(position, end - 1u), kv_head);
-        [[unroll]] for (uint u = 0u; u < kUnits; u++) {
-            key_unit(row, u, key[2u * u], key[2u * u + 1u]);
-        }
-        [[unroll]] for (uint g = 0u; g < GROUP; g++) {
-            const float value = score_of(g);
-            s[j * GROUP + g] = position < end ? value : kLowest;
-            if (position < end) {
-                keep_live(g, position, value);
-            }
-        }
-    }
-    [[unroll]] for (uint g = 0u; g < GROUP; g++) {
-        float largest = row_max[g];
-        [[unroll]] for (uint j = 0u; j < kKeys; j++) {
-            largest = max(largest, s[j * GROUP + g]);
-        }
-        const float rescale = exact_exp(row_max[g] - largest);
-        row_max[g] = largest;
-        float sum = row_sum[g] * rescale;
-        [[unroll]] for (uint j = 0u; j < kKeys; j++) {
-            const float weight = first + j * n_teams() < end ? exact_exp(s[j * GROUP + g] - largest) : 0.0;
-            s[j * GROUP + g] = weight;
-            sum += weight;
-        }
-        row_sum[g] = sum;
-        [[unroll]] for (uint u = 0u; u < kUnits * 2u; u++) {
-            row_z[g * kUnits * 2u + u] *= rescale;
-        }
-    }
-    [[unroll]] for (uint j = 0u; j < kKeys; j++) {
-        const uint row = slot_row(min(first + j * n_teams(), end - 1u), kv_head);
-        [[unroll]] for (uint u = 0u; u < kUnits; u++) {
-            vec4 low, high;
-            value_unit(row, u, low, high);
-            [[unroll]] for (uint g = 0u; g < GROUP; g++) {
-                const uint at = (g * kUnits + u) * 2u;
-                row_z[at] = fma(vec4(s[j * GROUP + g]), low, row_z[at]);
-                row_z[at + 1u] = fma(vec4(s[j * GROUP + g]), high, row_z[at + 1u]);
-            }
         }
     }
 }

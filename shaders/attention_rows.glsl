@@ -1,33 +1,5 @@
 // attention_rows.glsl    what attention_decode.comp does before and after its loop over the keys:
-// norm, RoPE and rounding of q, k, v; the KV write; loads of cached rows; the merge of its teams
-
-uint team_lane() { return gl_SubgroupInvocationID % LANES; }
-uint team() {
-    return gl_SubgroupID * (gl_SubgroupSize / LANES) + gl_SubgroupInvocationID / LANES;
-}
-uint n_teams() { return gl_WorkGroupSize.x / LANES; }
-
-float team_sum(float v) {
-    if (WHOLE == 1u) {
-        return subgroupAdd(v);
-    }
-    [[unroll]] for (uint mask = LANES / 2u; mask > 0u; mask /= 2u) {
-        v += subgroupShuffleXor(v, mask);
-    }
-    return v;
-}
-
-void workgroup_sync() {
-    if (ONE_SUBGROUP == 1u) {
-        subgroupMemoryBarrierShared();
-        subgroupBarrier();
-    } else {
-        barrier();
-    }
-}
-
-// Quad of a row that is number u of this lane: units of eight elements go round the lanes.
-uint lane_quad(uint u) { return (u / 2u * LANES + team_lane()) * 2u + u % 2u; }
+// norm, RoPE and rounding of q, k, v; the KV write; the outputs
 
 float rounded(float v, uint half_type) {
     return half_type == 1u ? unpackHalf2x16(exact_half_bits(v)).x : v;
@@ -94,11 +66,6 @@ uvec4 quad_bits(uint row, uint quad) {
     return floatBitsToUint(rotated[row * HEAD_DIM / 4u + quad]);
 }
 
-// Row of the caches, in units of eight elements, of one KV head at a position.
-uint slot_row(uint position, uint kv_head) {
-    return (position % p.capacity * p.n_kv_heads + kv_head) * kUnitsRow;
-}
-
 // q of every head of the group; k and v of the token by one group of each KV head.
 void store_rows(uint first_head, uint kv_head, bool writes_kv) {
     const uint q_row = p.q_at_position == 1u ? state.position : 0u;
@@ -127,69 +94,6 @@ void store_rows(uint first_head, uint kv_head, bool writes_kv) {
                 v_cache[2u * (slot + i) + 1u] = quad_bits(GROUP + 1u, 2u * i + 1u);
             }
         }
-    }
-}
-
-void unpack_unit(uvec4 eight, out vec4 low, out vec4 high) {
-    low = vec4(unpackHalf2x16(eight.x), unpackHalf2x16(eight.y));
-    high = vec4(unpackHalf2x16(eight.z), unpackHalf2x16(eight.w));
-}
-
-// Unit u of this lane out of a cached row.
-void key_unit(uint row, uint u, out vec4 low, out vec4 high) {
-    const uint unit = row + u * LANES + team_lane();
-    if (Q_HALF == 1u) {
-        unpack_unit(k_cache[unit], low, high);
-    } else {
-        low = uintBitsToFloat(k_cache[2u * unit]);
-        high = uintBitsToFloat(k_cache[2u * unit + 1u]);
-    }
-}
-void value_unit(uint row, uint u, out vec4 low, out vec4 high) {
-    const uint unit = row + u * LANES + team_lane();
-    if (V_HALF == 1u) {
-        unpack_unit(v_cache[unit], low, high);
-    } else {
-        low = uintBitsToFloat(v_cache[2u * unit]);
-        high = uintBitsToFloat(v_cache[2u * unit + 1u]);
-    }
-}
-
-// After it every lane of team 0 has the workgroup's maximum, sum and its part of z of head g.
-void merge_teams(uint g) {
-    if (n_teams() == 1u) {
-        return;
-    }
-    workgroup_sync();  // the last head's numbers have been read
-    if (team_lane() == 0u) {
-        merge_stats[2u * team()] = row_max[g];
-        merge_stats[2u * team() + 1u] = row_sum[g];
-    }
-    workgroup_sync();
-    float largest = kLowest;
-    for (uint t = 0u; t < n_teams(); t++) {
-        largest = max(largest, merge_stats[2u * t]);
-    }
-    const float rescale = exact_exp(row_max[g] - largest);
-    [[unroll]] for (uint u = 0u; u < kUnits * 2u; u++) {
-        merge_z[team() * HEAD_DIM / 4u + lane_quad(u)] = row_z[g * kUnits * 2u + u] * rescale;
-    }
-    workgroup_sync();
-    if (team() != 0u) {
-        return;
-    }
-    float sum = 0.0;
-    for (uint t = 0u; t < n_teams(); t++) {
-        sum += merge_stats[2u * t + 1u] * exact_exp(merge_stats[2u * t] - largest);
-    }
-    row_max[g] = largest;
-    row_sum[g] = sum;
-    [[unroll]] for (uint u = 0u; u < kUnits * 2u; u++) {
-        vec4 total = vec4(0.0);
-        for (uint t = 0u; t < n_teams(); t++) {
-            total += merge_z[t * HEAD_DIM / 4u + lane_quad(u)];
-        }
-        row_z[g * kUnits * 2u + u] = total;
     }
 }
 

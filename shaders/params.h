@@ -128,6 +128,18 @@ struct AttentionDecode {
     float eps;           // of QK-norm
 };
 
+// The fast path's attention of a chunk of a prompt.
+struct AttentionPrefill {
+    uint position;    // of the first query
+    uint n_heads;
+    uint n_kv_heads;
+    uint capacity;    // slots of K and V
+    uint n_ctx;       // columns of lse
+    uint window;      // 0: global
+    float scale;
+    float cap;        // 0: none
+};
+
 struct AttentionCombine {
     uint n_heads;
     uint head_dim;

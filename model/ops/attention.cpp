@@ -129,6 +129,15 @@ KeySpan key_span(uint32_t position, uint32_t n_queries, uint32_t window) {
     return {begin, end - begin};
 }
 
+void create_attention_kernels(gpu::CommandBuffer& cmd, DType k, DType v) {
+    const auto k_half = uint32_t(k == DType::f16);
+    cmd.kernel("attention_scores", {kElementwiseGroup, k_half, k_half});
+    cmd.kernel("attention_softmax", {kSmallGroup});
+    cmd.kernel("attention_lse", {kSmallGroup});
+    cmd.kernel("attention_values", {kElementwiseGroup, uint32_t(v == DType::f16)});
+    cmd.kernel("live_rows", {kElementwiseGroup});
+}
+
 void attention(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, const Tensor& q,
                const Tensor& k, const Tensor& v, const AttentionScratch& scratch,
                const AttentionShape& shape, const LiveRowsTarget* live) {

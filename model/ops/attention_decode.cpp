@@ -1,4 +1,4 @@
-// Host side of attention_decode and attention_combine; and what the decode ops need of a device.
+// Host side of attention_decode, attention_combine and attention_prefill; and what the decode ops need of a device.
 #include <algorithm>
 #include <bit>
 
@@ -120,6 +120,43 @@ void attention_decode(gpu::CommandBuffer& cmd, const AttentionDecodeTensors& t,
                      params::AttentionCombine{s.n_heads, s.head_dim, splits, s.n_ctx},
                      {t.parts, t.part_stats, t.state, t.z.range, t.lse.range},
                      {.flops = 4 * floats, .bytes = 4 * floats});
+    }
+}
+
+void attention_prefill(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, const Tensor& q,
+                       const Tensor& k, const Tensor& v, const AttentionShape& s) {
+    const gpu::DeviceInfo& device = cmd.device().info();
+    const uint32_t n_tokens = q.shape.rows;
+    check(q, k.dtype, {n_tokens, s.n_heads * s.head_dim});
+    check(z, DType::f32, {n_tokens, s.n_heads * s.head_dim});
+    check(lse, DType::f32, {s.n_heads, lse.shape.dim});
+    CHECK(s.position + n_tokens <= lse.shape.dim, "position {} + {} of {}", s.position, n_tokens,
+          lse.shape.dim);
+    const Form form = form_of(device, s.n_heads, s.n_kv_heads, s.head_dim);
+    const gpu::Kernel& kernel = cmd.kernel(
+        "attention_prefill",
+        {form.workgroup, s.head_dim, form.group, form.lanes, is_half(k), is_half(v), s.cap > 0,
+         form.lanes == device.subgroup_size, form.one_subgroup});
+    const uint32_t longest = s.position + n_tokens;
+    const double keys = s.window == 0 ? longest : std::min(s.window, longest);
+    const gpu::Work all{.flops = 4.0 * keys * s.n_heads * s.head_dim * n_tokens,
+                        .bytes = 4.0 * keys * s.n_kv_heads * s.head_dim};
+    const uint32_t parts = std::min(cmd.parts(kernel, all), n_tokens);
+    for (uint32_t part = 0; part < parts; part++) {
+        const auto begin = uint32_t(uint64_t{n_tokens} * part / parts);
+        const auto end = uint32_t(uint64_t{n_tokens} * (part + 1) / parts);
+        cmd.dispatch(kernel, {.x = s.n_heads / form.group, .y = end - begin},
+                     params::AttentionPrefill{.position = s.position + begin,
+                                              .n_heads = s.n_heads,
+                                              .n_kv_heads = s.n_kv_heads,
+                                              .capacity = k.shape.rows,
+                                              .n_ctx = lse.shape.dim,
+                                              .window = s.window,
+                                              .scale = s.scale,
+                                              .cap = s.cap},
+                     {q.rows(begin, end - begin).range, k.range, v.range,
+                      z.rows(begin, end - begin).range, lse.range},
+                     {.flops = all.flops / parts, .bytes = all.bytes});
     }
 }
 

@@ -223,6 +223,43 @@ TEST_CASE("fast path: capture changes no bit, and live rows are the pattern") {
     }
 }
 
+TEST_CASE("fast path: taps and live rows together, and a profiler, give the same token") {
+    for (const char* name : support::kTinyModels) {
+        INFO(name);
+        const std::vector<TokenId> ids = support::as_ids(random_tokens(30, 21));
+        model::Session session(support::runtime(), support::load_model(tiny_path(name)),
+                               keeping(fast(DType::f16)));
+        session.sync(std::span(ids).first(29));
+        size_t n_taps = 0, n_live = 0;
+        session.set_capture({.taps = {model::Tap::resid_post, model::Tap::pattern},
+                             .layers = {},
+                             .live_rows = true},
+                            [&](const std::shared_ptr<const model::Capture>& got) {
+                                n_taps += got->taps.size();
+                                n_live += got->live.size();
+                            });
+        session.decode(ids[29]);
+        const uint32_t n_layers = session.model().config.num_hidden_layers;
+        CHECK(n_taps == 2 * n_layers);
+        CHECK(n_live == n_layers);
+        const std::vector<float> tapped(session.logits().begin(), session.logits().end());
+        session.set_capture({}, {});
+        REQUIRE(session.rewind(29));
+        gpu::Profiler profiler;
+        session.set_profiler(&profiler);
+        session.decode(ids[29]);
+        session.set_profiler(nullptr);
+        const std::vector<float> profiled(session.logits().begin(), session.logits().end());
+        REQUIRE(session.rewind(29));
+        session.decode(ids[29]);
+        CHECK(std::memcmp(profiled.data(), session.logits().data(), 4 * profiled.size()) == 0);
+        for (size_t i = 0; i < tapped.size(); ++i) {
+            CHECK(std::abs(tapped[i] - profiled[i]) <= 2e-3f);
+        }
+        CHECK(profiler.table().find("norm_geglu") != std::string::npos);
+    }
+}
+
 TEST_CASE("fast path: decode takes nothing from the heap, makes no Vulkan object, few levels") {
     for (const char* name : support::kTinyModels) {
         INFO(name);
