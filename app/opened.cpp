@@ -122,7 +122,7 @@ Opened open_session(const Options& options, const model::SessionOptions& session
         *opened.runtime, files ? std::move(*files) : model::open_files(path, load), load);
     model::SessionOptions with_stop = session_options;
     with_stop.stop = interrupted;
-    with_stop.path = chosen_path(options, device, opened.model->config);
+    opened.path = with_stop.path = chosen_path(options, device, opened.model->config);
     opened.session = std::make_unique<model::Session>(*opened.runtime, opened.model, with_stop);
     opened.session->set_stop(interrupted);
     if (const char* perf = std::getenv("LAPIDARY_PERF"); perf != nullptr && *perf == '1') {

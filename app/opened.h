@@ -25,6 +25,7 @@ struct Opened {
     std::unique_ptr<model::Runtime> runtime;
     std::shared_ptr<const model::Model> model;
     std::unique_ptr<model::Session> session;
+    model::Path path = model::Path::plain;  // of the session
     double load_ms = 0;
 
     model::SamplingParams default_sampling() const;

@@ -132,7 +132,7 @@ BenchSystem describe(const Options& options, const Opened& opened, double copy_g
             .vk_api = fmt::format("{}.{}.{}", (v >> 22) & 0x7F, (v >> 12) & 0x3FF, v & 0xFFF),
             .model_filename = opened.model->path,
             .model_type = model_type(*opened.model),
-            .path = "plain",
+            .path = opened.path == model::Path::fast ? "fast" : "plain",
             .model_size = opened.model->weights.bytes(),
             .model_n_params = opened.model->weights.n_params,
             .n_layers = opened.model->config.num_hidden_layers,
@@ -250,8 +250,10 @@ std::vector<BenchTest> planned_tests(const BenchOptions& options) {
 BenchResult run_test(const Options& options, Opened& opened, const BenchTest& test,
                      MemoryPeak& peak) {
     opened.session.reset();  // before the next takes its memory
-    opened.session = std::make_unique<model::Session>(*opened.runtime, opened.model,
-                                                      session_options(options, test));
+    model::SessionOptions with_path = session_options(options, test);
+    with_path.path = opened.path;
+    opened.session =
+        std::make_unique<model::Session>(*opened.runtime, opened.model, with_path);
     opened.session->set_stop(interrupted);
     BenchResult result{.test = test, .test_time = utc_now()};
     result.test.n_ubatch = opened.session->options().n_ubatch;

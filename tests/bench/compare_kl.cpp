@@ -23,7 +23,7 @@
 namespace {
 
 struct Arguments {
-    std::string model, path = "plain";
+    std::string model, path = "fast";
     uint32_t n = 0;
     bool text = false;
     std::vector<std::string> peers;
@@ -104,8 +104,10 @@ std::vector<float> peer_logits(const std::string& path, std::span<const uint32_t
 /// Ours, all at once or one id after the other.
 std::vector<float> our_logits(const Arguments& a, std::span<const model::TokenId> ids,
                               bool single) {
-    model::SessionOptions options =
-        app::parse_arguments({"score", "--tokens", "2", "--path", a.path}, false).options.session;
+    const app::Options parsed =
+        app::parse_arguments({"score", "--tokens", "2", "--path", a.path}, false).options;
+    model::SessionOptions options = parsed.session;
+    options.path = *parsed.path;
     options.n_ctx = static_cast<uint32_t>(ids.size());
     model::Session session(support::runtime(), support::load_model(a.model), options);
     std::vector<float> all;

@@ -24,7 +24,7 @@ load
 echo "model: $model"
 
 words=$(printf ' the%.0s' $(seq 255))
-run() { "$program" run -m "$model" --temp 0 --json -c 2048 "$@" 2>"$work/err"; }
+run() { "$program" run -m "$model" --path plain --temp 0 --json -c 2048 "$@" 2>"$work/err"; }
 run -p "$words" -n 1 >"$work/warm"  # fills the caches
 
 for _ in $(seq "$runs"); do
