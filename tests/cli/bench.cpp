@@ -79,7 +79,7 @@ TEST_CASE("bench: a table of kernels beside the answer") {
     REQUIRE(result.exit_code == 0);
     CHECK(result.out.find("| tg3 ") == std::string::npos);
     CHECK(result.out.find(" tg3 |") != std::string::npos);
-    CHECK(result.err.find("matmul") != std::string::npos);
+    CHECK(result.err.find("norm_matvec") != std::string::npos);
     CHECK(result.err.find("\"n_gen\": 3") != std::string::npos);
 }
 
