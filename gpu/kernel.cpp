@@ -365,4 +365,13 @@ size_t KernelCache::size() const {
     return impl_->kernels.size();
 }
 
+const std::string& KernelCache::identity() const {
+    return impl_->identity;
+}
+
+std::string KernelCache::file_beside(std::string_view ending) const {
+    std::filesystem::path path = impl_->file;
+    return path.empty() ? "" : path.replace_extension(ending).string();
+}
+
 }  // namespace gpu

@@ -74,6 +74,11 @@ public:
 
     size_t size() const;
 
+    /// What the file is kept for: the device and its driver.
+    const std::string& identity() const;
+    /// A file of this name ending ("products") beside the pipeline cache's; empty: none is kept.
+    std::string file_beside(std::string_view ending) const;
+
 private:
     struct Impl;
     std::unique_ptr<Impl> impl_;

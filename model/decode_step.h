@@ -34,6 +34,7 @@ public:
 
     /// For the products of a prompt's chunks.
     const ops::ProductScratch& products() const { return products_; }
+    void set_product_kind(ops::ProductKind kind) { products_.kind = kind; }
 
     /// params::StepState, which the recorded commands read.
     const gpu::Range& state() const { return state_; }

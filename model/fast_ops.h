@@ -110,22 +110,29 @@ CoopmatTile coopmat_tile(const gpu::DeviceInfo& device);  // it must have matrix
 void matmul_coopmat(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const HalfRows& x,
                     const CoopmatTile& tile);
 
-/// Where product_input() puts rows in fixed point; sized for the largest chunk and row.
+/// The kernels that multiply many tokens: matmul, the plain path's; matmul_tile in fixed point;
+/// matmul_coopmat (F32 weights: matmul_tile in floats).
+enum class ProductKind : uint8_t { exact, fixed, coopmat };
+const char* product_name(ProductKind kind);
+
+/// Where product_input() puts rows as a kernel wants them; sized for the largest chunk and row.
 struct ProductScratch {
     gpu::Range codes;   // i16 [rows, cols]
     gpu::Range scales;  // f32 [rows, cols / 32]
+    ProductKind kind = ProductKind::fixed;
     static uint64_t codes_bytes(uint32_t rows, uint32_t cols) { return 2 * uint64_t{rows} * cols; }
     static uint64_t scales_bytes(uint32_t rows, uint32_t cols) { return uint64_t{rows} * cols / 8; }
 };
 
-/// x of products of many tokens, in the forms that a device's kernels take.
+/// x of products of many tokens, in the form that their kernel takes.
 struct ProductInput {
     Tensor x;            // f32 [n_tokens, cols]
-    gpu::Range codes;    // the same in fixed point; empty: this device multiplies floats
+    gpu::Range codes;    // fixed: the same in fixed point; coopmat: in f16 (HalfRows); else empty
     gpu::Range scales;
+    ProductKind kind = ProductKind::exact;
 };
 
-/// Records the conversion where the device wants one. One input at a time lives in the scratch.
+/// Records the conversion that scratch.kind asks for. One input at a time lives in the scratch.
 ProductInput product_input(gpu::CommandBuffer& cmd, const Tensor& x, const ProductScratch& scratch);
 
 /// y[t, :] = W x[t, :]

@@ -10,6 +10,7 @@
 
 #include "model/gemma.h"
 #include "model/ops/dispatch.h"
+#include "model/product_race.h"
 #include "model/session_impl.h"
 
 namespace model {
@@ -101,6 +102,12 @@ void Session::Impl::warm_up() {
         kernels.get("attention_tile", {ops::kElementwiseGroup, q_half, q_half, with_scores});
     }
     cmd.set_stop(options.stop);
+    if (fast_step) {
+        fast_step->set_product_kind(
+            options.product ? *options.product
+                            : race_products(cmd, {model->weights.layers[0].ffn_gate, act.h,
+                                                  act.gate, fast_step->products()}));
+    }
     const TokenId bos = std::max(model->tokenizer.bos(), 0);
     const std::array<TokenId, 2> prompt = {bos, bos};
     for (const uint32_t n : {1u, std::min(2u, options.n_ubatch)}) {

@@ -20,12 +20,18 @@ namespace model {
 /// levels, sums in the device's own order; within rounding of the plain path.
 enum class Path : uint8_t { plain, fast };
 
+namespace ops {
+enum class ProductKind : uint8_t;  // model/fast_ops.h
+}
+
 struct SessionOptions {
     Path path = Path::plain;
     uint32_t n_ctx = 0;     // 0: min(kDefaultContext, the model's)
     uint32_t n_ubatch = 0;  // largest prefill chunk; 0: 256. Larger values are split
     DType type_k = DType::f16;
     DType type_v = DType::f16;
+    std::optional<ops::ProductKind>
+        product;  // fast path; unset: the winner of a race on this device
     bool full_cache = false;                   // local layers keep all positions
     std::optional<bool> bf16_embedding_scale;  // unset: the source's default (spec 2.2)
     bool keep_q = false;                       // Q of all positions, for attention()

@@ -7,8 +7,8 @@
 //   2        scales  f32   [n_rows]       write
 //
 // The row's largest magnitude becomes 2^14 .. 2^15, so nothing overflows and 28 binary orders below
-// it are normal numbers. Error of an element: one rounding to f16, 2^-11 of it (2^-10 where a device
-// rounds towards zero), or, below 2^-28 of the row's largest, at most 2^-28 of that largest.
+// it are normal numbers. Error of an element: one rounding to f16, 2^-11 of it (2^-10 if a device should
+// round towards zero), or, below 2^-28 of the row's largest, at most 2^-28 of that largest.
 //
 // dispatch   x: rows
 // spec 0     workgroup size, one whole subgroup
@@ -16,6 +16,7 @@
 // reference  none of its own: tests/ops/matmul_coopmat.cpp
 
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #include "params.h"
 
@@ -25,6 +26,8 @@ layout(binding = 0) readonly buffer X { vec4 x[]; };
 layout(binding = 1) writeonly buffer Halves { uvec4 halves[]; };
 layout(binding = 2) writeonly buffer RowScales { float row_scales[]; };
 layout(push_constant) uniform Push { HalfRows p; };
+
+#include "halves.glsl"
 
 void main() {
     const uint n = p.dim / 8u;
@@ -41,8 +44,7 @@ void main() {
     for (uint i = gl_LocalInvocationID.x; i < n; i += gl_WorkGroupSize.x) {
         const vec4 a = to_half * x[2u * (first + i)];
         const vec4 b = to_half * x[2u * (first + i) + 1u];
-        halves[first + i] = uvec4(packHalf2x16(a.xy), packHalf2x16(a.zw), packHalf2x16(b.xy),
-                                  packHalf2x16(b.zw));
+        halves[first + i] = halves8(a, b);
     }
     if (gl_LocalInvocationID.x == 0u) {
         row_scales[gl_WorkGroupID.x] = uintBitsToFloat((254u - up) << 23u);

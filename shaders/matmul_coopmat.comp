@@ -11,8 +11,8 @@
 // shared memory, puts the same columns of x beside them, and each subgroup multiplies TILE_ROWS x
 // TILE_TOKENS matrices of them; sums stay in f32. Weights are decoded times 2^6: nothing below 2^10
 // overflows (no Gemma comes near), nothing above 2^-20 loses bits as a subnormal.
-// Error: W and x are rounded to f16 once, so a product is off by at most 2^-10 of itself (2^-9 where a
-// device rounds towards zero); f16 products are exact in f32, sums are rounded as the device does.
+// Error: W and x are rounded to f16 once, so a product is off by at most 2^-10 of itself (2^-9 if a
+// device should round towards zero); f16 products are exact in f32, sums are rounded as the device does.
 //
 // dispatch   x: tiles of rows, y: tiles of tokens from token_begin
 // spec 0,1   workgroup: size of a subgroup, SUBGROUPS
@@ -48,6 +48,7 @@ layout(binding = 5) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push { MatmulCoopmat p; };
 
 #include "weights.glsl"
+#include "halves.glsl"
 
 const float kWeightScale = 64.0;
 const uint kThreads = gl_WorkGroupSize.x * SUBGROUPS;
@@ -69,10 +70,6 @@ void wait_for_all() {
     } else {
         subgroupBarrier();
     }
-}
-
-uvec4 halves8(vec4 a, vec4 b) {
-    return uvec4(packHalf2x16(a.xy), packHalf2x16(a.zw), packHalf2x16(b.xy), packHalf2x16(b.zw));
 }
 
 // Half h of sub-block b of row `row`, into units `at` and `at` + 1.

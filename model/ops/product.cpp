@@ -1,4 +1,5 @@
-// Host side of fix_rows and matmul_tile: the fast path's products of many tokens.
+// The fast path's products of many tokens by any of their kernels, and the host side of one:
+// fix_rows and matmul_tile.
 #include <algorithm>
 
 #include "gpu/base.h"
@@ -11,10 +12,6 @@
 namespace model::ops {
 namespace {
 
-bool multiplies_integers(const gpu::DeviceInfo& device) {
-    return device.type == gpu::DeviceType::cpu;
-}
-
 struct Tile {
     uint32_t workgroup, lanes, rows, tokens, fixed, whole;
 };
@@ -26,7 +23,7 @@ Tile tile_of(const gpu::DeviceInfo& device, DType dtype, uint32_t cols) {
             .lanes = lanes,
             .rows = params::kRowGroup,
             .tokens = 2,
-            .fixed = uint32_t(multiplies_integers(device) && !is_plain(dtype)),
+            .fixed = uint32_t(!is_plain(dtype)),
             .whole = uint32_t(lanes == device.subgroup_size)};
 }
 
@@ -73,12 +70,32 @@ void multiply_slab(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w,
     }
 }
 
+void fix_rows(gpu::CommandBuffer& cmd, const ProductInput& in) {
+    const auto [rows, cols] = in.x.shape;
+    const uint32_t n_subs = rows * (cols / params::kBlock);
+    cmd.dispatch(cmd.kernel("fix_rows", {kElementwiseGroup}), elementwise_groups(n_subs),
+                 params::Elementwise{.n = n_subs, .value = 0}, {in.x.range, in.codes, in.scales},
+                 {.flops = 4.0 * rows * cols, .bytes = 6.0 * rows * cols});
+}
+
 }  // namespace
+
+const char* product_name(ProductKind kind) {
+    switch (kind) {
+        case ProductKind::exact:
+            return "matmul";
+        case ProductKind::fixed:
+            return "matmul_tile";
+        case ProductKind::coopmat:
+            return "matmul_coopmat";
+    }
+    return "?";
+}
 
 ProductInput product_input(gpu::CommandBuffer& cmd, const Tensor& x,
                            const ProductScratch& scratch) {
-    ProductInput in{x, {}, {}};
-    if (!multiplies_integers(cmd.device().info())) {
+    ProductInput in{x, {}, {}, scratch.kind};
+    if (in.kind == ProductKind::exact) {
         return in;
     }
     const auto [rows, cols] = x.shape;
@@ -86,18 +103,24 @@ ProductInput product_input(gpu::CommandBuffer& cmd, const Tensor& x,
     CHECK(cols % params::kBlock == 0, "{}: {} columns", x.name, cols);
     in.codes = scratch.codes.slice(0, ProductScratch::codes_bytes(rows, cols));
     in.scales = scratch.scales.slice(0, ProductScratch::scales_bytes(rows, cols));
-    const uint32_t n_subs = rows * (cols / params::kBlock);
-    cmd.dispatch(cmd.kernel("fix_rows", {kElementwiseGroup}), elementwise_groups(n_subs),
-                 params::Elementwise{.n = n_subs, .value = 0}, {x.range, in.codes, in.scales},
-                 {.flops = 4.0 * rows * cols, .bytes = 6.0 * rows * cols});
+    if (in.kind == ProductKind::fixed) {
+        fix_rows(cmd, in);
+    } else {
+        half_rows(cmd, {in.codes, in.scales}, x);
+    }
     return in;
 }
 
 void product(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const ProductInput& in) {
     check(in.x, DType::f32, {in.x.shape.rows, w.cols});
     check(y, DType::f32, {in.x.shape.rows, w.rows});
-    if (!multiplies_integers(cmd.device().info())) {
-        matmul(cmd, y, w, in.x);  // until the device has matrix units
+    if (in.kind == ProductKind::exact) {
+        matmul(cmd, y, w, in.x);
+        return;
+    }
+    // F32 weights would lose half of their bits as f16.
+    if (in.kind == ProductKind::coopmat && w.dtype != DType::f32) {
+        matmul_coopmat(cmd, y, w, {in.codes, in.scales}, coopmat_tile(cmd.device().info()));
         return;
     }
     for (const MatrixSlab& slab : w.slabs) {

@@ -1,0 +1,159 @@
+#include "model/product_race.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <xxhash.h>
+
+#include "gpu/base.h"
+#include "gpu/pipeline_cache_file.h"
+#include "gpu/shader_source.h"
+
+namespace model {
+namespace {
+
+using ops::ProductKind;
+
+/// Arithmetic of one product of the race: some 10 ms for a device that has any use of this path.
+double race_flops(const gpu::DeviceInfo& device) {
+    return device.type == gpu::DeviceType::cpu ? 0.2e9 : 5e9;
+}
+
+/// Less shows how long a dispatch takes, not how fast a kernel is.
+constexpr double kLeastFlops = 0.1e9;
+constexpr uint32_t kRaceTokens = 128;
+constexpr int kRaceRounds = 3;
+
+/// The first rows of the matrix, as many as the race has time for.
+Matrix shortened(const Matrix& w, double flops) {
+    Matrix out = w;
+    const double rows = flops / (2.0 * kRaceTokens * w.cols);
+    MatrixSlab slab = w.slabs[0];
+    slab.n_rows = std::min(slab.n_rows, std::max(uint32_t(rows), 64u) / 64 * 64);
+    out.rows = slab.n_rows;
+    out.slabs = {slab};
+    return out;
+}
+
+double seconds_of(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const Tensor& x,
+                  const ops::ProductScratch& scratch) {
+    const auto begin = std::chrono::steady_clock::now();
+    ops::product(cmd, y, w, ops::product_input(cmd, x, scratch));
+    cmd.finish();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+/// Kernels have another form for plain numbers, and one of them none for F32.
+const char* file_ending(DType dtype) {
+    switch (dtype) {
+        case DType::f32:
+            return "products_f32";
+        case DType::f16:
+        case DType::bf16:
+            return "products_f16";
+        default:
+            return "products";
+    }
+}
+
+/// The device, its driver, and the kernels that race.
+std::string race_identity(const gpu::KernelCache& kernels) {
+    uint64_t hash = 0;
+    for (const char* name : {"matmul", "matmul_tile", "fix_rows", "matmul_coopmat", "half_rows"}) {
+        if (const auto words = gpu::find_shader(name)) {
+            hash = XXH64(words->data(), 4 * words->size(), hash);
+        }
+    }
+    return fmt::format("products {} {:016x}", kernels.identity(), hash);
+}
+
+}  // namespace
+
+std::vector<ProductKind> product_candidates(const gpu::DeviceInfo& device) {
+    // Floats lose to fixed point on every CPU device measured; so they do not race there.
+    std::vector<ProductKind> kinds;
+    if (device.type != gpu::DeviceType::cpu) {
+        kinds.push_back(ProductKind::exact);
+    }
+    kinds.push_back(ProductKind::fixed);
+    // An old glslang builds without the kernel.
+    if (!device.matrix_shapes.empty() && gpu::find_shader("matmul_coopmat")) {
+        kinds.push_back(ProductKind::coopmat);
+    }
+    return kinds;
+}
+
+ProductKind pick_product(std::span<const ProductKind> candidates, const std::filesystem::path& file,
+                         std::string_view identity, const ProductTime& time) {
+    CHECK(!candidates.empty(), "no candidate");
+    if (candidates.size() == 1) {
+        return candidates[0];
+    }
+    if (!file.empty()) {
+        const auto remembered = gpu::load_cache(file, identity);
+        if (remembered && remembered->size() == 1) {
+            const auto kind = static_cast<ProductKind>((*remembered)[0]);
+            if (std::ranges::count(candidates, kind) > 0) {
+                return kind;
+            }
+        }
+    }
+    ProductKind best = candidates[0];
+    std::optional<double> best_time;
+    for (const ProductKind kind : candidates) {
+        const std::optional<double> seconds = time(kind);
+        base::log(base::LogArea::perf, "products by {}: {}", ops::product_name(kind),
+                  seconds ? fmt::format("{:.3f} ms", *seconds * 1e3) : "cannot run");
+        if (seconds && (!best_time || *seconds < *best_time)) {
+            best = kind;
+            best_time = seconds;
+        }
+    }
+    if (!file.empty() && best_time) {
+        const std::byte payload[] = {static_cast<std::byte>(best)};
+        gpu::save_cache(file, identity, payload);
+    }
+    return best;
+}
+
+ProductKind race_products(gpu::CommandBuffer& cmd, const RaceTrack& track) {
+    const gpu::DeviceInfo& device = cmd.device().info();
+    const Matrix w = shortened(track.w, race_flops(device));
+    const uint32_t n = std::min({kRaceTokens, track.x.shape.rows, track.y.shape.rows});
+    if (2.0 * n * w.rows * w.cols < kLeastFlops) {
+        return ProductKind::fixed;
+    }
+    const Tensor x = track.x.first_rows(n);
+    Tensor y = track.y;  // its memory, for fewer rows of W
+    y.shape = {n, w.rows};
+    y.range = y.range.slice(0, 4 * uint64_t{n} * w.rows);
+    constexpr uint32_t kOne = 0x3f800000;
+    const auto time = [&](ProductKind kind) -> std::optional<double> {
+        try {
+            ops::ProductScratch scratch = track.scratch;
+            scratch.kind = kind;
+            cmd.fill(x.range, kOne);
+            seconds_of(cmd, y, w, x, scratch);  // the driver may compile now
+            double best = seconds_of(cmd, y, w, x, scratch);
+            for (int round = 1; round < kRaceRounds; round++) {
+                best = std::min(best, seconds_of(cmd, y, w, x, scratch));
+            }
+            return best;
+        } catch (const base::Error& error) {
+            cmd.abandon();
+            if (error.kind() == base::ErrorKind::device_lost) {
+                throw;
+            }
+            base::log(base::LogArea::gpu, "products by {} cannot run: {}", ops::product_name(kind),
+                      error.what());
+            return std::nullopt;
+        } catch (...) {
+            cmd.abandon();
+            throw;
+        }
+    };
+    return pick_product(product_candidates(device), cmd.kernels().file_beside(file_ending(w.dtype)),
+                        race_identity(cmd.kernels()), time);
+}
+
+}  // namespace model

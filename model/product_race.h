@@ -1,0 +1,42 @@
+// Which kernel multiplies a prompt's tokens on a device: the winner of a short race on one of the
+// model's matrices, held once and remembered in a file beside the pipeline cache.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gpu/command_buffer.h"
+#include "model/fast_ops.h"
+
+namespace model {
+
+/// What a device can run, the safest first; never empty.
+std::vector<ops::ProductKind> product_candidates(const gpu::DeviceInfo& device);
+
+/// Seconds that one of them takes; nullopt: it cannot run here after all.
+using ProductTime = std::function<std::optional<double>(ops::ProductKind)>;
+
+/// The candidate that `file` remembers for `identity`, else the fastest, which the file remembers
+/// from now on. A file that cannot be read or written, or fits another identity, only means another
+/// race. A lone candidate wins without one.
+ops::ProductKind pick_product(std::span<const ops::ProductKind> candidates,
+                              const std::filesystem::path& file, std::string_view identity,
+                              const ProductTime& time);
+
+/// What a race needs: a matrix of the model and room for its products.
+struct RaceTrack {
+    const Matrix& w;
+    Tensor x, y;  // f32 [n_tokens, cols of w], [n_tokens, rows of w]; overwritten
+    const ops::ProductScratch& scratch;
+};
+
+/// pick_product() of the device of `cmd`; matmul_tile where the track is too short to tell. Makes
+/// kernels; waits for them.
+ops::ProductKind race_products(gpu::CommandBuffer& cmd, const RaceTrack& track);
+
+}  // namespace model
