@@ -22,7 +22,10 @@ uint64_t arena_bytes(const Config& config, const DecodeStepOptions& o) {
     const uint64_t products = ops::ProductScratch::codes_bytes(o.n_ubatch, longest_row(config)) +
                               ops::ProductScratch::scales_bytes(o.n_ubatch, longest_row(config));
     const uint64_t rows = 4 * (uint64_t{3} * config.hidden_size + config.intermediate_size);
-    return 2 * rope + products + rows + (uint64_t{1} << 16);
+    const uint32_t n_heads = config.num_attention_heads;
+    const uint64_t parts = uint64_t{ops::most_attention_splits(n_heads)} *
+                           (4 * config.q_width() + 8 * n_heads);
+    return 2 * rope + products + rows + parts + (uint64_t{1} << 16);
 }
 
 }  // namespace
@@ -52,8 +55,7 @@ DecodeStep::DecodeStep(gpu::Device& device, const Model& model, const KvCache& c
     for (gpu::Range& range : unused_) {
         range = arena_.allocate(16);
     }
-    const uint32_t splits = ops::attention_splits(device.info(), c.num_attention_heads,
-                                                  c.num_key_value_heads);
+    const uint32_t splits = ops::attention_splits(device.info(), c.num_attention_heads);
     parts_ = splits > 1 ? arena_.allocate(4 * uint64_t{splits} * c.q_width()) : unused_[0];
     part_stats_ =
         splits > 1 ? arena_.allocate(8 * uint64_t{splits} * c.num_attention_heads) : unused_[1];

@@ -146,6 +146,8 @@ void attention_prefill(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& l
                        const Tensor& k, const Tensor& v, const AttentionShape& shape);
 
 /// Into how many parts the keys of one head are split on this device.
-uint32_t attention_splits(const gpu::DeviceInfo& device, uint32_t n_heads, uint32_t n_kv_heads);
+uint32_t attention_splits(const gpu::DeviceInfo& device, uint32_t n_heads);
+/// The same on the device that splits them most.
+uint32_t most_attention_splits(uint32_t n_heads);
 
 }  // namespace model::ops

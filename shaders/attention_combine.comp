@@ -11,7 +11,7 @@
 // dispatch   x: one workgroup per head
 // spec 0     workgroup size
 // cost       reads the parts once
-// reference  tests/ops/attention_decode.cpp
+// reference  tests/ops/attention_combine.cpp
 
 #extension GL_GOOGLE_include_directive : require
 #include "params.h"

@@ -10,7 +10,7 @@ const uint kUnitsRow = HEAD_DIM / 8u;
 const uint kKeys = 4u;                        // keys between two looks at the maximum
 const float kLowest = -3.0e38;
 
-shared float merge_stats[64 * 2];
+shared float merge_stats[gl_WorkGroupSize.x / LANES * 2u];
 shared vec4 merge_z[gl_WorkGroupSize.x == LANES ? 1u : gl_WorkGroupSize.x / LANES * HEAD_DIM / 4u];
 
 uint team_lane() { return gl_SubgroupInvocationID % LANES; }
@@ -152,7 +152,7 @@ void merge_teams(uint g) {
     }
     workgroup_sync();
     float largest = kLowest;
-    for (uint t = 0u; t < n_teams(); t++) {
+    [[dont_unroll]] for (uint t = 0u; t < n_teams(); t++) {
         largest = max(largest, merge_stats[2u * t]);
     }
     const float rescale = exact_exp(row_max[g] - largest);
@@ -164,14 +164,14 @@ void merge_teams(uint g) {
         return;
     }
     float sum = 0.0;
-    for (uint t = 0u; t < n_teams(); t++) {
+    [[dont_unroll]] for (uint t = 0u; t < n_teams(); t++) {
         sum += merge_stats[2u * t + 1u] * exact_exp(merge_stats[2u * t] - largest);
     }
     row_max[g] = largest;
     row_sum[g] = sum;
     [[unroll]] for (uint u = 0u; u < kUnits * 2u; u++) {
         vec4 total = vec4(0.0);
-        for (uint t = 0u; t < n_teams(); t++) {
+        [[dont_unroll]] for (uint t = 0u; t < n_teams(); t++) {
             total += merge_z[t * HEAD_DIM / 4u + lane_quad(u)];
         }
         row_z[g * kUnits * 2u + u] = total;

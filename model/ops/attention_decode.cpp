@@ -17,6 +17,12 @@ struct Form {
     uint32_t one_subgroup;
 };
 
+/// What attention_decode.comp merges its teams in; with the rotated rows it must fit.
+uint64_t shared_bytes(uint32_t workgroup, uint32_t lanes, uint32_t group, uint32_t head_dim) {
+    const uint64_t n_teams = workgroup / lanes;
+    return 4 * (uint64_t{group + 2} * head_dim + n_teams * head_dim + 2 * n_teams) + 64;
+}
+
 /// Largest power of two that is at most `most` and divides n.
 uint32_t dividing_power(uint32_t n, uint32_t most) {
     return std::min(std::bit_floor(most), n & (~n + 1));
@@ -31,7 +37,12 @@ Form form_of(const gpu::DeviceInfo& device, uint32_t n_heads, uint32_t n_kv_head
         const uint32_t group = per_kv_head % 2 == 0 && n_heads >= 4 ? 2 : 1;
         return {device.subgroup_size, group, lanes, 1};
     }
-    return {std::max(128u, device.subgroup_size), 1, lanes, 0};
+    uint32_t workgroup = std::max(128u, device.subgroup_size);
+    while (workgroup > device.subgroup_size &&
+           shared_bytes(workgroup, lanes, 1, head_dim) > device.max_shared_bytes) {
+        workgroup /= 2;
+    }
+    return {workgroup, 1, lanes, 0};
 }
 
 bool is_half(const Tensor& t) {
@@ -68,13 +79,16 @@ std::string decode_obstacle(const gpu::DeviceInfo& device, const Config& config)
     return {};
 }
 
-uint32_t attention_splits(const gpu::DeviceInfo& device, uint32_t n_heads, uint32_t n_kv_heads) {
+/// Enough workgroups for a large GPU; each still has four teams.
+uint32_t most_attention_splits(uint32_t n_heads) {
+    return std::clamp(256u / n_heads, 1u, 32u);
+}
+
+uint32_t attention_splits(const gpu::DeviceInfo& device, uint32_t n_heads) {
     if (device.type == gpu::DeviceType::cpu) {
         return 1;
     }
-    // Enough workgroups for a large GPU; each still has four teams.
-    (void)n_kv_heads;
-    return std::clamp(256u / n_heads, 1u, 32u);
+    return most_attention_splits(n_heads);
 }
 
 void attention_decode(gpu::CommandBuffer& cmd, const AttentionDecodeTensors& t,
@@ -87,7 +101,7 @@ void attention_decode(gpu::CommandBuffer& cmd, const AttentionDecodeTensors& t,
     check(t.lse, DType::f32, {s.n_heads, s.n_ctx});
     CHECK(t.stored_q.dtype == t.k_cache.dtype);
     const Form form = form_of(device, s.n_heads, s.n_kv_heads, s.head_dim);
-    const uint32_t splits = attention_splits(device, s.n_heads, s.n_kv_heads);
+    const uint32_t splits = attention_splits(device, s.n_heads);
     const bool qk_norm = !t.q_norm.range.empty();
     const gpu::Range& no_weight = t.q.range;
     const bool live = !t.live.empty();
