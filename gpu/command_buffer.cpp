@@ -63,7 +63,6 @@ struct CommandBuffer::Impl {
 
     VkCommandBuffer prepare(const Command& command, std::span<const Access> accesses);
     VkCommandBuffer prepare_recorded(const Command& command, std::span<const Access> accesses);
-    void host_barrier(VkCommandBuffer commands);
     void count(const Recording& replayed);
     void done(const Command& command);
     void barrier(VkCommandBuffer commands);
@@ -160,24 +159,6 @@ void CommandBuffer::Impl::barrier(VkCommandBuffer commands) {
     if (!recording) {
         ++stats.n_barriers;
     }
-}
-
-/// The host may read what was written as soon as it has waited.
-void CommandBuffer::Impl::host_barrier(VkCommandBuffer commands) {
-    const VkMemoryBarrier2 memory{
-        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
-        .srcStageMask =
-            VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT,
-        .srcAccessMask = VK_ACCESS_2_SHADER_WRITE_BIT | VK_ACCESS_2_TRANSFER_WRITE_BIT,
-        .dstStageMask = VK_PIPELINE_STAGE_2_HOST_BIT,
-        .dstAccessMask = VK_ACCESS_2_HOST_READ_BIT,
-    };
-    const VkDependencyInfo dependency{
-        .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
-        .memoryBarrierCount = 1,
-        .pMemoryBarriers = &memory,
-    };
-    device.vk().CmdPipelineBarrier2(commands, &dependency);
 }
 
 void CommandBuffer::Impl::count(const Recording& replayed) {
@@ -365,7 +346,7 @@ void CommandBuffer::begin_recording(Recording& recording) {
 
 void CommandBuffer::end_recording() {
     CHECK(impl_->recording);
-    impl_->host_barrier(impl_->recording->open());
+    host_barrier(impl_->device, impl_->recording->open());
     impl_->recording->close(std::exchange(impl_->open_ms, 0.0));
     impl_->recording = nullptr;
     impl_->hazards.reset();

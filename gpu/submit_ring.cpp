@@ -6,6 +6,23 @@
 
 namespace gpu {
 
+void host_barrier(const Device& device, VkCommandBuffer commands) {
+    const VkMemoryBarrier2 barrier{
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
+        .srcStageMask =
+            VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT,
+        .srcAccessMask = VK_ACCESS_2_SHADER_WRITE_BIT | VK_ACCESS_2_TRANSFER_WRITE_BIT,
+        .dstStageMask = VK_PIPELINE_STAGE_2_HOST_BIT,
+        .dstAccessMask = VK_ACCESS_2_HOST_READ_BIT,
+    };
+    const VkDependencyInfo dependency{
+        .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
+        .memoryBarrierCount = 1,
+        .pMemoryBarriers = &barrier,
+    };
+    device.vk().CmdPipelineBarrier2(commands, &dependency);
+}
+
 SubmitRing::SubmitRing(Device& device) : device_(device), timeline_(device), ticks_(kMaxStamps) {
     for (Slot& slot : slots_) {
         create_slot(slot);
@@ -104,22 +121,8 @@ void SubmitRing::after(bool timed, const Stamp& stamp) {
     }
 }
 
-/// The host may read what was written as soon as it has waited for the submit.
 void SubmitRing::end_with_host_barrier(const Slot& slot) {
-    const VkMemoryBarrier2 barrier{
-        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
-        .srcStageMask =
-            VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT,
-        .srcAccessMask = VK_ACCESS_2_SHADER_WRITE_BIT | VK_ACCESS_2_TRANSFER_WRITE_BIT,
-        .dstStageMask = VK_PIPELINE_STAGE_2_HOST_BIT,
-        .dstAccessMask = VK_ACCESS_2_HOST_READ_BIT,
-    };
-    const VkDependencyInfo dependency{
-        .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
-        .memoryBarrierCount = 1,
-        .pMemoryBarriers = &barrier,
-    };
-    device_.vk().CmdPipelineBarrier2(slot.commands, &dependency);
+    host_barrier(device_, slot.commands);
     device_.check(device_.vk().EndCommandBuffer(slot.commands), "vkEndCommandBuffer");
 }
 

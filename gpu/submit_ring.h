@@ -14,6 +14,9 @@
 
 namespace gpu {
 
+/// Record that the host may read what was written as soon as it has waited.
+void host_barrier(const Device& device, VkCommandBuffer commands);
+
 class SubmitRing {
 public:
     static constexpr uint32_t kInFlight = 1;
