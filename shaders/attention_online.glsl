@@ -13,30 +13,8 @@ const float kLowest = -3.0e38;
 shared float merge_stats[gl_WorkGroupSize.x / LANES * 2u];
 shared vec4 merge_z[gl_WorkGroupSize.x == LANES ? 1u : gl_WorkGroupSize.x / LANES * HEAD_DIM / 4u];
 
-uint team_lane() { return gl_SubgroupInvocationID % LANES; }
-uint team() {
-    return gl_SubgroupID * (gl_SubgroupSize / LANES) + gl_SubgroupInvocationID / LANES;
-}
-uint n_teams() { return gl_WorkGroupSize.x / LANES; }
-
-float team_sum(float v) {
-    if (WHOLE == 1u) {
-        return subgroupAdd(v);
-    }
-    [[unroll]] for (uint mask = LANES / 2u; mask > 0u; mask /= 2u) {
-        v += subgroupShuffleXor(v, mask);
-    }
-    return v;
-}
-
-void workgroup_sync() {
-    if (ONE_SUBGROUP == 1u) {
-        subgroupMemoryBarrierShared();
-        subgroupBarrier();
-    } else {
-        barrier();
-    }
-}
+#include "teams.glsl"
+#include "workgroup_sync.glsl"
 
 // Quad of a row that is number u of this lane: units of eight elements go round the lanes.
 uint lane_quad(uint u) { return (u / 2u * LANES + team_lane()) * 2u + u % 2u; }

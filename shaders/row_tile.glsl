@@ -13,21 +13,7 @@
 //   float x_scale(uint t, uint b)   of sub-block b                          FIXED 1
 //   vec4 x_four(uint t, uint i)     elements 4 i .. 4 i + 3                 FIXED 0
 
-uint team_lane() { return gl_SubgroupInvocationID % LANES; }
-uint team() {
-    return gl_SubgroupID * (gl_SubgroupSize / LANES) + gl_SubgroupInvocationID / LANES;
-}
-uint n_teams() { return gl_WorkGroupSize.x / LANES; }
-
-float team_sum(float v) {
-    if (WHOLE == 1u) {
-        return subgroupAdd(v);
-    }
-    [[unroll]] for (uint mask = LANES / 2u; mask > 0u; mask /= 2u) {
-        v += subgroupShuffleXor(v, mask);
-    }
-    return v;
-}
+#include "teams.glsl"
 
 uint high_at(uint matrix, uint i) { return high_quad_at(matrix, i / kRowGroup)[i % kRowGroup]; }
 uint scale_at(uint matrix, uint i) { return scale_quad_at(matrix, i / kRowGroup)[i % kRowGroup]; }

@@ -12,15 +12,7 @@ const uint kStages = FIXED == 1u || kSubUnits == 8u ? 1u : 0u;
 shared uvec4 staged[kStages == 1u ? COLS / kBlock * kSubUnits : 1u];
 shared float staged_scale[FIXED == 1u ? COLS / kBlock : 1u];
 
-// What was written to shared memory before is there for the whole workgroup after.
-void workgroup_sync() {
-    if (ONE_SUBGROUP == 1u) {
-        subgroupMemoryBarrierShared();
-        subgroupBarrier();
-    } else {
-        barrier();
-    }
-}
+#include "workgroup_sync.glsl"
 
 uvec4 x_pairs(uint t, uint i) { return staged[i / 4u * kSubUnits + i % 4u]; }
 float x_scale(uint t, uint b) { return staged_scale[b]; }
