@@ -46,6 +46,23 @@ function(lapidary_add_width_tests shader_cache)
     endforeach()
 endfunction()
 
+# The fast path chooses its kernels by the device: once as a GPU would have them (several subgroups a
+# workgroup, split keys), and with the smallest subgroups.
+function(lapidary_add_fast_tests shader_cache)
+    if(NOT TARGET model_tests)
+        return()
+    endif()
+    foreach(form IN ITEMS "as_gpu;${shader_cache};LAPIDARY_DISABLE=cpu"
+                          "width_128;${shader_cache}-128;LP_NATIVE_VECTOR_WIDTH=128")
+        list(POP_FRONT form name cache)
+        add_test(NAME model/fast_${name}
+                 COMMAND model_tests "fast path: logits of*,fast path: attention*,fast path: capture*"
+                 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+        set_tests_properties(model/fast_${name} PROPERTIES LABELS model TIMEOUT 1200
+                             ENVIRONMENT "MESA_SHADER_CACHE_DIR=${cache};${form}")
+    endforeach()
+endfunction()
+
 # tests/fuzz/<name>.cpp is a libFuzzer target in the fuzz preset; elsewhere the same file is linked
 # with a small main that replays tests/fuzz/corpus/<name>/.
 set(LAPIDARY_FUZZ_SECONDS 30 CACHE STRING "How long ctest runs each libFuzzer target")
@@ -106,6 +123,7 @@ function(lapidary_add_tests)
     lapidary_add_suite(op_tests ops 1200 "${op_harness}" model tests/ops/*.cpp)
     lapidary_add_suite(model_tests model 5400 "" model tests/model/*.cpp)
     lapidary_add_width_tests("${shader_cache}")
+    lapidary_add_fast_tests("${shader_cache}")
     # Not a test: what tests/bench/compare.sh runs.
     add_executable(compare_kl tests/bench/compare_kl.cpp)
     target_link_libraries(compare_kl PRIVATE test_support app_core shaders Lapidary::catch2

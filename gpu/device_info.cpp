@@ -14,7 +14,10 @@ namespace {
 // What LAPIDARY_DISABLE may name.
 constexpr std::string_view kUnified = "unified";
 constexpr std::string_view kMatrices = "coopmat";
-constexpr std::string_view kWords[] = {kUnified, kMatrices};
+constexpr std::string_view kSubgroups = "subgroups";
+constexpr std::string_view kHalf = "fp16";  // arithmetic; nothing asks for it so far
+constexpr std::string_view kCpu = "cpu";
+constexpr std::string_view kWords[] = {kUnified, kMatrices, kSubgroups, kHalf, kCpu};
 
 bool disables(std::string_view list, std::string_view word) {
     return std::ranges::count(base::list_words(list), word) > 0;
@@ -305,6 +308,12 @@ DeviceInfo describe_device(const VulkanFunctions& vk, VkPhysicalDevice physical,
     }
     if (disables(disable, kUnified)) {
         info.host_visible_local = false;
+    }
+    if (disables(disable, kSubgroups)) {
+        info.subgroup_arithmetic = false;
+    }
+    if (disables(disable, kCpu) && info.type == DeviceType::cpu) {
+        info.type = DeviceType::integrated;
     }
     return info;
 }

@@ -104,6 +104,29 @@ TEST_CASE("F1: help, version and info work without a Vulkan driver; the rest say
     }
 }
 
+TEST_CASE("without subgroups the plain path is used, and the fast one is refused") {
+    const auto score = [](std::vector<std::string> more) {
+        std::vector<std::string> arguments = {"score", "-m", kTiny3, "--tokens", kTinyIds};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return support::run_program(
+            LAPIDARY_PROGRAM, {.arguments = std::move(arguments),
+                               .standard_input = "",
+                               .environment = {{"LAPIDARY_DISABLE", "subgroups,fp16,coopmat"}},
+                               .interrupt = {}});
+    };
+    const std::string reason = "the device has no subgroup arithmetic";
+    const ProgramResult chosen = score({});
+    INFO(chosen.err);
+    CHECK(chosen.exit_code == 0);
+    CHECK(contains(chosen.err, "the plain path, which is slower, is used: " + reason));
+    CHECK(chosen.out == score({"--path", "plain"}).out);
+    const ProgramResult refused = score({"--path", "fast"});
+    INFO(refused.err);
+    CHECK(refused.exit_code == 2);
+    CHECK(contains(refused.err, reason));
+    CHECK(refused.out.empty());
+}
+
 TEST_CASE("devices names the chosen one") {
     const ProgramResult text = run({"devices"});
     CHECK(text.exit_code == 0);

@@ -80,6 +80,19 @@ TEST_CASE("switches: coopmat hides cooperative matrices, where there are any") {
     CHECK(without.info().matrix_shapes.empty());
 }
 
+TEST_CASE("switches: what LAPIDARY_DISABLE names is hidden, nothing else") {
+    const gpu::Device plain({.validate = 0});
+    const gpu::Device none({.validate = 0, .disable = "unified,subgroups,fp16"});
+    CHECK_FALSE(none.info().host_visible_local);
+    CHECK_FALSE(none.info().subgroup_arithmetic);
+    CHECK(none.info().type == plain.info().type);
+    const gpu::Device half({.validate = 0, .disable = "fp16"});
+    CHECK(half.info().subgroup_arithmetic == plain.info().subgroup_arithmetic);
+    CHECK(half.info().host_visible_local == plain.info().host_visible_local);
+    const gpu::Device no_cpu({.validate = 0, .disable = "cpu"});
+    CHECK(no_cpu.info().type != gpu::DeviceType::cpu);
+}
+
 TEST_CASE("switches: LAPIDARY_SHADERS must be a folder; what it lacks is built in") {
     const support::TempDir folder;
     {
