@@ -14,6 +14,7 @@
 #include "app/ui/gui.h"
 #include "app/ui/picture.h"
 #include "app/ui/text_layout.h"
+#include "app/ui/toasts.h"
 #include "app/ui/ui_state.h"
 
 namespace app::ui {
@@ -92,8 +93,8 @@ struct View {
 
     std::vector<std::function<void(UiState&)>> deferred;
 
-    std::string toast;
-    double toast_until = 0;
+    Toasts toasts;
+    bool toast_hovered = false;
     bool quit = false;
 
     float user_scale() const { return float(config.scale_percent) / 100; }
@@ -102,9 +103,10 @@ struct View {
         return config.theme == ThemeMode::dark ||
                (config.theme == ThemeMode::system && system_dark);
     }
-    void say(std::string text) {
-        toast = std::move(text);
-        toast_until = ImGui::GetTime() + 2.5;
+    void say(std::string text) { toasts.show(std::move(text)); }
+    /// With a button: say("Chat deleted", {"Undo", [](UiState& s) { ... }}).
+    void say(std::string text, ToastAction action) {
+        toasts.show(std::move(text), std::move(action));
     }
 };
 

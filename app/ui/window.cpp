@@ -349,14 +349,14 @@ bool Window::run(Application& app, const std::string& script, std::string& error
     last_time_ = glfwGetTime();
     while (glfwWindowShouldClose(window_) == GLFW_FALSE && !app.ui.view.quit) {
         const bool scripted = script_ != nullptr;
-        const bool toast = app.ui.view.toast_until > ImGui::GetTime() && !app.ui.view.toast.empty();
+        const auto toast = app.ui.view.toasts.due(ImGui::GetTime());
         if (activity_ > 0) {
             glfwPollEvents();
         } else if (key_held()) {
             glfwWaitEventsTimeout(0.02);  // it repeats by itself
             activity_ = std::max(activity_, 1);
         } else if (scripted || toast || ImGui::GetIO().MouseDelta.x != 0) {
-            glfwWaitEventsTimeout(scripted ? 0.02 : 0.5);
+            glfwWaitEventsTimeout(scripted ? 0.02 : std::clamp(toast.value_or(0.5), 0.02, 0.5));
             activity_ = std::max(activity_, 1);
         } else {
             // A tooltip waits for the pointer to rest; after that nothing happens by itself.

@@ -1,4 +1,4 @@
-// What lies over the panes: errors, the open dialog, shortcuts, toasts.
+// What lies over the panes: errors, the open dialog, shortcuts.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -215,27 +215,6 @@ void draw_open_dialog(Panel& p) {
         ImGui::EndPopup();
     }
     ImGui::PopStyleVar(3);
-}
-
-void draw_toast(Panel& p, const Rect& r) {
-    if (p.view.toast.empty() || ImGui::GetTime() > p.view.toast_until) {
-        return;
-    }
-    Gui& gui = p.gui;
-    const TextStyle style = type::kControl;
-    const float w = std::min(gui.width(style, p.view.toast) + gui.px(32), r.w - gui.px(16));
-    const Rect box{std::round(r.cx() - w / 2), std::round(r.bottom() - gui.px(168)), std::round(w),
-                   std::round(gui.px(34))};
-    ImDrawList* draw = ImGui::GetForegroundDrawList();
-    draw->AddRectFilled({box.x, box.y}, {box.right(), box.bottom()}, gui.color(Color::raised),
-                        gui.px(10));
-    draw->AddRect({box.x, box.y}, {box.right(), box.bottom()}, gui.color(Color::edge), gui.px(10));
-    ImFont* font = gui.fonts().font(style.face);
-    const float size = gui.fonts().imgui_size(style.face, gui.px(style.size));
-    const float baseline = std::round(box.cy() + gui.px(style.size) * 0.3635f);
-    draw->AddText(font, size,
-                  {std::round(box.x + gui.px(16)), baseline - font->GetFontBaked(size)->Ascent},
-                  gui.color(Color::text), p.view.toast.c_str());
 }
 
 }  // namespace app::ui

@@ -31,6 +31,8 @@ float draw_trouble(Panel& p, const Rect& r);
 void draw_shortcuts(Panel& p);
 void draw_open_dialog(Panel& p);
 void draw_toast(Panel& p, const Rect& r);
+/// What the button of the toast does; false when there is none.
+bool run_toast_action(Panel& p);
 
 void draw_inspector(Panel& p, const Rect& r);
 void draw_inspector_head(Panel& p, const Rect& r);
