@@ -1,11 +1,11 @@
 // Loading: a file or folder -> device, model, session, ModelReady.
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <filesystem>
 #include <optional>
 #include <utility>
 
+#include "app/discovery.h"
 #include "app/engine.h"
 #include "app/engine_worker.h"
 #include "model/source.h"
@@ -55,18 +55,8 @@ std::string quant_name(const model::Weights& weights, const std::string& path) {
     if (same) {
         return std::string(model::dtype_name(first));
     }
-    std::string file = std::filesystem::path(path).filename().string();
-    std::transform(file.begin(), file.end(), file.begin(),
-                   [](unsigned char c) { return char(std::toupper(c)); });
-    constexpr std::array kMixtures = {"Q2_K_S", "Q2_K_L", "Q2_K",   "Q3_K_S", "Q3_K_M", "Q3_K_L",
-                                      "Q4_K_S", "Q4_K_M", "Q5_K_S", "Q5_K_M", "Q6_K",   "Q8_0",
-                                      "Q4_0",   "Q4_1",   "Q5_0",   "Q5_1",   "IQ4_NL", "IQ4_XS"};
-    for (const char* mixture : kMixtures) {
-        if (file.find(mixture) != std::string::npos) {
-            return mixture;
-        }
-    }
-    return "mixed";
+    const std::string mixture = mixture_in_name(path);
+    return mixture.empty() ? "mixed" : mixture;
 }
 
 }  // namespace
