@@ -163,15 +163,28 @@ Range Range::slice(uint64_t slice_offset, uint64_t slice_size) const {
     return {.buffer = buffer, .offset = offset + slice_offset, .size = slice_size};
 }
 
+uint64_t arena_alignment(uint32_t range_alignment) {
+    return std::max<uint64_t>(kBindingAlignment, range_alignment);
+}
+
+ArenaPlan::Place ArenaPlan::add(uint64_t size_bytes) {
+    Place place{.offset = round_up(used_in_last_, alignment_)};
+    if (place.offset > last_block_ || size_bytes > last_block_ - place.offset) {
+        place = {.new_block = true, .block_bytes = std::max(block_bytes_, size_bytes)};
+        last_block_ = place.block_bytes;
+        bytes_ += round_up(place.block_bytes, 16);  // as Buffer rounds
+    }
+    used_in_last_ = place.offset + size_bytes;
+    return place;
+}
+
 struct Arena::Impl {
     Device& device;
     Memory memory;
     std::string name;
-    uint64_t block_bytes;
-    uint64_t alignment;
+    ArenaPlan plan;
     // Buffers keep their address when the vector grows, because ranges point to them.
     std::vector<std::unique_ptr<Buffer>> blocks;
-    uint64_t used_in_last = 0;
     uint64_t allocated = 0;
 };
 
@@ -180,8 +193,8 @@ Arena::Arena(Device& device, Memory memory, std::string name, uint64_t block_byt
           .device = device,
           .memory = memory,
           .name = std::move(name),
-          .block_bytes = std::min(block_bytes, device.info().max_buffer_bytes),
-          .alignment = std::max<uint64_t>(kBindingAlignment, device.info().range_alignment),
+          .plan = ArenaPlan(std::min(block_bytes, device.info().max_buffer_bytes),
+                            arena_alignment(device.info().range_alignment)),
           .blocks = {},
       }) {}
 
@@ -194,16 +207,13 @@ Range Arena::allocate(uint64_t size_bytes) {
     CHECK(size_bytes > 0 && size_bytes <= arena.device.info().max_range_bytes,
           "range of {} bytes in {}, device allows {}", size_bytes, arena.name,
           arena.device.info().max_range_bytes);
-    uint64_t offset = round_up(arena.used_in_last, arena.alignment);
-    if (arena.blocks.empty() || offset > arena.blocks.back()->size() ||
-        size_bytes > arena.blocks.back()->size() - offset) {
-        arena.blocks.push_back(std::make_unique<Buffer>(
-            arena.device, std::max(arena.block_bytes, size_bytes), arena.memory, arena.name));
-        offset = 0;
+    const ArenaPlan::Place place = arena.plan.add(size_bytes);
+    if (place.new_block) {
+        arena.blocks.push_back(
+            std::make_unique<Buffer>(arena.device, place.block_bytes, arena.memory, arena.name));
     }
-    arena.used_in_last = offset + size_bytes;
     arena.allocated += size_bytes;
-    return {.buffer = arena.blocks.back().get(), .offset = offset, .size = size_bytes};
+    return {.buffer = arena.blocks.back().get(), .offset = place.offset, .size = size_bytes};
 }
 
 uint64_t Arena::allocated_bytes() const {

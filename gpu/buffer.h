@@ -56,6 +56,30 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
+/// Where an arena puts what it is asked for, without a device: the arena's own arithmetic, and how
+/// much memory one will take is known before it is made.
+class ArenaPlan {
+public:
+    ArenaPlan(uint64_t block_bytes, uint64_t alignment)
+        : block_bytes_(block_bytes), alignment_(alignment) {}
+
+    struct Place {
+        bool new_block = false;
+        uint64_t block_bytes = 0;  // of the new block
+        uint64_t offset = 0;       // in the newest block
+    };
+    Place add(uint64_t size_bytes);
+    /// Of all blocks, used or not.
+    uint64_t bytes() const { return bytes_; }
+
+private:
+    uint64_t block_bytes_, alignment_;
+    uint64_t last_block_ = 0, used_in_last_ = 0, bytes_ = 0;
+};
+
+/// Alignment of an arena's ranges on a device that asks for `range_alignment`.
+uint64_t arena_alignment(uint32_t range_alignment);
+
 /// Hands out ranges of few big buffers, aligned for storage-buffer binding. Nothing is returned
 /// singly: the arena frees everything at once. A range never exceeds maxStorageBufferRange (CHECK).
 class Arena {

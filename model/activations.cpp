@@ -30,31 +30,38 @@ uint64_t scratch_cells(const Config& config, const ActivationOptions& o) {
 
 }  // namespace
 
+/// The arena of these tensors, before there is a device.
+struct Activations::Plan : ActivationTensors {
+    Plan(const Config& config, const ActivationOptions& o, uint64_t block) : arena(block, kAlign) {
+        lay_out(config, o, [&](const char* name, DType dtype, uint32_t rows, uint32_t dim) {
+            const uint64_t bytes = uint64_t{rows} * dim * model::block_bytes(dtype);
+            end = arena.add(bytes).offset + bytes;
+            return Tensor{name, dtype, {rows, dim}, {}};
+        });
+    }
+
+    gpu::ArenaPlan arena;
+    uint64_t end = 0;  // of the last range in the newest block
+
+    /// One block where that is not large, so that nothing is wasted.
+    static uint64_t block_for(const Config& config, const ActivationOptions& o) {
+        constexpr uint64_t kEndless = uint64_t{1} << 62;
+        constexpr uint64_t kBlock = uint64_t{256} << 20;
+        return std::min(kBlock, Plan(config, o, kEndless).end);
+    }
+};
+
 uint64_t Activations::bytes_for(const Config& c, const ActivationOptions& o) {
-    const uint64_t rows = o.n_ubatch;
-    const uint64_t per_row = 2 * uint64_t{c.hidden_size} + 2 * uint64_t{c.q_width()} +
-                             2 * uint64_t{c.kv_width()} + 2 * uint64_t{c.intermediate_size} +
-                             3 * uint64_t{c.num_attention_heads} + c.q_width();
-    const uint64_t cells = scratch_cells(c, o);
-    const uint64_t logits = 2 * uint64_t{kHeadRows} * c.embedding_rows;
-    uint64_t floats = rows * per_row + 2 * cells + cells / 32 + logits +
-                      uint64_t{c.num_hidden_layers} * c.num_attention_heads * o.n_ctx;
-    if (o.keep_residuals) {
-        floats += uint64_t{c.num_hidden_layers} * o.n_ctx * c.hidden_size;
-    }
-    uint64_t bytes = 4 * floats + inputs_bytes(c, o);
-    if (o.keep_q) {
-        bytes += uint64_t{c.num_hidden_layers} * o.n_ctx * c.q_width() * block_bytes(o.q_dtype);
-    }
-    return bytes;
+    return Plan(c, o, Plan::block_for(c, o)).arena.bytes() + inputs_bytes(c, o) +
+           4 * uint64_t{kHeadRows} * c.embedding_rows;
 }
 
 Activations::Activations(gpu::Device& device, const Config& c, const ActivationOptions& o)
     : inputs_(device, inputs_bytes(c, o), gpu::Memory::upload, "step inputs"),
       readback_(device, 4 * uint64_t{kHeadRows} * c.embedding_rows, gpu::Memory::readback,
                 "logits"),
-      arena_(device, gpu::Memory::device, "activations", uint64_t{16} << 20) {
-    const auto allocate = [&](const char* name, DType dtype, uint32_t rows, uint32_t dim) {
+      arena_(device, gpu::Memory::device, "activations", Plan::block_for(c, o)) {
+    lay_out(c, o, [&](const char* name, DType dtype, uint32_t rows, uint32_t dim) {
         const uint64_t bytes = uint64_t{rows} * dim * block_bytes(dtype);
         if (bytes > device.info().max_range_bytes) {
             throw base::Error(
@@ -64,7 +71,7 @@ Activations::Activations(gpu::Device& device, const Config& c, const ActivationO
                 "ask for a shorter context (-c)");
         }
         return Tensor{name, dtype, {rows, dim}, arena_.allocate(bytes)};
-    };
+    });
     const uint32_t rows = o.n_ubatch;
     const uint64_t table = aligned(4 * uint64_t{rows} * c.head_dim);
     const uint64_t ids = aligned(4 * uint64_t{rows});
@@ -78,7 +85,12 @@ Activations::Activations(gpu::Device& device, const Config& c, const ActivationO
                    DType::f32,
                    {rows, c.head_dim},
                    in.slice(ids + table, 4 * uint64_t{rows} * c.head_dim)};
+    logits_host = {"logits", DType::f32, {kHeadRows, c.embedding_rows}, readback_.range()};
+}
 
+void ActivationTensors::lay_out(const Config& c, const ActivationOptions& o,
+                                const Allocate& allocate) {
+    const uint32_t rows = o.n_ubatch;
     x = allocate("x", DType::f32, rows, c.hidden_size);
     h = allocate("h", DType::f32, rows, c.hidden_size);
     scale = allocate("scale", DType::f32, rows * c.num_attention_heads, 1);
@@ -89,7 +101,6 @@ Activations::Activations(gpu::Device& device, const Config& c, const ActivationO
     gate = allocate("gate", DType::f32, rows, c.intermediate_size);
     up = allocate("up", DType::f32, rows, c.intermediate_size);
     logits = allocate("logits", DType::f32, kHeadRows, c.embedding_rows);
-    logits_host = {"logits", DType::f32, {kHeadRows, c.embedding_rows}, readback_.range()};
 
     const auto cells = uint32_t(scratch_cells(c, o));
     attention = {.scores = allocate("scores", DType::f32, 1, cells),

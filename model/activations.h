@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "gpu/buffer.h"
@@ -22,10 +23,7 @@ struct ActivationOptions {
 /// Rows of logits that the head computes at a time.
 inline constexpr uint32_t kHeadRows = 8;
 
-struct Activations {
-    Activations(gpu::Device& device, const Config& config, const ActivationOptions& options);
-    static uint64_t bytes_for(const Config& config, const ActivationOptions& options);
-
+struct ActivationTensors {
     // T = n_ubatch
     Tensor tokens;       // i32 [1, T]                host writes
     Tensor rope_local;   // f32 [T, head_dim]         host writes: cos, sin pairs
@@ -45,6 +43,17 @@ struct Activations {
     Tensor chunk_q;                 // q_dtype [T, Hq*hd], used where Q is not kept
     std::vector<Tensor> residuals;  // per layer, f32 [n_ctx, d]: resid_post; empty: not kept
 
+protected:
+    using Allocate = std::function<Tensor(const char* name, DType, uint32_t rows, uint32_t dim)>;
+    /// Asks for everything that lies in the device's own memory, always in this order.
+    void lay_out(const Config& config, const ActivationOptions& options, const Allocate& allocate);
+};
+
+struct Activations : ActivationTensors {
+    Activations(gpu::Device& device, const Config& config, const ActivationOptions& options);
+    /// To the byte, where the device binds ranges at 256 bytes or finer.
+    static uint64_t bytes_for(const Config& config, const ActivationOptions& options);
+
     /// Where the q rows of a chunk of n tokens at `position` in layer l are stored.
     Tensor q_rows(uint32_t l, uint32_t position, uint32_t n) const;
 
@@ -53,6 +62,8 @@ struct Activations {
     const float* host_logits(uint32_t row) const;
 
 private:
+    struct Plan;
+
     gpu::Buffer inputs_;
     gpu::Buffer readback_;
     gpu::Arena arena_;

@@ -12,6 +12,80 @@ namespace model {
 namespace {
 
 constexpr uint64_t kPieceBytes = uint64_t{8} << 20;  // file bytes read and repacked at a time
+constexpr uint64_t kDummyBytes = 4;  // stands for the planes that a type does not have
+
+/// Rows that one binding can hold, in whole row groups; 0: not even one group.
+uint32_t slab_rows(const SourceTensor& tensor, uint64_t max_range_bytes) {
+    constexpr uint32_t kGroup = params::kRowGroup;
+    const PlaneBytes group = plane_bytes(tensor.dtype, kGroup, tensor.cols);
+    const uint64_t groups = max_range_bytes / std::max({group.quants, group.highs, group.scales});
+    const uint64_t all = (uint64_t{tensor.rows} + kGroup - 1) / kGroup;
+    return uint32_t(std::min(groups, all) * kGroup);
+}
+
+/// Sizes of one tensor's ranges, in the order in which the loader asks for them.
+template <class Add>
+void each_range(const SourceTensor& tensor, const WeightLimits& limits, const Add& add) {
+    if (tensor.name.find("norm") != std::string::npos) {
+        add(sizeof(float) * uint64_t{tensor.cols});
+        return;
+    }
+    const uint32_t per_slab = slab_rows(tensor, limits.max_range_bytes);
+    for (uint32_t begin = 0; per_slab > 0 && begin < tensor.rows; begin += per_slab) {
+        const PlaneBytes planes =
+            plane_bytes(tensor.dtype, std::min(per_slab, tensor.rows - begin), tensor.cols);
+        for (const uint64_t bytes : {planes.quants, planes.highs, planes.scales}) {
+            if (bytes != 0) {
+                add(bytes);
+            }
+        }
+    }
+}
+
+/// Names of every tensor in the order in which they are loaded.
+std::vector<std::string> load_order(const Config& config) {
+    std::vector<std::string> names{"token_embd.weight"};
+    if (!config.tied_embeddings) {
+        names.emplace_back("output.weight");
+    }
+    names.emplace_back("output_norm.weight");
+    for (uint32_t l = 0; l < config.num_hidden_layers; ++l) {
+        const std::string blk = fmt::format("blk.{}.", l);
+        for (const char* name : {"attn_norm", "attn_q", "attn_k", "attn_v", "attn_q_norm",
+                                 "attn_k_norm", "attn_output", "ffn_norm", "ffn_gate", "ffn_up",
+                                 "ffn_down", "post_attention_norm", "post_ffw_norm"}) {
+            names.push_back(blk + name + ".weight");
+        }
+    }
+    return names;
+}
+
+/// Bytes of the arena when its blocks have this size.
+uint64_t arena_bytes(const ModelSource& source, const WeightLimits& limits, uint64_t block_bytes) {
+    gpu::ArenaPlan plan(block_bytes, gpu::arena_alignment(limits.range_alignment));
+    plan.add(kDummyBytes);
+    for (const std::string& name : load_order(source.config)) {
+        if (const SourceTensor* const tensor = source.find(name)) {
+            each_range(*tensor, limits, [&](uint64_t bytes) { plan.add(bytes); });
+        }
+    }
+    return plan.bytes();
+}
+
+/// One block for everything where that fits; else blocks of equal size that waste little.
+uint64_t weight_block_bytes(const ModelSource& source, const WeightLimits& limits) {
+    constexpr uint64_t kBlock = uint64_t{256} << 20;
+    constexpr uint64_t kEndless = uint64_t{1} << 62;
+    gpu::ArenaPlan all(kEndless, gpu::arena_alignment(limits.range_alignment));
+    uint64_t needed = all.add(kDummyBytes).offset + kDummyBytes;
+    for (const std::string& name : load_order(source.config)) {
+        if (const SourceTensor* const tensor = source.find(name)) {
+            each_range(*tensor, limits,
+                       [&](uint64_t bytes) { needed = all.add(bytes).offset + bytes; });
+        }
+    }
+    return std::min({kBlock, limits.max_buffer_bytes, needed});
+}
 
 /// Loads tensors by name into one arena; counts file bytes for the progress report.
 class Loader {
@@ -21,11 +95,12 @@ public:
         : device_(device),
           source_(source),
           progress_(progress),
-          arena_(device, gpu::Memory::device, "weights", weight_block_bytes(device, source)) {
+          arena_(device, gpu::Memory::device, "weights",
+                 weight_block_bytes(source, weight_limits(device.info()))) {
         for (const SourceTensor& tensor : source.tensors) {
             total_bytes_ += tensor.n_bytes;
         }
-        dummy_ = arena_.allocate(4);
+        dummy_ = arena_.allocate(kDummyBytes);
     }
 
     /// A norm's gain, f32 [1, dim].
@@ -42,10 +117,9 @@ public:
     Matrix matrix(const std::string& name) {
         const SourceTensor& tensor = require(name);
         Matrix result{name, tensor.dtype, tensor.rows, tensor.cols, {}};
-        const uint32_t rows_per_slab = slab_rows(tensor);
-        for (uint32_t begin = 0; begin < tensor.rows; begin += rows_per_slab) {
-            result.slabs.push_back(
-                slab(tensor, begin, std::min(rows_per_slab, tensor.rows - begin)));
+        const uint32_t per_slab = rows_per_slab(tensor);
+        for (uint32_t begin = 0; begin < tensor.rows; begin += per_slab) {
+            result.slabs.push_back(slab(tensor, begin, std::min(per_slab, tensor.rows - begin)));
         }
         n_params_ += uint64_t{tensor.rows} * tensor.cols;
         return result;
@@ -55,33 +129,22 @@ public:
     uint64_t n_params() const { return n_params_; }
 
 private:
-    /// One block a buffer: everything where that fits, so that little is wasted.
-    static uint64_t weight_block_bytes(const gpu::Device& device, const ModelSource& source) {
-        constexpr uint64_t kBlock = uint64_t{256} << 20;
-        return std::min({kBlock, device.info().max_buffer_bytes,
-                         std::max<uint64_t>(source.file_bytes, 1 << 20)});
-    }
-
     const SourceTensor& require(const std::string& name) const {
         const SourceTensor* const tensor = source_.find(name);
         CHECK(tensor != nullptr, "{}: the source was opened without {}", source_.path, name);
         return *tensor;
     }
 
-    /// Rows that one binding can hold, in whole row groups.
-    uint32_t slab_rows(const SourceTensor& tensor) const {
-        constexpr uint32_t kGroup = params::kRowGroup;
-        const PlaneBytes group = plane_bytes(tensor.dtype, kGroup, tensor.cols);
+    uint32_t rows_per_slab(const SourceTensor& tensor) const {
         const uint64_t limit = device_.info().max_range_bytes;
-        const uint64_t groups = limit / std::max({group.quants, group.highs, group.scales});
-        if (groups == 0) {
-            throw base::Error(
-                base::ErrorKind::out_of_memory,
-                fmt::format("{}: {} rows of {} take {} bytes; {} binds at most {}", source_.path,
-                            kGroup, tensor.name, group.quants, device_.info().name, limit));
+        const uint32_t rows = slab_rows(tensor, limit);
+        if (rows == 0) {
+            throw base::Error(base::ErrorKind::out_of_memory,
+                              fmt::format("{}: a few rows of {} are more than the {} bytes that {} "
+                                          "binds at most",
+                                          source_.path, tensor.name, limit, device_.info().name));
         }
-        const uint64_t all = (uint64_t{tensor.rows} + kGroup - 1) / kGroup;
-        return uint32_t(std::min(groups, all) * kGroup);
+        return rows;
     }
 
     /// Memory for one plane; types without it share four bytes.
@@ -173,6 +236,14 @@ uint64_t Weights::bytes() const {
         sum += arena.allocated_bytes();
     }
     return sum;
+}
+
+WeightLimits weight_limits(const gpu::DeviceInfo& device) {
+    return {device.max_range_bytes, device.max_buffer_bytes, device.range_alignment};
+}
+
+uint64_t planned_weight_bytes(const ModelSource& source, const WeightLimits& limits) {
+    return arena_bytes(source, limits, weight_block_bytes(source, limits));
 }
 
 Weights load_weights(gpu::Device& device, const ModelSource& source,

@@ -38,6 +38,16 @@ struct Weights {
     uint64_t bytes() const;
 };
 
+/// What a device allows and asks for, as far as it shapes the weights' memory.
+struct WeightLimits {
+    uint64_t max_range_bytes = 0, max_buffer_bytes = 0;
+    uint32_t range_alignment = 0;
+};
+WeightLimits weight_limits(const gpu::DeviceInfo& device);
+
+/// Device memory that load_weights will take, to the byte, before anything is read or allocated.
+uint64_t planned_weight_bytes(const ModelSource& source, const WeightLimits& limits);
+
 /// Read, repack and upload everything. `progress(bytes_done, bytes_total)` is called often and may
 /// throw base::Cancelled.
 Weights load_weights(gpu::Device& device, const ModelSource& source,
