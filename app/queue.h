@@ -55,6 +55,11 @@ class Queue {
         filled_.notify_all();
     }
 
+    bool closed() const {
+        const std::lock_guard lock(mutex_);
+        return closed_;
+    }
+
     size_t size() const {
         const std::lock_guard lock(mutex_);
         return items_.size();
