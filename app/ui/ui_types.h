@@ -1,0 +1,56 @@
+// The small parts of UiState: the selection, what is being loaded, what went wrong, what the engine
+// answered about one row.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/messages.h"
+#include "app/ui/conversation.h"
+
+namespace app::ui {
+
+/// One selection for every view. Positions, layers and heads count from 0; the token at position n
+/// was drawn from row n - 1, so position n goes with query n - 1.
+struct Selection {
+    NodeId branch = kNoNode;  // the answer whose sequence is looked at
+    uint32_t position = 0;
+    uint32_t layer = 0, head = 0;
+    uint32_t query = 0;
+    std::optional<uint32_t> key;
+    bool locked = false;  // false: follows the last token
+};
+
+struct LoadStatus {
+    RequestId id = 0;
+    std::string path, stage;
+    uint64_t done = 0, total = 0;
+    bool cancelled = false;
+};
+
+/// An error as the window shows it: cause, what to do, copy button.
+struct Trouble {
+    std::string message, hint;
+    bool device_lost = false;
+};
+
+enum class SinkMode : uint8_t { raw, gutter, renormalized };
+
+/// Answers of the engine about one row: which one, and why not.
+struct RowAnswer {
+    std::optional<uint32_t> row;
+    std::string not_captured;
+};
+struct Distribution : RowAnswer {
+    std::shared_ptr<const std::vector<float>> logits;
+    uint64_t version = 0;
+};
+struct Lens : RowAnswer {
+    std::vector<TokenId> ids;
+    std::vector<LensAnswer> layers;
+};
+
+}  // namespace app::ui
