@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -34,11 +35,14 @@ public:
     float imgui_size(Face face, float em) const;
     /// Height of capital letters, as a share of the em.
     static float cap_height(Face face) { return face >= Face::mono ? 0.73f : 0.727f; }
+    /// Changes when faces were added: widths measured before are no longer right.
+    uint64_t version() const { return version_; }
     const std::vector<std::string>& fallbacks() const { return fallbacks_; }
 
 private:
     std::array<ImFont*, size_t(Face::count_)> fonts_{};
     std::vector<std::string> fallbacks_;
+    uint64_t version_ = 0;
 };
 
 /// Folders that hold font files on this system, in the order they are searched.

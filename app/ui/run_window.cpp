@@ -14,6 +14,7 @@
 
 #include "app/engine.h"
 #include "app/ui/offscreen.h"
+#include "app/ui/open_address.h"
 #include "app/ui/script.h"
 #include "app/ui/window.h"
 
@@ -96,6 +97,7 @@ int run_on_display(const Options& options, const std::string& script) {
     ui::Window window(1440, 900);
     Engine engine(&ui::Window::wake);
     ui::Application application(engine, start_options(options));
+    application.ui.view.messages.open_address = ui::open_address;
     std::string error;
     if (!application.ui.load_fonts(error)) {
         return fail(error, 1);

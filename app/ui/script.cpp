@@ -19,10 +19,10 @@ namespace app::ui {
 
 namespace {
 
-constexpr std::array<std::string_view, 22> kVerbs = {
-    "open",   "wait",    "send", "click",     "double", "hover",     "drag", "wheel",
-    "away",   "key",     "type", "theme",     "scale",  "resize",    "shot", "expect",
-    "refute", "timeout", "tab",  "inspector", "select", "chat_width"};
+constexpr std::array<std::string_view, 24> kVerbs = {
+    "open",   "wait",    "send", "click",     "double", "hover",      "drag",   "wheel",
+    "away",   "key",     "type", "theme",     "scale",  "resize",     "shot",   "expect",
+    "refute", "timeout", "tab",  "inspector", "select", "chat_width", "triple", "context"};
 
 std::string_view trim(std::string_view s) {
     const size_t begin = s.find_first_not_of(" \t\r");
@@ -193,14 +193,17 @@ bool Script::find(Application& app, const std::string& id, float& x, float& y) {
     return true;
 }
 
-void Script::queue_click(float x, float y, int times) {
+void Script::queue_click(float x, float y, int times, int which) {
     mouse_x_ = x;
     mouse_y_ = y;
     std::vector<Action> all;
     all.push_back({[x, y](Application&) { ImGui::GetIO().AddMousePosEvent(x, y); }, 2});
     for (int i = 0; i < times; ++i) {
-        all.push_back({[](Application&) { ImGui::GetIO().AddMouseButtonEvent(0, true); }, 1});
-        all.push_back({[](Application&) { ImGui::GetIO().AddMouseButtonEvent(0, false); }, 1});
+        for (const bool down : {true, false}) {
+            all.push_back(
+                {[which, down](Application&) { ImGui::GetIO().AddMouseButtonEvent(which, down); },
+                 1});
+        }
     }
     all.back().frames_after = 3;
     actions_.assign(std::make_move_iterator(all.rbegin()), std::make_move_iterator(all.rend()));
@@ -267,9 +270,7 @@ std::optional<Script::Step> Script::run_pointer(Application& app, const ScriptLi
             {[](Application&) { ImGui::GetIO().AddMousePosEvent(-10000, -10000); }, 3});
         return Step::running;
     }
-    const bool pointer = line.verb == "click" || line.verb == "double" || line.verb == "hover" ||
-                         line.verb == "drag" || line.verb == "wheel";
-    if (!pointer) {
+    if (!is_one_of(line.verb, {"click", "double", "triple", "context", "hover", "drag", "wheel"})) {
         return std::nullopt;
     }
     if (!find(app, id, x, y)) {
@@ -280,20 +281,29 @@ std::optional<Script::Step> Script::run_pointer(Application& app, const ScriptLi
         return fail("there is no '" + id + "' on the screen");
     }
     waited_frames_ = 0;
-    if (line.verb == "click" || line.verb == "double") {
-        queue_click(x, y, line.verb == "click" ? 1 : 2);
+    const bool clicks = is_one_of(line.verb, {"click", "double", "triple", "context"});
+    float dx = 0, dy = 0, fx = 0, fy = 0;
+    const int n = std::sscanf(rest.c_str(), "%f %f %f %f", &dx, &dy, &fx, &fy);
+    const Rect& r = app.ui.registry().find(id)->rect;
+    if ((clicks || line.verb == "hover") && n == 2) {
+        x = r.x + r.w * dx;
+        y = r.y + r.h * dy;
+    }
+    if (clicks) {
+        queue_click(x, y,
+                    line.verb == "double"   ? 2
+                    : line.verb == "triple" ? 3
+                                            : 1,
+                    line.verb == "context" ? 1 : 0);
     } else if (line.verb == "hover") {
-        float dx = 0, dy = 0;
-        if (std::sscanf(rest.c_str(), "%f %f", &dx, &dy) == 2) {
-            const Widget* w = app.ui.registry().find(id);
-            x = w->rect.x + w->rect.w * dx;
-            y = w->rect.y + w->rect.h * dy;
-        }
         actions_.push_back({[x, y](Application&) { ImGui::GetIO().AddMousePosEvent(x, y); }, 40});
     } else if (line.verb == "drag") {
-        float dx = 0, dy = 0;
-        if (std::sscanf(rest.c_str(), "%f %f", &dx, &dy) != 2) {
-            return fail("drag needs an id and two numbers");
+        if (n != 2 && n != 4) {
+            return fail("drag needs an id and two numbers, or four");
+        }
+        if (n == 4) {  // from there, as a share of the widget
+            x = r.x + r.w * fx;
+            y = r.y + r.h * fy;
         }
         actions_.push_back({[](Application&) { ImGui::GetIO().AddMouseButtonEvent(0, false); }, 3});
         actions_.push_back(

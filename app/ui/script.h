@@ -2,7 +2,8 @@
 // stable ids. For tests and for the README's pictures.
 //
 //   open PATH | open shipped     wait ready | idle | tokens N | frames N      send TEXT
-//   click ID   double ID   hover ID   drag ID DX DY   wheel ID STEPS   away
+//   click ID [FX FY]   also double, triple, context (right button), hover: in the middle, or at these
+//   shares of the widget   drag ID DX DY [FX FY]   wheel ID STEPS   away
 //   key CHORD (F2, Ctrl+B, Escape)   type TEXT   theme dark|light|system   scale PERCENT
 //   resize WxH   shot FILE   expect TEXT   refute TEXT   timeout SECONDS   # comment
 #pragma once
@@ -54,7 +55,7 @@ private:
     std::optional<Step> run_setting(Application& app, Stage& stage, const ScriptLine& line);
     bool find(Application& app, const std::string& id, float& x, float& y);
     bool waited(Application& app, const ScriptLine& line);
-    void queue_click(float x, float y, int times);
+    void queue_click(float x, float y, int times, int which);
     Step queue_key(const std::string& chord);
 
     std::vector<ScriptLine> lines_;

@@ -2,22 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "app/ui/format.h"
+#include "app/ui/text_layout_cursor.h"
 
 namespace app::ui {
 
-struct TextLayout::Cursor {
-    float y = 0;  // top of the current line
-    float x = 0, left = 0, right = 0;
-    float line_height = 24, line_size = 16;
-    bool in_line = false;
-    bool wraps = true;
-};
-
-namespace {
-
-TextStyle style_of(const Block& block, const Run& run) {
+TextStyle run_style(const Block& block, const Run& run) {
     TextStyle style = type::kBody;
     if (block.kind == BlockKind::heading) {
         style.size = block.level == 1 ? 20.0f : block.level == 2 ? 18.0f : 16.0f;
@@ -43,8 +35,13 @@ TextStyle style_of(const Block& block, const Run& run) {
             style.color = Color::text3;
             break;
     }
+    if (!run.link.empty()) {
+        style.color = Color::accent;
+    }
     return style;
 }
+
+namespace {
 
 Color tone_color(CodeTone tone) {
     switch (tone) {
@@ -72,8 +69,7 @@ size_t next_word(std::string_view text, size_t at) {
     size_t i = at;
     while (i < text.size() && text[i] != ' ') {
         const size_t n = utf8_length(text, i);
-        const bool wide = n >= 3 && static_cast<unsigned char>(text[i]) >= 0xE2 &&
-                          !(static_cast<unsigned char>(text[i]) == 0xE2);
+        const bool wide = n >= 3 && static_cast<unsigned char>(text[i]) >= 0xE3;
         i += n;
         if (wide) {
             return i - at;
@@ -97,45 +93,69 @@ std::string_view without_tail_spaces(std::string_view word) {
 void TextLayout::new_line(Cursor& at) {
     if (at.in_line) {
         at.y += at.line_height;
+        at.right += std::exchange(at.narrow, 0.0f);
     }
     at.x = at.left;
     at.in_line = false;
 }
 
+void TextLayout::put(const Gui& gui, const Run& run, const TextStyle& style, std::string_view part,
+                     uint32_t& source, Cursor& at) {
+    if (!at.in_line) {
+        Line line;
+        line.y = at.y;
+        line.height = at.line_height;
+        line.table = at.table;
+        line.text_begin = uint32_t(text_.size());
+        const float cap = gui.px(at.line_size) * 0.727f;
+        line.baseline = std::round(at.y + at.line_height / 2 + cap / 2);
+        lines_.push_back(std::move(line));
+        at.in_line = true;
+        at.x = at.left;
+    }
+    const float w = gui.width(style, part);
+    const int link = run.link.empty() ? -1 : int(links_.size()) - 1;
+    std::vector<Piece>& pieces = lines_.back().pieces;
+    const bool joins = !pieces.empty() && pieces.back().style.face == style.face &&
+                       pieces.back().style.color == style.color && pieces.back().mapped &&
+                       run.mapped && pieces.back().link == link &&
+                       pieces.back().struck == run.struck &&
+                       pieces.back().text_begin + pieces.back().text_size == text_.size() &&
+                       pieces.back().source_begin + pieces.back().text.size() == source;
+    if (joins) {
+        pieces.back().text += part;
+        pieces.back().text_size += uint32_t(part.size());
+        pieces.back().width += w;
+    } else {
+        Piece piece{at.x, w, style, std::string(part), source, uint32_t(text_.size())};
+        piece.text_size = uint32_t(part.size());
+        piece.link = link;
+        piece.mapped = run.mapped;
+        piece.inline_code = run.style == RunStyle::code && !at.card;
+        piece.struck = run.struck;
+        piece.styled = run.struck || link >= 0 ||
+                       (run.style != RunStyle::plain && run.style != RunStyle::faint && !at.card);
+        pieces.push_back(std::move(piece));
+    }
+    if (run.soft_break) {
+        text_ += '\n';
+    } else {
+        text_ += part;
+    }
+    at.x += w;
+    source += uint32_t(part.size());
+}
+
 void TextLayout::flow(const Gui& gui, const Run& run, const TextStyle& style, Cursor& at) {
-    std::string_view text = run.text;
+    const std::string_view text = run.text;
     uint32_t source = run.source_begin;
-    const auto put = [&](std::string_view part) {
-        if (!at.in_line) {
-            Line line;
-            line.y = at.y;
-            line.height = at.line_height;
-            const float cap = gui.px(at.line_size) * 0.727f;
-            line.baseline = std::round(at.y + at.line_height / 2 + cap / 2);
-            lines_.push_back(line);
-            at.in_line = true;
-            at.x = at.left;
-        }
-        const float w = gui.width(style, part);
-        std::vector<Piece>& pieces = lines_.back().pieces;
-        const bool joins = !pieces.empty() && pieces.back().style.face == style.face &&
-                           pieces.back().style.color == style.color && pieces.back().mapped &&
-                           run.mapped &&
-                           pieces.back().source_begin + pieces.back().text.size() == source;
-        if (joins) {
-            pieces.back().text += part;
-            pieces.back().width += w;
-        } else {
-            pieces.push_back({at.x, w, style, std::string(part), source, run.mapped,
-                              run.style == RunStyle::code && at.wraps});
-        }
-        at.x += w;
-        source += uint32_t(part.size());
-    };
+    if (!run.link.empty() && (links_.empty() || links_.back() != run.link)) {
+        links_.push_back(run.link);
+    }
     for (size_t i = 0; i < text.size();) {
-        size_t n = at.wraps ? next_word(text, i) : text.size() - i;
+        size_t n = next_word(text, i);
         std::string_view word = text.substr(i, n);
-        if (at.wraps && at.x + gui.width(style, without_tail_spaces(word)) > at.right) {
+        if (at.x + gui.width(style, without_tail_spaces(word)) > at.right) {
             if (at.in_line && at.x > at.left) {
                 new_line(at);
             }
@@ -154,104 +174,196 @@ void TextLayout::flow(const Gui& gui, const Run& run, const TextStyle& style, Cu
                 if (fit >= n) {
                     break;
                 }
-                put(word.substr(0, fit));
+                put(gui, run, style, word.substr(0, fit), source, at);
                 new_line(at);
                 i += fit;
                 n -= fit;
                 word.remove_prefix(fit);
             }
         }
-        put(word);
+        put(gui, run, style, word, source, at);
         i += n;
     }
 }
 
+void TextLayout::add_runs(const Gui& gui, const Block& block, const std::vector<Run>& runs,
+                          Cursor& at) {
+    for (const Run& run : runs) {
+        if (run.line_break) {
+            at.in_line = true;  // empty lines take room too
+            new_line(at);
+            text_ += '\n';
+        } else if (at.card) {
+            TextStyle style = type::kCode;
+            style.color = tone_color(run.tone);
+            flow(gui, run, style, at);
+        } else {
+            flow(gui, run, run_style(block, run), at);
+        }
+    }
+}
+
 void TextLayout::add_code(const Gui& gui, const Block& block, Cursor& at) {
-    CodeCard card{at.y, 0, at.left, block.language, block_text(block)};
+    float widest = 0, line = 0;
+    for (const Run& run : block.runs) {
+        line = run.line_break ? 0 : line + gui.width(type::kCode, run.text);
+        widest = std::max(widest, line);
+    }
+    // As wide as the column; wider, where there is room, only as far as the code needs it.
+    const float w =
+        std::clamp(widest + gui.px(28), at.right - at.left, std::max(wide_, at.right) - at.left);
+    CodeCard card{at.y, 0, at.left, std::round(w), block.language, block_text(block)};
     Cursor inside = at;
+    inside.card = true;
     inside.left = at.left + gui.px(14);
-    inside.right = at.right - gui.px(14);
+    inside.right = at.left + card.width - gui.px(14);
+    inside.narrow =
+        gui.px(30) + (block.language.empty()
+                          ? 0
+                          : gui.width(type::kNote, one_line(block.language, 16)) + gui.px(8));
+    inside.right -= inside.narrow;
     inside.y = at.y + gui.px(12);
     inside.line_height = std::round(gui.px(22));
     inside.line_size = 14;
     inside.x = inside.left;
-    for (const Run& run : block.runs) {
-        if (run.line_break) {
-            inside.in_line = true;  // empty lines take room too
-            new_line(inside);
-            continue;
-        }
-        TextStyle style = type::kCode;
-        style.color = tone_color(run.tone);
-        inside.wraps = true;
-        Run part = run;
-        part.style = RunStyle::plain;
-        flow(gui, part, style, inside);
-    }
+    add_runs(gui, block, block.runs, inside);
     new_line(inside);
-    card.height = inside.y + gui.px(12) - at.y;
+    const float least = at.y + gui.px(12) + inside.line_height;  // an empty block is a block too
+    card.height = std::max(inside.y, least) + gui.px(12) - at.y;
     cards_.push_back(std::move(card));
     at.y += cards_.back().height;
 }
 
-void TextLayout::add_block(const Gui& gui, const Block& block, Cursor& at) {
-    at.left = gui.px(22) * float(block.indent);
-    at.x = at.left;
-    at.in_line = false;
-    if (block.kind == BlockKind::rule) {
-        rules_.push_back(at.y + gui.px(8));
-        at.y += gui.px(16);
+void TextLayout::add_marker(const Gui& gui, const Block& block, Cursor& at) {
+    if (block.marker.empty()) {
         return;
     }
-    if (block.kind == BlockKind::code) {
-        add_code(gui, block, at);
+    const auto before = uint32_t(text_.size());
+    text_ +=
+        std::string(2 * size_t(std::max(block.list_depth - 1, 0)), ' ') + block.plain_marker + " ";
+    if (block.task != Task::none) {
+        tasks_.push_back({at.left - gui.px(22), at.y, at.line_height, block.task == Task::done});
         return;
+    }
+    const TextStyle style = with(type::kBody, Color::text2);
+    Line line;
+    line.y = at.y;
+    line.height = at.line_height;
+    line.text_begin = before;
+    line.baseline = std::round(at.y + at.line_height / 2 + gui.px(at.line_size) * 0.727f / 2);
+    const float w = gui.width(style, block.marker);
+    Piece piece{std::max(0.0f, at.left - w - gui.px(8)), w, style, block.marker};
+    piece.text_begin = uint32_t(text_.size());
+    line.pieces.push_back(std::move(piece));
+    lines_.push_back(std::move(line));
+    at.in_line = true;
+    at.x = at.left;
+}
+
+void TextLayout::add_bars(const Gui& gui, const Block& block, float top, float bottom) {
+    for (const QuoteBar& bar : block.bars) {
+        const auto same = std::find_if(quotes_.rbegin(), quotes_.rend(),
+                                       [&](const Quote& q) { return q.id == bar.quote; });
+        if (same != quotes_.rend()) {
+            same->height = bottom - same->y;
+        } else {
+            quotes_.push_back({top, bottom - top, gui.px(22 * float(bar.level) + 6), bar.quote});
+        }
+    }
+}
+
+void TextLayout::add_block(const Gui& gui, const Block& block, Cursor& at) {
+    at.left = gui.px(22) * float(block.indent);
+    at.right = width_;
+    at.x = at.left;
+    at.in_line = false;
+    if (!text_.empty()) {
+        text_ += block.lines_before > 1 ? "\n\n" : "\n";
     }
     const float top = at.y;
     at.line_size = block.kind == BlockKind::heading && block.level == 1 ? 20 : 16;
     at.line_height = std::round(gui.px(block.kind == BlockKind::heading ? 28 : 24));
-    if (!block.marker.empty()) {
-        Run marker;
-        marker.text = block.marker;
-        const float left = at.left;
-        const TextStyle style = with(type::kBody, Color::text2);
-        at.left = std::max(0.0f, left - gui.width(style, block.marker) - gui.px(8));
-        flow(gui, marker, style, at);
-        at.left = left;
-        at.x = left;
-    }
-    for (const Run& run : block.runs) {
-        if (run.line_break) {
-            at.in_line = true;
+    if (block.kind == BlockKind::rule) {
+        rules_.push_back(at.y + gui.px(8));
+        text_ += "---";
+        at.y += gui.px(16);
+    } else if (block.kind == BlockKind::code) {
+        add_marker(gui, block, at);
+        if (at.in_line) {
             new_line(at);
-        } else {
-            flow(gui, run, style_of(block, run), at);
         }
+        add_code(gui, block, at);
+    } else if (block.kind == BlockKind::table) {
+        add_table(gui, block, at);
+    } else {
+        add_marker(gui, block, at);
+        const bool empty = block.runs.empty() && !block.marker.empty();
+        add_runs(gui, block, block.runs, at);
+        at.in_line = at.in_line || empty;
+        new_line(at);
     }
-    new_line(at);
-    if (block.quote) {
-        quotes_.push_back({top, at.y - top, at.left - gui.px(16)});
+    add_bars(gui, block, top, at.y);
+}
+
+namespace {
+
+float gap_before(const Gui& gui, const Block& block, const Block& before) {
+    const auto boxed = [](const Block& b) {
+        return b.kind == BlockKind::code || b.kind == BlockKind::table;
+    };
+    if (boxed(block) || boxed(before) || block.kind == BlockKind::heading) {
+        return gui.px(14);
+    }
+    return gui.px(!block.marker.empty() && before.list_depth > 0 ? 4 : 8);
+}
+
+}  // namespace
+
+void TextLayout::add_blocks(const Gui& gui, const std::vector<Block>& blocks, size_t from) {
+    Cursor at;
+    at.y = height_;
+    at.right = width_;
+    for (size_t i = from; i < blocks.size(); ++i) {
+        marks_.push_back({lines_.size(), cards_.size(), tables_.size(), quotes_.size(),
+                          rules_.size(), tasks_.size(), links_.size(), text_.size(), at.y,
+                          quotes_.empty() ? 0 : quotes_.back().height});
+        if (i > 0) {
+            at.y += gap_before(gui, blocks[i], blocks[i - 1]);
+        }
+        add_block(gui, blocks[i], at);
+    }
+    height_ = at.y;
+}
+
+void TextLayout::build(const Gui& gui, const std::vector<Block>& blocks, float width, float wide) {
+    const std::vector<TableBox> old = std::move(tables_);
+    *this = TextLayout{};
+    width_ = width;
+    wide_ = wide;
+    add_blocks(gui, blocks, 0);
+    for (size_t i = 0; i < std::min(old.size(), tables_.size()); ++i) {
+        tables_[i].scroll = std::clamp(old[i].scroll, 0.0f, tables_[i].most());
     }
 }
 
-void TextLayout::build(const Gui& gui, const std::vector<Block>& blocks, float width) {
-    *this = TextLayout{};
-    width_ = width;
-    Cursor at;
-    at.right = width;
-    bool first = true;
-    BlockKind before = BlockKind::paragraph;
-    for (const Block& block : blocks) {
-        if (!first) {
-            const bool code = block.kind == BlockKind::code || before == BlockKind::code;
-            const bool tight = !block.marker.empty() || block.kind == BlockKind::table_row;
-            at.y += gui.px(code ? 14 : tight ? 4 : block.kind == BlockKind::heading ? 14 : 8);
+void TextLayout::rebuild_from(const Gui& gui, const std::vector<Block>& blocks, size_t keep) {
+    if (keep < marks_.size()) {
+        const Mark& m = marks_[keep];
+        lines_.resize(m.lines);
+        cards_.resize(m.cards);
+        tables_.resize(m.tables);
+        quotes_.resize(m.quotes);
+        rules_.resize(m.rules);
+        tasks_.resize(m.tasks);
+        links_.resize(m.links);
+        text_.resize(m.text);
+        if (!quotes_.empty()) {
+            quotes_.back().height = m.quote_height;
         }
-        first = false;
-        before = block.kind;
-        add_block(gui, block, at);
+        height_ = m.y;
+        marks_.resize(keep);
     }
-    height_ = at.y;
+    add_blocks(gui, blocks, marks_.size());
 }
 
 void TextLayout::end(float& x, float& y, float& line_height) const {
@@ -263,88 +375,6 @@ void TextLayout::end(float& x, float& y, float& line_height) const {
         line_height = line.height;
         x = line.pieces.empty() ? 0 : line.pieces.back().x + line.pieces.back().width;
     }
-}
-
-void TextLayout::draw(const Gui& gui, float x, float y) const {
-    const Rect clip = gui.clip();
-    for (const CodeCard& card : cards_) {
-        const Rect r{std::round(x + card.x), std::round(y + card.y), width_ - card.x,
-                     std::round(card.height)};
-        gui.card(r, gui.theme().dark ? Color::card : Color::inspector, Color::separator, 10);
-    }
-    for (const Quote& quote : quotes_) {
-        gui.fill({x + quote.x, y + quote.y, gui.px(3), quote.height}, Color::edge, 1.5f);
-    }
-    for (const float rule : rules_) {
-        gui.hline(x, y + rule, width_);
-    }
-    for (const Line& line : lines_) {
-        const float top = y + line.y;
-        if (top > clip.bottom() || top + line.height < clip.y) {
-            continue;
-        }
-        for (const Piece& piece : line.pieces) {
-            if (piece.inline_code) {
-                gui.fill({x + piece.x - gui.px(3), top + gui.px(2), piece.width + gui.px(6),
-                          line.height - gui.px(4)},
-                         gui.theme().dark ? Color::raised : Color::hover, 4);
-            }
-            gui.glyphs(piece.style, x + piece.x, y + line.baseline, piece.text,
-                       gui.color(piece.style.color));
-            if (gui.records()) {
-                gui.record_line(piece.style, x + piece.x, y + line.baseline,
-                                std::string(without_tail_spaces(piece.text)));
-            }
-        }
-    }
-}
-
-std::vector<Rect> TextLayout::find(const Gui& gui, uint32_t begin, uint32_t end) const {
-    std::vector<Rect> out;
-    for (const Line& line : lines_) {
-        Rect r;
-        bool any = false;
-        for (const Piece& p : line.pieces) {
-            const uint32_t p_end = p.source_begin + uint32_t(p.text.size());
-            if (!p.mapped || p_end <= begin || p.source_begin >= end) {
-                continue;
-            }
-            const size_t from = begin > p.source_begin ? begin - p.source_begin : 0;
-            const size_t to = std::min<size_t>(end - p.source_begin, p.text.size());
-            const std::string_view text = p.text;
-            const float x = p.x + gui.width(p.style, text.substr(0, from));
-            const float w = gui.width(p.style, text.substr(from, to - from));
-            r = any ? Rect{r.x, r.y, x + w - r.x, r.h} : Rect{x, line.y, w, line.height};
-            any = true;
-        }
-        if (any && r.w > 0) {
-            out.push_back(r);
-        }
-    }
-    return out;
-}
-
-std::optional<uint32_t> TextLayout::byte_at(const Gui& gui, float x, float y) const {
-    for (const Line& line : lines_) {
-        if (y < line.y || y >= line.y + line.height) {
-            continue;
-        }
-        for (const Piece& p : line.pieces) {
-            if (!p.mapped || x < p.x || x >= p.x + p.width) {
-                continue;
-            }
-            float at = p.x;
-            for (size_t i = 0; i < p.text.size();) {
-                const size_t n = utf8_length(p.text, i);
-                at += gui.width(p.style, std::string_view(p.text).substr(i, n));
-                if (x < at) {
-                    return p.source_begin + uint32_t(i);
-                }
-                i += n;
-            }
-        }
-    }
-    return std::nullopt;
 }
 
 }  // namespace app::ui

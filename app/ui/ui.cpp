@@ -149,6 +149,8 @@ void keys_everywhere(Panel& p) {
             p.state.cancel_load();
         } else if (p.state.busy()) {
             p.state.stop();
+        } else if (!p.view.messages.selection.empty()) {
+            p.view.messages.selection.clear();
         } else if (p.state.selection.locked) {
             p.state.go_live();
         } else if (p.state.trouble) {
@@ -172,6 +174,19 @@ void matrix_keys(Panel& p) {
     }
     if (ImGui::IsKeyPressed(ImGuiKey_G, false)) {
         p.state.sink = SinkMode((int(p.state.sink) + 1) % 3);
+    }
+}
+
+/// Ctrl+C and Ctrl+A of the messages, where no text field has them.
+void copy_keys(Panel& p) {
+    if (ImGui::GetIO().WantTextInput) {
+        return;
+    }
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_C)) {
+        copy_marked(p, false);
+    }
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_A)) {
+        mark_message(p);
     }
 }
 
@@ -236,6 +251,7 @@ void handle_keys(Panel& p) {
         return;
     }
     keys_everywhere(p);
+    copy_keys(p);
     const ImGuiIO& io = ImGui::GetIO();
     if (!io.WantTextInput && !io.KeyCtrl && !io.KeyAlt && p.view.inspector) {
         // Arrows walk the selection; focus moves with Tab.
@@ -257,6 +273,7 @@ void Ui::draw(UiState& state) {
     const ImGuiIO& io = ImGui::GetIO();
     gui_.escape_used = false;
     view.restore_offered = false;
+    view.moving = false;
     gui_.begin(view.dark() ? dark_theme() : light_theme(), view.scale());
     apply_style(gui_);
     view.hovered_position = view.next_hovered_position;
@@ -275,6 +292,7 @@ void Ui::draw(UiState& state) {
     Panel p{gui_, state, view};
     layout(p, {0, 0, io.DisplaySize.x, io.DisplaySize.y});
     draw_menus(p);
+    draw_message_menus(p);
     draw_shortcuts(p);
     draw_open_dialog(p);
     // The key that closed a popup has had its effect, also where ImGui closed it before this frame.

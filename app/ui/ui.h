@@ -20,6 +20,7 @@ public:
 
     Registry& registry() { return registry_; }
     const Fonts& fonts() const { return fonts_; }
+    const Gui& gui() const { return gui_; }
     View view;
 
 private:

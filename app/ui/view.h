@@ -12,8 +12,8 @@
 #include "app/ui/config_file.h"
 #include "app/ui/conversation.h"
 #include "app/ui/gui.h"
+#include "app/ui/message_view.h"
 #include "app/ui/picture.h"
-#include "app/ui/text_layout.h"
 #include "app/ui/toasts.h"
 #include "app/ui/ui_state.h"
 
@@ -26,11 +26,6 @@ struct MatrixZoom {
     bool whole = true;
     double key = 0, query = 0;  // top left
     double span = 0;
-};
-
-struct LaidMessage {
-    uint64_t key = 0;  // of text, width, scale and theme
-    TextLayout layout;
 };
 
 /// A text field that wraps: see text_field.h.
@@ -71,7 +66,8 @@ struct View {
     FieldText edit_field;
     bool chat_at_bottom = true;
     bool scroll_to_bottom = false;
-    std::map<NodeId, LaidMessage> laid;
+    MessageView messages;
+    bool moving = false;  // in this frame something moved by itself: draw the next one soon
 
     std::optional<uint32_t> hovered_position;  // a token under the pointer, anywhere
     std::optional<uint32_t> next_hovered_position;

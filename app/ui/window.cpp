@@ -352,7 +352,7 @@ bool Window::run(Application& app, const std::string& script, std::string& error
         const auto toast = app.ui.view.toasts.due(ImGui::GetTime());
         if (activity_ > 0) {
             glfwPollEvents();
-        } else if (key_held()) {
+        } else if (key_held() || app.ui.view.moving) {
             glfwWaitEventsTimeout(0.02);  // it repeats by itself
             activity_ = std::max(activity_, 1);
         } else if (scripted || toast || ImGui::GetIO().MouseDelta.x != 0) {

@@ -1,6 +1,7 @@
 #include "tests/support/fake_engine.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -134,12 +135,34 @@ constexpr TokenId kEnd = 3, kBos = 2;
 
 }  // namespace
 
+std::vector<std::string> answer_tokens(const std::string& text) {
+    std::vector<std::string> out;
+    for (size_t i = 0; i < text.size();) {
+        size_t end = i + 1;
+        const auto letter = [&](size_t at) {
+            const auto c = static_cast<unsigned char>(text[at]);
+            return std::isalnum(c) != 0 || c >= 0x80;
+        };
+        while (end < text.size() && letter(end) && (letter(end - 1) || text[end - 1] == ' ')) {
+            ++end;
+        }
+        out.push_back(text.substr(i, end - i));
+        i = end;
+    }
+    return out;
+}
+
 FakeEngine::FakeEngine(FakeOptions options)
     : options_(std::move(options)), displays_(std::make_shared<std::vector<std::string>>()) {
     pieces_.assign(std::begin(kWords), std::end(kWords));
     pieces_.insert(pieces_.end(), {"if", "return", "else"});
     while (pieces_.size() < 400) {
         pieces_.push_back(" word" + std::to_string(pieces_.size()));
+    }
+    for (const std::string& piece : options_.answer) {
+        if (std::find(pieces_.begin(), pieces_.end(), piece) == pieces_.end()) {
+            pieces_.push_back(piece);
+        }
     }
     for (size_t i = 0; i < pieces_.size(); ++i) {
         displays_->push_back(i < 5 ? pieces_[i] : display_of(pieces_[i]));

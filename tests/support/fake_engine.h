@@ -20,6 +20,9 @@ struct FakeOptions {
     std::vector<std::string> answer;  // tokens of every answer; empty: a built-in one
 };
 
+/// A text as the tokens of an answer: words with the space before them, signs, line ends.
+std::vector<std::string> answer_tokens(const std::string& text);
+
 class FakeEngine : public app::EngineLink {
 public:
     explicit FakeEngine(FakeOptions options = {});

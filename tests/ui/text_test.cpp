@@ -1,4 +1,4 @@
-// Texts and colours of the window: numbers, token faces, Markdown, contrast, settings.
+// Texts and colours of the window: numbers, token faces, contrast, settings.
 #include "tests/support/catch.h"
 
 #include <filesystem>
@@ -6,7 +6,6 @@
 
 #include "app/ui/config_file.h"
 #include "app/ui/format.h"
-#include "app/ui/markdown.h"
 #include "app/ui/png.h"
 #include "app/ui/theme.h"
 
@@ -63,44 +62,6 @@ TEST_CASE("colour maps are monotone in lightness") {
             CHECK((theme->dark ? t >= s - 0.02 : t <= s + 0.02));
         }
     }
-}
-
-TEST_CASE("Markdown becomes blocks whose runs know their source") {
-    const std::string source =
-        "# Title\n\nSome **bold** and `code`.\n\n- one\n- two\n\n```python\nif n:\n    return "
-        "1\n```\n";
-    const std::vector<Block> blocks = parse_markdown(source);
-    REQUIRE(blocks.size() == 5);
-    CHECK(blocks[0].kind == BlockKind::heading);
-    CHECK(blocks[1].runs[1].style == RunStyle::bold);
-    CHECK(blocks[2].marker == "•");
-    CHECK(blocks[2].indent == 1);
-    CHECK(blocks[4].kind == BlockKind::code);
-    CHECK(blocks[4].language == "python");
-    CHECK(block_text(blocks[4]) == "if n:\n    return 1");
-    for (const Block& block : blocks) {
-        for (const Run& run : block.runs) {
-            if (run.mapped) {
-                CHECK(source.compare(run.source_begin, run.text.size(), run.text) == 0);
-            }
-        }
-    }
-}
-
-TEST_CASE("hostile Markdown ends, flat and without links to follow") {
-    std::string deep;
-    for (int i = 0; i < 2000; ++i) {
-        deep += std::string(size_t(std::min(i, 60)) * 2, ' ') + "- x\n";
-    }
-    for (const Block& block : parse_markdown(deep)) {
-        CHECK(block.indent <= kMaxIndent);
-    }
-    CHECK_FALSE(parse_markdown("```\nnever closed").empty());
-    CHECK_FALSE(parse_markdown(std::string(5000, '>') + " x").empty());
-    const std::vector<Block> link = parse_markdown("[a](file:///etc/passwd) ![b](http://x/y.png)");
-    REQUIRE(link.size() == 1);
-    CHECK(block_text(link[0]).find("file:///etc/passwd") != std::string::npos);
-    parse_markdown(std::string_view("\0\xFF\xFE*_`[", 7));
 }
 
 TEST_CASE("settings keep unknown keys, and a broken file is set aside") {

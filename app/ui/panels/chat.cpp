@@ -2,6 +2,7 @@
 // text.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -11,28 +12,6 @@
 namespace app::ui {
 
 namespace {
-
-uint64_t hash_text(std::string_view text) {
-    uint64_t h = 1469598103934665603ull;
-    for (const char c : text) {
-        h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-    }
-    return h;
-}
-
-const TextLayout& layout_of(Panel& p, NodeId id, float width) {
-    const Message& m = p.state.chat().at(id);
-    LaidMessage& laid = p.view.laid[id];
-    const uint64_t key = hash_text(m.text) ^ (uint64_t(width) << 40) ^
-                         (uint64_t(p.gui.scale() * 100) << 24) ^ (p.view.dark() ? 1u : 2u);
-    if (laid.key != key) {
-        laid.key = key;
-        laid.layout.build(
-            p.gui, m.role == model::Role::user ? plain_blocks(m.text) : parse_markdown(m.text),
-            width);
-    }
-    return laid.layout;
-}
 
 /// Bytes of the answer's text that this token wrote.
 bool token_range(const Message& m, uint32_t position, uint32_t& begin, uint32_t& end) {
@@ -80,42 +59,6 @@ void draw_text_marks(Panel& p, const Message& m, const TextLayout& layout, float
             gui.frame(placed(r), Color::text3, 4, 1.5f);
         }
     }
-}
-
-/// Pointing at a word points at its token; a click selects it.
-void hit_text(Panel& p, NodeId id, const TextLayout& layout, float x, float y) {
-    const Message& m = p.state.chat().at(id);
-    const Hit hit = p.gui.hit("chat.text." + std::to_string(id),
-                              {x, y, layout.width(), std::max(layout.height(), 1.0f)}, "text",
-                              one_line(m.text, 60), true, true);
-    if (!hit.hovered) {
-        return;
-    }
-    const ImVec2 mouse = ImGui::GetIO().MousePos;
-    const auto byte = layout.byte_at(p.gui, mouse.x - x, mouse.y - y);
-    if (!byte) {
-        return;
-    }
-    const auto it = std::upper_bound(
-        m.text_end.begin() + std::min<int64_t>(m.answer_begin, int64_t(m.text_end.size())),
-        m.text_end.end(), *byte);
-    const auto position = uint32_t(it - m.text_end.begin());
-    if (position >= m.tokens.size()) {
-        return;
-    }
-    if (p.view.inspector && p.state.selection.branch == id) {
-        p.view.next_hovered_position = position;
-    }
-    if (hit.clicked) {
-        p.state.selection.branch = id;
-        p.state.select_position(position);
-        p.view.inspector = true;
-    }
-}
-
-void copy_text(Panel& p, const std::string& text) {
-    ImGui::SetClipboardText(text.c_str());
-    p.view.say("Copied");
 }
 
 /// "‹ 1 / 2 ›"
@@ -209,11 +152,13 @@ float draw_user(Panel& p, NodeId id, float x, float y, float column) {
         }
         return card.bottom() + gui.px(20);
     }
-    const TextLayout& layout = layout_of(p, id, column - gui.px(28));
+    const float inner = column - gui.px(28);
+    MessageText& text = message_text(p, id, inner, inner);
+    const TextLayout& layout = text.layout();
     const Rect card{x, y, column, layout.height() + gui.px(18)};
     const Hit hit = gui.hit(base, card, "message", one_line(m.text, 60), true, true);
     gui.fill(card, gui.theme().dark ? Color::card : Color::hover, 10);
-    layout.draw(gui, card.x + gui.px(14), card.y + gui.px(9));
+    draw_message_text(p, id, text, card.x + gui.px(14), card.y + gui.px(9));
     const bool near = hit.hovered || gui.clip().contains(card.right(), card.cy());
     if (near && !p.state.busy()) {
         const float cy = card.bottom() + gui.px(14);
@@ -313,27 +258,17 @@ void draw_answer_actions(Panel& p, NodeId id, float x, float y, float column) {
     }
 }
 
-float draw_answer(Panel& p, NodeId id, float x, float y, float column) {
+float draw_answer(Panel& p, NodeId id, float x, float y, float column, float wide) {
     Gui& gui = p.gui;
     draw_answer_head(p, id, x, y, column);
     y += gui.px(28);
     const Message& m = p.state.chat().at(id);
-    const TextLayout& layout = layout_of(p, id, column);
+    MessageText& text = message_text(p, id, column, wide);
+    const TextLayout& layout = text.layout();
     if (!m.text.empty()) {
-        hit_text(p, id, layout, x, y);
-        layout.draw(gui, x, y);
+        draw_message_text(p, id, text, x, y);
         if (p.view.inspector && p.state.selection.branch == id) {
             draw_text_marks(p, m, layout, x, y);
-        }
-        for (size_t i = 0; i < layout.cards().size(); ++i) {
-            const CodeCard& card = layout.cards()[i];
-            const float cy = y + card.y + gui.px(19), right = x + column - gui.px(14);
-            const std::string code_id = fmt::format("chat.{}.code.{}", id, i);
-            if (icon_button(gui, code_id, right - gui.px(6), cy, Icon::copy, "Copy the code", true,
-                            24)) {
-                copy_text(p, card.text);
-            }
-            gui.text_right(type::kNote, right - gui.px(22), cy, one_line(card.language, 16));
         }
     }
     if (m.state == AnswerState::writing || (m.state == AnswerState::prefill && m.branch)) {
@@ -351,30 +286,130 @@ float draw_answer(Panel& p, NodeId id, float x, float y, float column) {
     return y + gui.px(38);
 }
 
+/// A guess at the height of a message nobody has seen yet, from the length of its text.
+float guess_height(const Panel& p, NodeId id, float column) {
+    const Message& m = p.state.chat().at(id);
+    const float letters = std::max(column / p.gui.px(8), 1.0f);
+    const float lines = std::ceil(float(m.text.size()) / letters) + 0.5f;
+    return p.gui.px(74) + lines * p.gui.px(24);
+}
+
+/// Keeps what is known of the messages that are still there.
+void follow_path(Panel& p, float column) {
+    MessageView& v = p.view.messages;
+    std::vector<NodeId> path = p.state.chat().path();
+    if (v.column != column || v.scale != p.gui.scale() || v.chat != p.state.current_chat) {
+        v.heights.clear();
+        v.path.clear();
+        v.around.clear();
+        v.column = column;
+        v.scale = p.gui.scale();
+        if (v.chat != p.state.current_chat) {
+            v.selection.clear();
+            v.looked_at = kNoNode;
+        }
+        v.chat = p.state.current_chat;
+    }
+    const auto differs = std::mismatch(path.begin(), path.end(), v.path.begin(), v.path.end());
+    v.heights.shrink(size_t(differs.first - path.begin()));
+    for (size_t i = v.heights.size(); i < path.size(); ++i) {
+        v.heights.push(guess_height(p, path[i], column));
+    }
+    v.path = std::move(path);
+}
+
+struct Columns {
+    float x, column, wide;
+};
+
+float draw_message(Panel& p, NodeId id, float y, const Columns& c) {
+    const bool user = p.state.chat().at(id).role == model::Role::user;
+    return std::round(user ? draw_user(p, id, c.x, y, c.column)
+                           : draw_answer(p, id, c.x, y, c.column, c.wide));
+}
+
+/// Lays out the messages that will be seen, before the first is drawn: one whose guess was wrong
+/// moves what stands below it, and the view with it when it lies above the upper edge.
+void settle_heights(Panel& p, double& scroll, float height, const Columns& c) {
+    MessageView& v = p.view.messages;
+    for (size_t i = v.heights.at(scroll); i < v.path.size() && v.heights.top(i) < scroll + height;
+         ++i) {
+        const NodeId id = v.path[i];
+        const bool user = p.state.chat().at(id).role == model::Role::user;
+        const float inner = user ? c.column - p.gui.px(28) : c.column;
+        const MessageText& text = message_text(p, id, inner, user ? inner : c.wide);
+        const auto around = v.around.find(id);
+        const float rest = around != v.around.end() ? around->second : p.gui.px(user ? 76 : 74);
+        const float h = std::round(text.layout().height() + rest);
+        const bool first = !v.heights.measured(i);
+        if (first && v.heights.top(i) < scroll) {
+            scroll += double(h) - double(v.heights.height(i));
+        }
+        if (first) {
+            v.heights.set(i, h, true);
+        }
+    }
+}
+
+/// Where the view is to be, from what was asked of it.
+double wanted_scroll(Panel& p, double pad, float height) {
+    MessageView& v = p.view.messages;
+    double scroll = ImGui::GetScrollY() + double(std::exchange(v.scroll_by, 0.0f));
+    if (v.reveal) {
+        const auto it = std::find(v.path.begin(), v.path.end(), *v.reveal);
+        if (it != v.path.end()) {
+            scroll = v.heights.top(size_t(it - v.path.begin()));
+        }
+        v.reveal.reset();
+        p.view.chat_at_bottom = false;
+    }
+    if (p.view.scroll_to_bottom || (p.view.chat_at_bottom && p.state.busy())) {
+        scroll = 1e12;
+    }
+    return std::clamp(scroll, 0.0, std::max(0.0, v.heights.total() + pad - double(height)));
+}
+
 }  // namespace
 
 void draw_chat(Panel& p, const Rect& r, float column) {
     Gui& gui = p.gui;
+    MessageView& v = p.view.messages;
+    const double pad = gui.px(12);
+    follow_path(p, column);
     ImGui::SetCursorScreenPos({r.x, r.y});
+    ImGui::SetNextWindowContentSize({0, float(v.heights.total() + pad)});
     ImGui::BeginChild("chat", {r.w, r.h}, 0, ImGuiWindowFlags_NoBackground);
     gui.scrolls = true;
-    const float scroll = ImGui::GetScrollY();
+    gui.registry().add("chat.pane", {r, r, "pane", "Chat", true});
+    v.forget_unseen();
     const float x = std::round(r.x + (r.w - column) / 2);
-    float y = r.y - scroll + gui.px(12);
-    const float top = y;
-    for (const NodeId id : p.state.chat().path()) {
-        y = p.state.chat().at(id).role == model::Role::user ? draw_user(p, id, x, y, column)
-                                                            : draw_answer(p, id, x, y, column);
-        y = std::round(y);
+    const Columns c{x, column, std::max(column, std::min(gui.px(720), r.right() - gui.px(20) - x))};
+    double scroll = wanted_scroll(p, pad, r.h);
+    settle_heights(p, scroll, r.h, c);
+    const bool to_bottom = p.view.scroll_to_bottom || (p.view.chat_at_bottom && p.state.busy());
+    const double most = std::max(0.0, v.heights.total() + pad - double(r.h));
+    scroll = std::round(to_bottom ? most : std::clamp(scroll, 0.0, most));
+    v.n_drawn = 0;
+    for (size_t i = v.heights.at(scroll - pad); i < v.path.size(); ++i) {
+        const float y = std::round(float(double(r.y) - scroll + pad + v.heights.top(i)));
+        if (y > r.bottom()) {
+            break;
+        }
+        const float h = draw_message(p, v.path[i], y, c) - y;
+        v.heights.set(i, h, true);
+        if (const MessageText* text = v.laid(v.path[i])) {
+            v.around[v.path[i]] = h - text->layout().height();
+        }
+        ++v.n_drawn;
     }
-    ImGui::SetCursorScreenPos({r.x, top});
-    ImGui::Dummy({1, y - top});
-    const float max_scroll = ImGui::GetScrollMaxY();
-    if (p.view.scroll_to_bottom || (p.view.chat_at_bottom && p.state.busy())) {
-        ImGui::SetScrollHereY(1.0f);
-        p.view.scroll_to_bottom = false;
+    if (scroll != double(ImGui::GetScrollY())) {
+        ImGui::SetScrollY(float(scroll));
     }
-    p.view.chat_at_bottom = scroll >= max_scroll - gui.px(40);
+    // A taller answer is below the edge only once its height is known: the next frame follows it.
+    const double end = std::max(0.0, v.heights.total() + pad - double(r.h));
+    p.view.scroll_to_bottom = to_bottom && end > scroll + 0.5;
+    p.view.moving = p.view.moving || p.view.scroll_to_bottom;
+    p.view.chat_at_bottom = scroll >= end - double(gui.px(40));
     gui.scrolls = false;
     ImGui::EndChild();
 }

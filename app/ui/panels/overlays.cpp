@@ -88,16 +88,26 @@ constexpr std::array<Shortcut, 22> kShortcuts = {{
     {"Ctrl Q", "quit"},
 }};
 
-void popup_style(Gui& gui) {
-    ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {gui.px(24), gui.px(20)});
-    ImGui::PushStyleVar(ImGuiStyleVar_PopupRounding, gui.px(12));
-    ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, gui.px(12));
-}
-
 constexpr ImGuiWindowFlags kDialog = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
                                      ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings;
 
 }  // namespace
+
+bool begin_dialog(Gui& gui, const char* name) {
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {gui.px(24), gui.px(20)});
+    ImGui::PushStyleVar(ImGuiStyleVar_PopupRounding, gui.px(12));
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, gui.px(12));
+    const bool open = ImGui::BeginPopupModal(name, nullptr, kDialog);
+    if (!open) {
+        ImGui::PopStyleVar(3);
+    }
+    return open;
+}
+
+void end_dialog() {
+    ImGui::EndPopup();
+    ImGui::PopStyleVar(3);
+}
 
 void draw_shortcuts(Panel& p) {
     Gui& gui = p.gui;
@@ -112,8 +122,7 @@ void draw_shortcuts(Panel& p) {
                         std::min(wanted_h + gui.px(40), size.y - gui.px(16))};
     ImGui::SetNextWindowPos({size.x / 2, size.y / 2}, ImGuiCond_Always, {0.5f, 0.5f});
     ImGui::SetNextWindowSize(dialog);
-    popup_style(gui);
-    if (ImGui::BeginPopupModal("shortcuts", nullptr, kDialog)) {
+    if (begin_dialog(gui, "shortcuts")) {
         const ImVec2 at = ImGui::GetCursorScreenPos();
         const float w = ImGui::GetContentRegionAvail().x;
         gui.scrolls = true;
@@ -138,9 +147,8 @@ void draw_shortcuts(Panel& p) {
             ImGui::CloseCurrentPopup();
         }
         gui.scrolls = false;
-        ImGui::EndPopup();
+        end_dialog();
     }
-    ImGui::PopStyleVar(3);
 }
 
 namespace {
@@ -183,8 +191,7 @@ void draw_open_dialog(Panel& p) {
     const ImVec2 size = ImGui::GetIO().DisplaySize;
     ImGui::SetNextWindowPos({size.x / 2, size.y * 0.4f}, ImGuiCond_Always, {0.5f, 0.5f});
     ImGui::SetNextWindowSize({std::min(gui.px(560), size.x - gui.px(16)), gui.px(206)});
-    popup_style(gui);
-    if (ImGui::BeginPopupModal("open", nullptr, kDialog)) {
+    if (begin_dialog(gui, "open")) {
         const ImVec2 at = ImGui::GetCursorScreenPos();
         const float w = ImGui::GetContentRegionAvail().x;
         gui.text({Face::semibold, 16, Color::text}, at.x, at.y + gui.px(10), "Open a model");
@@ -212,9 +219,8 @@ void draw_open_dialog(Panel& p) {
         if ((go && open_path(p, p.view.path_field)) || cancel) {
             ImGui::CloseCurrentPopup();
         }
-        ImGui::EndPopup();
+        end_dialog();
     }
-    ImGui::PopStyleVar(3);
 }
 
 }  // namespace app::ui

@@ -21,6 +21,15 @@ void draw_rail(Panel& p, const Rect& r);
 void draw_top_bar(Panel& p, const Rect& r, float chips_x);
 void draw_menus(Panel& p);
 void draw_chat(Panel& p, const Rect& r, float column);
+/// The text of a message, laid out for this width; code and tables may be as wide as `wide`.
+MessageText& message_text(Panel& p, NodeId id, float width, float wide);
+void draw_message_text(Panel& p, NodeId id, MessageText& text, float x, float y);
+void draw_message_menus(Panel& p);
+void copy_text(Panel& p, const std::string& text);
+/// False when nothing is marked.
+bool copy_marked(Panel& p, bool markdown);
+/// Marks the message that was clicked last, else the last answer.
+bool mark_message(Panel& p);
 void draw_composer(Panel& p, const Rect& r);
 /// Height that the composer wants for its text.
 float composer_height(const Panel& p);
@@ -29,6 +38,10 @@ void draw_loading(Panel& p, const Rect& r);
 /// An error across the top of the pane; returns the height it took.
 float draw_trouble(Panel& p, const Rect& r);
 void draw_shortcuts(Panel& p);
+/// A dialog in the middle of the window: between these two, when the first says so. Position and
+/// size are set before.
+bool begin_dialog(Gui& gui, const char* name);
+void end_dialog();
 void draw_open_dialog(Panel& p);
 void draw_toast(Panel& p, const Rect& r);
 /// What the button of the toast does; false when there is none.
