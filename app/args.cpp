@@ -312,6 +312,8 @@ void add_top_level(CLI::App& app, Options& o, bool has_window) {
     add_device(&app, o);
     app.add_option("--script", o.script, "Play this script in the window, then end")
         ->type_name("FILE");
+    app.add_option("--frame-log", o.frame_log, "Write how long each frame of the window took")
+        ->group("");
     app.add_option("--offscreen", o.offscreen, "With --script: no display, a picture of this size")
         ->type_name("WxH");
 }

@@ -44,7 +44,7 @@ struct Options {
     BenchOptions bench;
 
     // The window.
-    std::string script, offscreen;
+    std::string script, offscreen, frame_log;
 
     int32_t n_predict = -1;
     uint32_t top = 0;

@@ -143,6 +143,10 @@ function(lapidary_add_tests)
     endforeach()
     if(LAPIDARY_HAVE_GUI)
         lapidary_add_suite(ui_tests ui 600 "" app_ui tests/ui/*.cpp)
+        # Not a test: frame times and the cost of streaming and of doing nothing, on a display.
+        add_executable(window_bench tests/bench/window.cpp)
+        target_link_libraries(window_bench PRIVATE test_support app_ui shaders Lapidary::catch2
+                                                   lapidary_options)
     endif()
 
     add_test(NAME fence COMMAND bash "${PROJECT_SOURCE_DIR}/tests/fence.sh")

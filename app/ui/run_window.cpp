@@ -94,7 +94,11 @@ int run_offscreen(const Options& options, const std::string& script) {
 }
 
 int run_on_display(const Options& options, const std::string& script) {
+    ui::FrameLog frames;
     ui::Window window(1440, 900);
+    if (!options.frame_log.empty()) {
+        window.log_frames(&frames);
+    }
     Engine engine(&ui::Window::wake);
     ui::Application application(engine, start_options(options));
     application.ui.view.messages.open_address = ui::open_address;
@@ -112,6 +116,13 @@ int run_on_display(const Options& options, const std::string& script) {
         }
     } ending{window, application};
     const bool ok = window.run(application, script, error);
+    if (!options.frame_log.empty()) {
+        std::string problem;
+        if (!frames.write(options.frame_log, problem)) {
+            return fail(problem, 1);
+        }
+        fmt::print(stderr, "{}\n", frames.summary());
+    }
     return ok ? 0 : fail(options.script + ": " + error, 1);
 }
 

@@ -198,7 +198,10 @@ void TextLayout::add_runs(const Gui& gui, const Block& block, const std::vector<
             style.color = tone_color(run.tone);
             flow(gui, run, style, at);
         } else {
+            const bool boxed = run.style == RunStyle::code;  // room for the fill behind the words
+            at.x += boxed && at.in_line ? gui.px(2) : 0;
             flow(gui, run, run_style(block, run), at);
+            at.x += boxed ? gui.px(2) : 0;
         }
     }
 }

@@ -23,6 +23,7 @@ namespace app::ui {
 namespace {
 
 constexpr size_t kFramesInFlight = 2;
+constexpr double kAnswerPeriod = 1.0 / 30;  // seconds
 
 void install_callbacks(GLFWwindow* window) {
     // Before ImGui's own, which call these on.
@@ -311,13 +312,19 @@ bool Window::draw_frame(Application& app) {
     if ((stale_ || swapchain_ == VK_NULL_HANDLE) && !create_swapchain()) {
         return true;  // minimised: nothing to draw, everything else goes on
     }
+    const double begin = glfwGetTime();
     update_scale(app);
     ImGui_ImplVulkan_NewFrame();
     ImGui_ImplGlfw_NewFrame();
     new_frame();
     app.draw();
     ImGui::Render();
-    return present(ImGui::GetDrawData());
+    const double drawn = glfwGetTime();
+    const bool shown = present(ImGui::GetDrawData());
+    if (frame_log_ != nullptr) {
+        frame_log_->add({begin, (drawn - begin) * 1000, (glfwGetTime() - begin) * 1000});
+    }
+    return shown;
 }
 
 Script::Step Window::script_step(Application& app) {
@@ -328,6 +335,7 @@ Script::Step Window::script_step(Application& app) {
 }
 
 bool Window::run(Application& app, const std::string& script, std::string& error) {
+    script_.reset();
     if (!script.empty()) {
         script_ = std::make_unique<Script>(script, error);
         if (!error.empty()) {
@@ -352,6 +360,9 @@ bool Window::run(Application& app, const std::string& script, std::string& error
         const auto toast = app.ui.view.toasts.due(ImGui::GetTime());
         if (activity_ > 0) {
             glfwPollEvents();
+        } else if (answer_frames_ > 0) {
+            // What the engine says is shown 30 times a second, however often it speaks.
+            glfwWaitEventsTimeout(std::max(last_drawn_ + kAnswerPeriod - glfwGetTime(), 0.001));
         } else if (key_held() || app.ui.view.moving) {
             glfwWaitEventsTimeout(0.02);  // it repeats by itself
             activity_ = std::max(activity_, 1);
@@ -365,7 +376,7 @@ bool Window::run(Application& app, const std::string& script, std::string& error
             tooltip_due_ = activity_ == kFramesAfterEvent;
         }
         if (app.pump()) {
-            activity_ = std::max(activity_, kFramesAfterEvent - 1);
+            answer_frames_ = kFramesAfterEvent - 1;
         }
         for (const std::string& path : dropped_) {
             app.drop(path);
@@ -378,10 +389,15 @@ bool Window::run(Application& app, const std::string& script, std::string& error
                 return step == Script::Step::done;
             }
         }
-        if (activity_ > 0 && glfwGetWindowAttrib(window_, GLFW_ICONIFIED) == GLFW_FALSE) {
+        if (answer_frames_ > 0 && glfwGetTime() >= last_drawn_ + kAnswerPeriod) {
+            activity_ = std::max(activity_, 1);
+        }
+        if (glfwGetWindowAttrib(window_, GLFW_ICONIFIED) != GLFW_FALSE) {
+            activity_ = answer_frames_ = 0;
+        } else if (activity_ > 0) {
+            last_drawn_ = glfwGetTime();
             activity_ = draw_frame(app) ? frames_after(activity_) : activity_;
-        } else {
-            activity_ = 0;
+            answer_frames_ = std::max(answer_frames_ - 1, 0);
         }
         app.flush();
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/ui/application.h"
+#include "app/ui/frame_log.h"
 #include "app/ui/present.h"
 #include "app/ui/script.h"
 
@@ -31,6 +32,8 @@ public:
     bool run(Application& app, const std::string& script, std::string& error);
     /// The renderer lets go of every texture; afterwards nothing is drawn any more.
     void stop_drawing();
+    /// Every frame's time goes there from now on; it must outlive the window.
+    void log_frames(FrameLog* log) { frame_log_ = log; }
 
 private:
     struct Frame {
@@ -65,8 +68,11 @@ private:
     Stage stage_;
     std::unique_ptr<Script> script_;
     double last_time_ = 0;
+    FrameLog* frame_log_ = nullptr;
     bool tooltip_due_ = false;
-    int activity_ = 0;  // frames still to be drawn
+    int activity_ = 0;       // frames still to be drawn
+    int answer_frames_ = 0;  // the same for what the engine said: these can wait a little
+    double last_drawn_ = 0;
 };
 
 /// What the desktop asks for, as far as it says: GTK_THEME or a colour scheme setting.
