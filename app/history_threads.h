@@ -62,6 +62,8 @@ public:
     /// Written within kCommitInterval and a commit; an urgent one, with all before it, at once.
     /// `serial` grows. False: there is no room now. Never waits.
     bool write(uint64_t serial, bool urgent, HistoryChange change);
+    /// The next write, by this thread, will find room.
+    bool has_room() const { return items_.size() < kMaxItems; }
     /// Everything up to this serial is on the disk.
     uint64_t saved() const { return saved_; }
     /// Why nothing is saved at the moment, or for good; none: all is well.
@@ -88,7 +90,8 @@ private:
     const std::string path_;
     const std::function<void()> wake_;
 
-    Queue<Item> items_{4096};
+    static constexpr size_t kMaxItems = 4096;
+    Queue<Item> items_{kMaxItems};
     std::atomic<uint64_t> saved_{0};
     mutable std::mutex mutex_;
     std::condition_variable changed_;

@@ -37,6 +37,10 @@ struct Generate {
     RequestId id = 0;
     std::vector<model::Turn> turns;
     std::vector<TokenId> tokens;
+    std::vector<TokenId> answer;  // with turns: the answer begins with these,
+    std::string answer_text;      // or with this text
+    /// With turns that do not fit: leave out the oldest ones, never the system prompt nor the last.
+    bool drop_oldest = false;
     model::SamplingParams sampling;
     int32_t max_tokens = -1;    // -1: until a stop or the context is full
     bool score_prompt = true;   // also surprise, rank and entropy of every prompt token
@@ -117,6 +121,8 @@ struct PromptReady {
     std::vector<TokenInfo> tokens;
     uint32_t n_reused = 0;
     bool scored = false;
+    uint32_t answer_begin = 0;     // with turns: where the answer begins; else 0
+    uint32_t n_dropped_turns = 0;  // oldest turns that were left out
 };
 struct PrefillProgressed { RequestId id = 0; uint32_t done = 0, total = 0; };
 struct TokenReady {
@@ -165,7 +171,12 @@ struct StatsReady { RequestId id = 0; Stats stats; };
 
 enum class FinishReason : uint8_t { stop, length, context_full, stopped };  // stopped: by the user
 struct Finished { RequestId id = 0; FinishReason reason = FinishReason::stop; Stats stats; };
-struct Failed { RequestId id = 0; std::string message, hint; bool device_lost = false; };
+/// context_full: the turns do not fit; without the oldest ones they may.
+struct Failed {
+    RequestId id = 0;
+    std::string message, hint;
+    bool device_lost = false, context_full = false;
+};
 struct Logged { std::string line; };
 
 using Event = std::variant<LoadProgressed, ModelReady, ModelUnloaded, PromptReady, PrefillProgressed,

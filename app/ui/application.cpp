@@ -7,6 +7,12 @@
 
 namespace app::ui {
 
+namespace {
+
+constexpr std::chrono::milliseconds kLongestOpen{2000};  // of the chats' file
+
+}  // namespace
+
 Application::Application(EngineLink& engine, const StartOptions& options)
     : engine_(engine), config_file_(options.config_path) {
     std::string problem;
@@ -24,6 +30,10 @@ Application::Application(EngineLink& engine, const StartOptions& options)
         state.trouble = trouble;
     }
     state.n_ctx = options.n_ctx;
+    if (!options.chats_path.empty()) {
+        history_ = std::make_unique<HistoryThreads>(options.chats_path, options.wake);
+        state.start_history(history_->wait_open(kLongestOpen));
+    }
 }
 
 bool Application::pump() {
@@ -47,7 +57,41 @@ bool Application::pump() {
             }
         }
     }
-    return any;
+    return pump_history() || any;
+}
+
+bool Application::pump_history() {
+    if (history_ == nullptr) {
+        return false;
+    }
+    bool any = false;
+    while (const std::optional<HistoryAnswer> answer = history_->poll()) {
+        state.apply_history(*answer);
+        any = true;
+    }
+    const bool held = state.file.held.has_value();
+    const bool problem = state.file.problem.has_value();
+    state.note_saved(history_->saved(), history_->problem());
+    return any || held != state.file.held.has_value() ||
+           problem != state.file.problem.has_value();
+}
+
+/// Changes that find the queue full stay for the next time.
+void Application::flush_history() {
+    if (history_ == nullptr) {
+        state.file.questions.clear();
+        return;
+    }
+    auto& changes = state.file.saver.outbox;
+    while (!changes.empty() && history_->has_room()) {
+        ChatSaver::Outgoing& next = changes.front();
+        history_->write(next.serial, next.urgent, std::move(next.change));
+        changes.pop_front();
+    }
+    for (HistoryQuestion& question : state.file.questions) {
+        history_->ask(std::move(question));
+    }
+    state.file.questions.clear();
 }
 
 void Application::draw() {
@@ -55,6 +99,7 @@ void Application::draw() {
 }
 
 void Application::flush() {
+    flush_history();
     size_t sent = 0;
     while (sent < state.outbox.size() && engine_.send(state.outbox[sent])) {
         ++sent;

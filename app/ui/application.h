@@ -2,10 +2,12 @@
 // real window, or a picture off the screen) calls pump, draw and flush once a frame.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "app/engine.h"
+#include "app/history_threads.h"
 #include "app/ui/config_file.h"
 #include "app/ui/ui.h"
 #include "app/ui/ui_state.h"
@@ -18,6 +20,8 @@ struct StartOptions {
     uint32_t n_ctx = 0;
     bool open_at_start = true;
     std::string config_path;  // empty: nothing is read or written
+    std::string chats_path;   // empty: chats are kept in memory only
+    std::function<void()> wake = {};  // called from other threads when there is something to take
     uint64_t seed = 1;
 };
 
@@ -40,9 +44,12 @@ public:
 
 private:
     void save_config();
+    bool pump_history();
+    void flush_history();
 
     EngineLink& engine_;
     ConfigFile config_file_;
+    std::unique_ptr<HistoryThreads> history_;
 };
 
 }  // namespace app::ui

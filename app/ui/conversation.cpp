@@ -7,13 +7,22 @@
 namespace app::ui {
 
 NodeId Conversation::add(NodeId parent, model::Role role, std::string text) {
-    const auto id = NodeId(nodes_.size());
-    Message& m = nodes_.emplace_back();
-    m.parent = parent;
+    Message m;
     m.role = role;
     m.text = std::move(text);
-    siblings(id).push_back(id);
+    const NodeId id = insert(parent, std::move(m));
     show(id);
+    return id;
+}
+
+NodeId Conversation::insert(NodeId parent, Message message) {
+    const auto id = NodeId(nodes_.size());
+    message.parent = parent;
+    message.children.clear();
+    message.active_child = 0;
+    nodes_.push_back(std::move(message));
+    siblings(id).push_back(id);
+    choose(id);
     return id;
 }
 
@@ -56,6 +65,9 @@ std::vector<model::Turn> Conversation::turns(NodeId leaf) const {
     for (NodeId id = leaf; id != kNoNode; id = at(id).parent) {
         out.push_back({at(id).role, at(id).text});
     }
+    if (!info.system.empty()) {
+        out.push_back({model::Role::system, info.system});
+    }
     std::reverse(out.begin(), out.end());
     return out;
 }
@@ -93,11 +105,28 @@ NodeId Conversation::find_request(RequestId request) const {
     return kNoNode;
 }
 
-std::string Conversation::title() const {
-    if (roots_.empty()) {
-        return {};
+NodeId Conversation::find_stored(MessageId id) const {
+    for (size_t i = 0; i < nodes_.size() && id != 0; ++i) {
+        if (nodes_[i].stored == id) {
+            return NodeId(i);
+        }
     }
-    return one_line(at(roots_[std::min(active_root_, roots_.size() - 1)]).text, 48);
+    return kNoNode;
+}
+
+NodeId Conversation::answer_before(NodeId id) const {
+    NodeId at_node = at(id).parent;
+    while (at_node != kNoNode && at(at_node).role != model::Role::model) {
+        at_node = at(at_node).parent;
+    }
+    return at_node;
+}
+
+std::string Conversation::title() const {
+    if (!info.name.empty()) {
+        return one_line(info.name, 80);
+    }
+    return roots_.empty() ? info.title : one_line(at(shown_root()).text, 48);
 }
 
 }  // namespace app::ui

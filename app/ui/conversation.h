@@ -1,5 +1,5 @@
 // Conversation: the message tree of one chat. Every regenerate, edit and branch is a sibling;
-// nothing is ever overwritten. Kept in memory only.
+// nothing is ever overwritten. What of it is in the chats' file: chat_saver.h.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/history.h"
 #include "app/messages.h"
 
 namespace app::ui {
@@ -38,18 +39,47 @@ struct Message {
     uint32_t answer_begin = 0;       // first position of the answer; < n_prompt in a branch
     bool scored = false;             // the prompt tokens carry their probabilities
     uint32_t prefill_done = 0, prefill_total = 0;
-    uint64_t seed = 0;
+    model::SamplingParams sampling;  // with the seed
     std::optional<FinishReason> finish;
     Stats stats;
     std::string error, hint;
     std::optional<BranchNote> branch;
     std::string model_name;
-    uint64_t model_serial = 0;  // which load of a model computed it
+    std::string model_key;         // ids mean the same only where it is equal
+    uint32_t n_dropped_turns = 0;  // oldest turns that the model was not shown
+    bool edited = false;           // the user wrote it
+
+    // In the chats' file.
+    MessageId stored = 0;
+    uint32_t saved_tokens = 0;   // of `tokens`, from the first on
+    size_t saved_text = 0;       // bytes of `text`
+    uint32_t stored_tokens = 0;  // that can be read while `tokens` is empty
+    bool tokens_asked = false;
+};
+
+/// Where a chat's messages are.
+enum class ChatContent : uint8_t { here, stored, coming, unreadable };
+
+/// What the list of chats shows, and what holds for the whole chat.
+struct ChatInfo {
+    ChatId stored = 0;  // in the chats' file
+    ChatContent content = ChatContent::here;
+    std::string name;   // given by the user
+    std::string title;  // while the messages are not here
+    std::string system;
+    ContextPolicy policy = ContextPolicy::ask;
+    int64_t use = 0;      // order of the list
+    int64_t used_at = 0;  // seconds since 1970; 0: in this session
+    bool deleted = false;
 };
 
 class Conversation {
 public:
     NodeId add(NodeId parent, model::Role role, std::string text);
+    /// The same, of a whole message; its place in the tree is set here.
+    NodeId insert(NodeId parent, Message message);
+    /// Make it the visible one among its siblings, whether they are visible or not.
+    void choose(NodeId id) { active(at(id).parent) = sibling_index(id); }
     Message& at(NodeId id) { return nodes_[size_t(id)]; }
     const Message& at(NodeId id) const { return nodes_[size_t(id)]; }
     bool valid(NodeId id) const { return id >= 0 && size_t(id) < nodes_.size(); }
@@ -59,7 +89,7 @@ public:
     std::vector<NodeId> path() const;
     /// The last visible message of this role; kNoNode if there is none.
     NodeId last(model::Role role) const;
-    /// Messages from the root to this one, as turns.
+    /// The system prompt, if there is one, and the messages from the root to this one.
     std::vector<model::Turn> turns(NodeId leaf) const;
 
     /// Index among its siblings, and how many there are.
@@ -70,7 +100,15 @@ public:
     void show(NodeId id);
 
     NodeId find_request(RequestId request) const;
+    NodeId find_stored(MessageId id) const;
+    size_t size() const { return nodes_.size(); }
+    /// The nearest answer above it; kNoNode if there is none.
+    NodeId answer_before(NodeId id) const;
+    /// The visible first message and its siblings.
+    NodeId shown_root() const { return roots_.empty() ? kNoNode : roots_[active_root_]; }
     std::string title() const;
+
+    ChatInfo info;
 
 private:
     std::vector<NodeId>& siblings(NodeId id);

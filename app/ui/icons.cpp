@@ -87,6 +87,8 @@ const char* path_of(Icon icon) {
         case Icon::trash:
             return "M3 4.5L13 4.5M6.2 4.5L6.2 2.8L9.8 2.8L9.8 4.5M4.4 4.5L5 13.2L11 13.2"
                    "L11.6 4.5";
+        case Icon::more:
+            return "o3.6 8 1.1o8 8 1.1o12.4 8 1.1";
     }
     return "";
 }

@@ -39,6 +39,7 @@ enum class Icon : uint8_t {
     keyboard,
     eject,
     trash,
+    more,
 };
 
 /// Centre, size of the whole grid in pixels, colour, stroke in grid units.

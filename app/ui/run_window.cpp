@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "app/engine.h"
+#include "app/history.h"
 #include "app/ui/offscreen.h"
 #include "app/ui/open_address.h"
 #include "app/ui/script.h"
@@ -72,6 +73,7 @@ ui::StartOptions start_options(const Options& options) {
     start.seed = options.seed ? *options.seed : uint64_t(std::random_device{}());
     const bool scripted = !options.script.empty();
     start.config_path = scripted ? std::string() : ui::ConfigFile::default_path();
+    start.chats_path = scripted ? std::string() : HistoryStore::default_path();
     return start;
 }
 
@@ -100,7 +102,9 @@ int run_on_display(const Options& options, const std::string& script) {
         window.log_frames(&frames);
     }
     Engine engine(&ui::Window::wake);
-    ui::Application application(engine, start_options(options));
+    ui::StartOptions start = start_options(options);
+    start.wake = &ui::Window::wake;
+    ui::Application application(engine, start);
     application.ui.view.messages.open_address = ui::open_address;
     std::string error;
     if (!application.ui.load_fonts(error)) {

@@ -100,6 +100,46 @@ bool chord(ImGuiKeyChord keys) {
                                      ImGuiInputFlags_Repeat);
 }
 
+/// The chat next to the current one in the list.
+void step_chat(Panel& p, int step) {
+    const std::vector<size_t> listed = p.state.listed_chats();
+    const auto now = std::find(listed.begin(), listed.end(), p.state.current_chat);
+    const int64_t at = now == listed.end() ? (step > 0 ? -1 : 0) : now - listed.begin();
+    const int64_t wanted = at + step;
+    if (wanted >= 0 && wanted < int64_t(listed.size())) {
+        p.state.show_chat(listed[size_t(wanted)]);
+    }
+}
+
+/// Not the keys that a text field keeps for itself (arrows, Page Up, Delete): the message box has
+/// the keyboard most of the time. F2 and Delete mean the chat under the pointer or with the
+/// keyboard's focus, where there is one.
+void chat_keys(Panel& p) {
+    View& v = p.view;
+    const bool on_row = v.rail_open && v.chat_list.under_pointer.has_value();
+    const size_t row = on_row ? *v.chat_list.under_pointer : p.state.current_chat;
+    if (ImGui::IsKeyPressed(ImGuiKey_F2, false)) {
+        if (on_row || ImGui::GetIO().KeyShift) {
+            begin_rename(p, row);
+        } else {
+            v.inspector = !v.inspector;
+        }
+    }
+    if (chord(ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_D) ||
+        (on_row && !ImGui::GetIO().WantTextInput && ImGui::IsKeyPressed(ImGuiKey_Delete, false))) {
+        delete_with_undo(p, row);
+    }
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_F)) {
+        v.rail_open = v.chat_list.focus_search = true;
+    }
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_LeftBracket)) {
+        step_chat(p, -1);
+    }
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_RightBracket)) {
+        step_chat(p, 1);
+    }
+}
+
 void keys_everywhere(Panel& p) {
     View& v = p.view;
     Config& c = v.config;
@@ -136,9 +176,7 @@ void keys_everywhere(Panel& p) {
         ImGui::SetClipboardText(p.state.chat().at(last).text.c_str());
         v.say("Copied");
     }
-    if (ImGui::IsKeyPressed(ImGuiKey_F2, false)) {
-        v.inspector = !v.inspector;
-    }
+    chat_keys(p);
     if (ImGui::IsKeyPressed(ImGuiKey_F1, false)) {
         v.show_shortcuts = true;
     }
@@ -293,6 +331,7 @@ void Ui::draw(UiState& state) {
     layout(p, {0, 0, io.DisplaySize.x, io.DisplaySize.y});
     draw_menus(p);
     draw_message_menus(p);
+    draw_chat_menu(p);
     draw_shortcuts(p);
     draw_open_dialog(p);
     // The key that closed a popup has had its effect, also where ImGui closed it before this frame.
@@ -332,7 +371,8 @@ void Ui::layout_chat(Panel& p, const Rect& r, bool with_inspector) {
                                         : std::min(gui.px(528), r.w - gui.px(40));
     const float composer = std::round(composer_height(p));
     const bool note = p.state.ready() && p.state.model->base_model;
-    const float note_h = gui.px(note ? 30 : 14);
+    const bool unsaved = p.state.file.problem.has_value();
+    const float note_h = gui.px(14 + (note ? 16.0f : 0.0f) + (unsaved ? 20.0f : 0.0f));
     const Rect box{std::round(r.x + (r.w - column) / 2 - gui.px(4)),
                    std::round(r.bottom() - gui.px(16) - composer), std::round(column + gui.px(8)),
                    composer};
@@ -345,6 +385,9 @@ void Ui::layout_chat(Panel& p, const Rect& r, bool with_inspector) {
         gui.text_fit(type::kNote, box.x + gui.px(24), box.y - gui.px(18), box.w - gui.px(24),
                      "Base model, asked in a Question / Answer frame");
     }
+    if (unsaved) {
+        draw_unsaved(p, box.x + gui.px(2), box.y - gui.px(note ? 38 : 18), box.w - gui.px(4));
+    }
     draw_composer(p, box);
 }
 
@@ -355,6 +398,7 @@ void Ui::layout(Panel& p, const Rect& window) {
     const float top = std::round(gui.px(49));
     const Rect body{rail, top, window.w - rail, window.h - top};
     const bool empty = p.state.chat().empty();
+    const bool coming = p.state.chat().info.content != ChatContent::here;
     const bool inspect = view.inspector && !empty && !p.state.loading();
     // The chat gives way down to 22 em before the inspector loses its second column.
     const float wanted = gui.px(16 * view.chat_em);
@@ -364,6 +408,11 @@ void Ui::layout(Panel& p, const Rect& window) {
     const float split = both ? body.x + chat_w : body.x;
     if (p.state.loading()) {
         draw_loading(p, body);
+    } else if (coming) {
+        if (p.state.chat().info.content == ChatContent::unreadable) {
+            gui.text_centred(type::kControl, body.cx(), body.cy(),
+                             "This chat cannot be read; its file is damaged.");
+        }
     } else if (empty) {
         const float trouble = draw_trouble(p, body);
         draw_welcome(p, {body.x, body.y + trouble, body.w, body.h - trouble});
@@ -375,6 +424,9 @@ void Ui::layout(Panel& p, const Rect& window) {
         draw_inspector(p, body);  // too narrow for both: the toggle goes back to the chat
     } else {
         layout_chat(p, body, false);
+    }
+    if (empty && p.state.file.problem && !p.state.loading()) {
+        draw_unsaved(p, body.x + gui.px(16), body.bottom() - gui.px(12), body.w - gui.px(32));
     }
     draw_top_bar(p, {rail, 0, window.w - rail, top}, both ? split : rail + gui.px(4));
     draw_rail(p, {0, 0, rail, window.h});

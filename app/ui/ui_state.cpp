@@ -21,6 +21,7 @@ void UiState::open_model(const std::string& path, const std::string& device, uin
     device_selector = device;
     n_ctx = context;
     trouble.reset();
+    open_path_ = path;
     load = LoadStatus{next_id_++, path, {}, 0, 0, false};
     LoadModel command;
     command.id = load->id;
@@ -35,206 +36,6 @@ void UiState::cancel_load() {
         load->cancelled = true;
         outbox.push_back(CancelLoad{load->id});
     }
-}
-
-void UiState::send(const std::string& typed) {
-    const std::string text = trimmed(typed);
-    if (!ready() || busy() || text.empty()) {
-        return;
-    }
-    const std::vector<NodeId> path = chat().path();
-    const NodeId user = chat().add(path.empty() ? kNoNode : path.back(), model::Role::user, text);
-    regenerate(chat().add(user, model::Role::model, {}));
-}
-
-void UiState::regenerate(NodeId answer) {
-    if (!ready() || busy() || !chat().valid(answer)) {
-        return;
-    }
-    const NodeId user = chat().at(answer).parent;
-    const bool fresh = chat().at(answer).state == AnswerState::none;
-    const NodeId node = fresh ? answer : chat().add(user, model::Role::model, {});
-    Generate command;
-    command.turns = chat().turns(user);
-    start(node, std::move(command));
-}
-
-void UiState::edit_and_resend(NodeId message, const std::string& typed) {
-    const std::string text = trimmed(typed);
-    if (!ready() || busy() || !chat().valid(message) || text.empty()) {
-        return;
-    }
-    const NodeId user = chat().add(chat().at(message).parent, model::Role::user, text);
-    regenerate(chat().add(user, model::Role::model, {}));
-}
-
-void UiState::start(NodeId answer, Generate command) {
-    Message& m = chat().at(answer);
-    command.id = next_id_++;
-    command.sampling = sampling;
-    command.sampling.seed = next_seed++;
-    m.request = command.id;
-    m.state = AnswerState::prefill;
-    m.seed = command.sampling.seed;
-    m.model_name = model->name;
-    m.model_serial = model_serial_;
-    generating = command.id;
-    generating_chat_ = current_chat;
-    restoring_ = false;
-    stopping = false;
-    trouble.reset();
-    forget_cache();
-    cache_node_ = answer;
-    cache_chat_ = current_chat;
-    selection.branch = answer;
-    selection.key.reset();
-    selection.locked = false;
-    if (!head_chosen) {
-        selection.head = 0;
-    }
-    thumbs.reset(model->n_layers, model->n_heads);
-    outbox.push_back(std::move(command));
-}
-
-std::vector<TokenId> UiState::ids_before(const Message& answer, uint32_t position) const {
-    std::vector<TokenId> ids;
-    for (uint32_t i = 0; i < std::min<size_t>(position, answer.tokens.size()); ++i) {
-        ids.push_back(answer.tokens[i].id);
-    }
-    return ids;
-}
-
-std::string UiState::branch_obstacle(uint32_t position) const {
-    const Message* from = selected();
-    if (from == nullptr || position >= from->tokens.size()) {
-        return "no token here yet";
-    }
-    if (busy()) {
-        return "an answer is being written; stop it first";
-    }
-    if (!ready() || from->model_serial != model_serial_) {
-        return "this answer came from a model that is no longer loaded";
-    }
-    if (position < from->answer_begin) {
-        return "this token is part of the prompt; edit the message instead";
-    }
-    return {};
-}
-
-void UiState::branch(uint32_t position, TokenId id) {
-    if (!branch_obstacle(position).empty()) {
-        return;
-    }
-    const NodeId from = selection.branch;
-    const NodeId node = chat().add(chat().at(from).parent, model::Role::model, {});
-    const Message& old = chat().at(from);
-    Message& fresh = chat().at(node);
-    fresh.answer_begin = old.answer_begin;
-    const TokenInfo& was = old.tokens[position];
-    fresh.branch =
-        BranchNote{position, token_text(id), token_words(was.text, was.bytes, was.control)};
-    Generate command;
-    command.tokens = ids_before(old, position);
-    command.tokens.push_back(id);
-    start(node, std::move(command));
-}
-
-void UiState::restore_selected() {
-    const Message* m = selected();
-    if (m == nullptr || busy() || !ready() || m->model_serial != model_serial_ ||
-        m->tokens.empty()) {
-        return;
-    }
-    // Computes the sequence without drawing a token: what is looked at stays as it is.
-    const NodeId node = selection.branch;
-    Generate command;
-    command.id = next_id_++;
-    command.tokens = ids_before(*m, uint32_t(m->tokens.size()));
-    command.sampling = sampling;
-    command.max_tokens = 0;
-    command.score_prompt = false;
-    const Selection keep = selection;
-    forget_cache();
-    cache_node_ = node;
-    cache_chat_ = current_chat;
-    selection = keep;
-    thumbs.reset(model->n_layers, model->n_heads);
-    generating = command.id;
-    generating_chat_ = current_chat;
-    restoring_ = true;
-    stopping = false;
-    chat().at(node).request = command.id;
-    outbox.push_back(std::move(command));
-}
-
-/// A short answer is looked into without asking first. What it shares with the sequence in the
-/// cache is not computed again.
-void UiState::restore_if_cheap() {
-    if (!std::exchange(restore_wanted_, false) || !can_restore()) {
-        return;  // once: what failed is not tried again and again
-    }
-    const std::vector<TokenInfo>& wanted = selected()->tokens;
-    size_t shared = 0;
-    if (cache_node_ != kNoNode && cache_chat_ < chats.size()) {
-        const std::vector<TokenInfo>& held = chats[cache_chat_].at(cache_node_).tokens;
-        while (shared < std::min(wanted.size(), held.size()) &&
-               wanted[shared].id == held[shared].id) {
-            ++shared;
-        }
-    }
-    if (wanted.size() - shared <= kCheapTokens) {
-        restore_selected();
-    }
-}
-
-void UiState::stop() {
-    if (busy() && !stopping) {
-        stopping = true;
-        outbox.push_back(Stop{generating});
-    }
-}
-
-void UiState::show_sibling(NodeId id, int step) {
-    const NodeId now = chat().show_sibling(id, step);
-    if (chat().at(now).role == model::Role::model) {
-        selection.branch = now;
-    } else {
-        selection.branch = chat().last(model::Role::model);
-    }
-    const Message* m = selected();
-    const uint32_t last = m != nullptr && !m->tokens.empty() ? uint32_t(m->tokens.size()) - 1 : 0;
-    selection.position = selection.locked ? std::min(selection.position, last) : last;
-    selection.query = selection.position > 0 ? selection.position - 1 : 0;
-    selection.key.reset();
-    forget_row_answers();
-    restore_wanted_ = true;
-}
-
-void UiState::new_chat() {
-    if (busy() || chat().empty()) {
-        return;
-    }
-    const auto empty =
-        std::find_if(chats.begin(), chats.end(), [](const Conversation& c) { return c.empty(); });
-    if (empty == chats.end()) {
-        chats.emplace_back();
-        show_chat(chats.size() - 1);
-    } else {
-        show_chat(size_t(empty - chats.begin()));
-    }
-}
-
-void UiState::show_chat(size_t index) {
-    if (index >= chats.size() || index == current_chat) {
-        return;
-    }
-    current_chat = index;
-    selection.branch = chat().last(model::Role::model);
-    selection.locked = false;
-    selection.key.reset();
-    forget_row_answers();
-    follow();
-    restore_wanted_ = true;
 }
 
 // ---- the selection ----
@@ -319,7 +120,7 @@ std::string UiState::not_in_cache_reason() const {
     if (m == nullptr || m->tokens.empty()) {
         return "Nothing has been computed yet.";
     }
-    if (!ready() || m->model_serial != model_serial_) {
+    if (!from_loaded(*m)) {
         return "This answer came from a model that is no longer loaded.";
     }
     if (!selected_cached()) {
@@ -330,13 +131,12 @@ std::string UiState::not_in_cache_reason() const {
 
 bool UiState::can_restore() const {
     const Message* m = selected();
-    return m != nullptr && !m->tokens.empty() && ready() && m->model_serial == model_serial_ &&
-           !selected_cached() && !busy();
+    return m != nullptr && !m->tokens.empty() && from_loaded(*m) && !selected_cached() && !busy();
 }
 
 size_t UiState::context_used() const {
     const Message* m = selected();
-    return m != nullptr && ready() && m->model_serial == model_serial_ ? m->tokens.size() : 0;
+    return m != nullptr && from_loaded(*m) ? m->tokens.size() : 0;
 }
 
 bool UiState::lens_coming() const {
@@ -389,6 +189,7 @@ Inspect& UiState::ask(InspectKind kind) {
 }
 
 void UiState::ask_for_data(bool inspector_open) {
+    ask_tokens();
     if (inspector_open) {
         restore_if_cheap();
     }

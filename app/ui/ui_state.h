@@ -12,6 +12,7 @@
 
 #include "app/messages.h"
 #include "app/ui/attention_data.h"
+#include "app/ui/chat_saver.h"
 #include "app/ui/conversation.h"
 #include "app/ui/ui_types.h"
 
@@ -26,8 +27,18 @@ public:
     void open_model(const std::string& path, const std::string& device, uint32_t n_ctx);
     void cancel_load();
     void send(const std::string& text);
-    void regenerate(NodeId answer);
+    /// Another answer to the same message. same_seed: drawn as this one was.
+    void regenerate(NodeId answer, bool same_seed = false);
+    /// Answer a message that has no answer.
+    void answer(NodeId user);
     void edit_and_resend(NodeId message, const std::string& text);
+    /// The user's wording of an answer, beside the model's.
+    void edit_answer(NodeId answer, const std::string& text);
+    /// Why an answer cannot go on; empty: it can.
+    std::string continue_obstacle(NodeId answer) const;
+    /// From its last token, with the seed it was begun with.
+    void continue_answer(NodeId answer);
+    void choose_context(ContextChoice choice);
     /// The same ids before `position`, then this one, then the model goes on.
     void branch(uint32_t position, TokenId id);
     void stop();
@@ -38,6 +49,23 @@ public:
     void show_sibling(NodeId id, int step);
     void new_chat();
     void show_chat(size_t index);
+    /// This message and those before it, as a chat of its own.
+    void fork(NodeId message);
+    void rename_chat(size_t index, const std::string& name);
+    void set_system(const std::string& text);
+    void delete_chat(size_t index);
+    void undelete_chat(size_t index);
+    /// Indices of the chats to be listed, newest use first.
+    std::vector<size_t> listed_chats() const;
+
+    // ---- the chats' file; without it everything stays in memory ----
+    void start_history(const HistoryStart& start);
+    void apply_history(const HistoryAnswer& answer);
+    /// Changes up to this serial are on the disk; `problem`: why the later ones are not.
+    void note_saved(uint64_t serial, const std::optional<HistoryProblem>& problem);
+    void search_chats(const std::string& words);
+    void open_hit(const SearchHit& hit);
+
     void select_position(int64_t position);
     void select_query(uint32_t query);
     void select_key(std::optional<uint32_t> key);
@@ -73,6 +101,8 @@ public:
     bool lens_coming() const;
     /// Tokens of the selected answer in the loaded model's context.
     size_t context_used() const;
+    /// Names the loaded model; equal keys: the same ids mean the same.
+    std::string model_key() const;
     const std::string& token_text(TokenId id) const;
     std::vector<TokenId> ids_before(const Message& answer, uint32_t position) const;
 
@@ -85,6 +115,8 @@ public:
 
     std::vector<Conversation> chats = std::vector<Conversation>(1);
     size_t current_chat = 0;
+    ChatFile file;
+    std::optional<ContextQuestion> context_question;
     Selection selection;
     bool head_chosen = false;  // by the user; until then the data choose
     model::SamplingParams sampling;
@@ -118,14 +150,23 @@ private:
     void on(const Logged& e);
 
     Message* writing(RequestId id);
+    void take_prompt(Message& m, const PromptReady& e);
+    void resume_prompt(Message& m, const PromptReady& e);
+    void context_is_full(NodeId answer, bool begun);
+    void hand_over(Generate command, NodeId answer);
+    void end_generation();
+    void ask_tokens();
+    void show_loaded_chat();
+    bool from_loaded(const Message& m) const;
     bool selected_cached() const;
     void restore_if_cheap();
-    void start(NodeId answer, Generate command);
+    void start(NodeId answer, Generate command, const model::SamplingParams* drawn = nullptr);
     void forget_cache();
     void forget_row_answers();
     void follow();
     void choose_head(const model::Capture& capture);
     void fail_generation(const Failed& e);
+    void lose_device(const Failed& e);
     void ask_thumbnails();
     void ask_tile();
     void ask_distribution();
@@ -139,12 +180,16 @@ private:
     NodeId cache_node_ = kNoNode;  // whose sequence the engine holds
     size_t cache_chat_ = 0;
     uint64_t cache_serial_ = 0;  // changes with every generation
-    uint64_t model_serial_ = 0;
     std::array<uint64_t, 5> asked_serial_{};
     uint32_t thumbs_wanted_ = 0;
     uint32_t asked_row_ = ~0u;     // the row that was asked for ahead of its token
     bool restore_wanted_ = false;  // an answer that may not be in the cache was turned to
     bool restoring_ = false;       // the generation only brings a sequence back
+    bool resuming_ = false;        // it goes on with an answer that was begun
+    Stats begun_stats_;            // of the part that was there
+    std::string open_path_;        // of the newest model
+    static constexpr int kMaxLosses = 3;
+    int n_losses_ = 0;  // of the device, since an answer was finished
 };
 
 }  // namespace app::ui

@@ -13,6 +13,20 @@ void UiState::apply(const Event& event) {
     std::visit([this](const auto& e) { on(e); }, event);
 }
 
+namespace {
+
+/// The answer's text and its ends from its tokens' bytes.
+void set_answer_text(Message& m) {
+    m.text_end.assign(m.tokens.size(), 0);
+    m.text.clear();
+    for (size_t i = m.answer_begin; i < m.tokens.size(); ++i) {
+        m.text += m.tokens[i].bytes;
+        m.text_end[i] = uint32_t(m.text.size());
+    }
+}
+
+}  // namespace
+
 Message* UiState::writing(RequestId id) {
     if (id == 0 || id != generating || generating_chat_ >= chats.size()) {
         ++n_stale;
@@ -39,7 +53,6 @@ void UiState::on(const ModelReady& e) {
     load.reset();
     trouble.reset();
     model = e.info;
-    ++model_serial_;
     sampling = model->sampling;
     head_chosen = false;
     selection.layer = std::min(selection.layer, model->n_layers > 0 ? model->n_layers - 1 : 0);
@@ -58,36 +71,63 @@ void UiState::on(const ModelUnloaded&) {
 
 void UiState::on(const PromptReady& e) {
     Message* m = writing(e.id);
-    if (m == nullptr) {
-        return;
-    }
-    if (restoring_) {
+    if (m == nullptr || restoring_) {
         return;  // a restored sequence: its tokens are here already
     }
     if (e.scored) {
-        // Complete tokens; answer tokens that came meanwhile stay.
-        for (size_t i = 0; i < std::min(e.tokens.size(), m->tokens.size()); ++i) {
+        // Complete tokens; what was drawn keeps the distribution it was drawn from, and answer
+        // tokens that came meanwhile stay.
+        const size_t n = resuming_ ? m->answer_begin : e.tokens.size();
+        for (size_t i = 0; i < std::min({n, e.tokens.size(), m->tokens.size()}); ++i) {
             m->tokens[i] = e.tokens[i];
         }
         m->scored = true;
         return;
     }
-    m->tokens = e.tokens;
-    m->n_prompt = uint32_t(e.tokens.size());
-    if (!m->branch) {
-        m->answer_begin = m->n_prompt;
-    }
-    m->text_end.assign(m->tokens.size(), 0);
-    m->text.clear();
-    for (uint32_t i = m->answer_begin; i < m->n_prompt; ++i) {
-        m->text += m->tokens[i].bytes;
-        m->text_end[i] = uint32_t(m->text.size());
-    }
-    if (m->branch) {
-        const TokenInfo& chosen = m->tokens.back();
-        m->branch->chosen = token_words(chosen.text, chosen.bytes, chosen.control);
+    m->n_dropped_turns = e.tokens.empty() ? 0 : e.n_dropped_turns;
+    if (resuming_) {
+        resume_prompt(*m, e);
+    } else {
+        take_prompt(*m, e);
     }
     follow();
+}
+
+void UiState::take_prompt(Message& m, const PromptReady& e) {
+    m.tokens = e.tokens;
+    m.n_prompt = uint32_t(e.tokens.size());
+    if (!m.branch) {
+        m.answer_begin = m.n_prompt;
+    }
+    set_answer_text(m);
+    if (m.branch) {
+        const TokenInfo& chosen = m.tokens.back();
+        m.branch->chosen = token_words(chosen.text, chosen.bytes, chosen.control);
+    }
+}
+
+/// The answer so far goes on, behind the same prompt or behind one without its oldest turns.
+void UiState::resume_prompt(Message& m, const PromptReady& e) {
+    const std::vector<TokenInfo> old = std::exchange(m.tokens, e.tokens);
+    const uint32_t old_begin = m.answer_begin;
+    const bool same_prompt = e.answer_begin == 0 && !old.empty();
+    m.answer_begin = same_prompt ? old_begin : e.answer_begin;
+    const auto keep = [&](size_t from, size_t to) {
+        if (to < m.tokens.size() && m.tokens[to].id == old[from].id) {
+            m.tokens[to] = old[from];
+            m.tokens[to].position = uint32_t(to);
+        }
+    };
+    for (size_t i = same_prompt ? 0 : old_begin; i < old.size(); ++i) {
+        keep(i, i - old_begin + m.answer_begin);
+    }
+    if (!same_prompt) {
+        m.n_prompt = m.answer_begin;
+        m.saved_tokens = 0;  // another sequence
+        m.branch.reset();
+    }
+    set_answer_text(m);
+    file.saver.message(chats[generating_chat_], cache_node_, false);
 }
 
 void UiState::on(const PrefillProgressed& e) {
@@ -109,6 +149,7 @@ void UiState::on(const TokenReady& e) {
         m->text += e.text;
     }
     m->text_end.push_back(uint32_t(m->text.size()));
+    file.saver.tokens(chats[generating_chat_], cache_node_);
     follow();
 }
 
@@ -194,27 +235,56 @@ void UiState::on(const InspectReady& e) {
     }
 }
 
+namespace {
+
+/// Of an answer that was begun and went on.
+Stats sum_of(const Stats& begun, Stats rest) {
+    rest.predicted_n += begun.predicted_n;
+    rest.predicted_ms += begun.predicted_ms;
+    rest.first_token_ms = begun.predicted_n > 0 ? begun.first_token_ms : rest.first_token_ms;
+    return rest;
+}
+
+}  // namespace
+
 void UiState::on(const StatsReady& e) {
-    if (Message* m = writing(e.id)) {
-        m->stats = e.stats;
+    if (Message* m = writing(e.id); m != nullptr && !restoring_) {
+        m->stats = resuming_ ? sum_of(begun_stats_, e.stats) : e.stats;
     }
+}
+
+/// The answer is as it will be: into the file with it.
+void UiState::end_generation() {
+    Conversation& c = chats[generating_chat_];
+    if (!restoring_ && c.valid(cache_node_)) {
+        file.saver.tokens(c, cache_node_);
+        file.saver.message(c, cache_node_, true);
+    }
+    generating = 0;
+    stopping = restoring_ = resuming_ = false;
 }
 
 void UiState::on(const Finished& e) {
     Message* m = writing(e.id);
-    if (m != nullptr && !restoring_) {
+    if (m == nullptr) {
+        return;
+    }
+    const bool answered = !restoring_;
+    const NodeId node = cache_node_;
+    if (answered) {
         m->state = AnswerState::done;
         m->finish = e.reason;
-        m->stats = e.stats;
+        m->stats = resuming_ ? sum_of(begun_stats_, e.stats) : e.stats;
+        n_losses_ = 0;
     }
-    if (e.id == generating) {
-        generating = 0;
-        stopping = false;
-        restoring_ = false;
+    end_generation();
+    if (answered && e.reason == FinishReason::context_full) {
+        context_is_full(node, true);
     }
 }
 
 void UiState::fail_generation(const Failed& e) {
+    const NodeId node = cache_node_;
     if (restoring_) {
         trouble = Trouble{e.message, e.hint, e.device_lost};
         forget_cache();
@@ -223,9 +293,10 @@ void UiState::fail_generation(const Failed& e) {
         m->error = e.message;
         m->hint = e.hint;
     }
-    generating = 0;
-    stopping = false;
-    restoring_ = false;
+    end_generation();
+    if (e.context_full) {
+        context_is_full(node, false);
+    }
 }
 
 void UiState::on(const Failed& e) {
@@ -246,13 +317,25 @@ void UiState::on(const Failed& e) {
         trouble = Trouble{e.message, e.hint, e.device_lost};
     }
     if (e.device_lost) {
-        if (generating != 0) {
-            Failed all = e;
-            all.id = generating;
-            fail_generation(all);
-        }
-        model.reset();
-        forget_cache();
+        lose_device(e);
+    }
+}
+
+/// What it held is gone; the conversation is not. The model is opened anew by itself, on a new
+/// device, but not for ever.
+void UiState::lose_device(const Failed& e) {
+    if (generating != 0) {
+        Failed all = e;
+        all.id = generating;
+        fail_generation(all);
+    }
+    const bool had_model = model != nullptr;
+    model.reset();
+    forget_cache();
+    if (had_model && !load && ++n_losses_ <= kMaxLosses) {
+        const std::optional<Trouble> why = trouble;
+        open_model(open_path_, device_selector, n_ctx);
+        trouble = why;
     }
 }
 

@@ -37,6 +37,14 @@ struct Trouble {
     bool device_lost = false;
 };
 
+/// An answer of a chat that has outgrown the model's context: what is to happen is asked once.
+struct ContextQuestion {
+    size_t chat = 0;
+    NodeId answer = kNoNode;
+    bool begun = false;  // it stopped in the middle
+};
+enum class ContextChoice : uint8_t { drop_oldest, stop, new_chat };
+
 enum class SinkMode : uint8_t { raw, gutter, renormalized };
 
 /// Answers of the engine about one row: which one, and why not.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "app/ui/chat_list.h"
 #include "app/ui/config_file.h"
 #include "app/ui/conversation.h"
 #include "app/ui/gui.h"
@@ -61,6 +62,7 @@ struct View {
     std::string path_problem;
     bool show_open = false;  // the "open a model" dialog
 
+    ChatListView chat_list;
     FieldText composer;
     NodeId editing = kNoNode;
     FieldText edit_field;

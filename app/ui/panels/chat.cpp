@@ -355,6 +355,9 @@ void settle_heights(Panel& p, double& scroll, float height, const Columns& c) {
 double wanted_scroll(Panel& p, double pad, float height) {
     MessageView& v = p.view.messages;
     double scroll = ImGui::GetScrollY() + double(std::exchange(v.scroll_by, 0.0f));
+    if (p.state.file.reveal) {
+        v.reveal = std::exchange(p.state.file.reveal, std::nullopt);
+    }
     if (v.reveal) {
         const auto it = std::find(v.path.begin(), v.path.end(), *v.reveal);
         if (it != v.path.end()) {

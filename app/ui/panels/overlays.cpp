@@ -63,12 +63,16 @@ namespace {
 struct Shortcut {
     std::string_view keys, what;
 };
-constexpr std::array<Shortcut, 22> kShortcuts = {{
+constexpr std::array<Shortcut, 26> kShortcuts = {{
     {"Enter", "send the message"},
     {"Shift Enter", "new line"},
     {"Esc", "stop, follow again, close"},
     {"Ctrl N", "new chat"},
-    {"Ctrl B", "chats of this session"},
+    {"Ctrl B", "list of chats"},
+    {"Ctrl F", "search all chats"},
+    {"Ctrl [ ]", "previous, next chat"},
+    {"Shift F2", "rename the chat"},
+    {"Ctrl Shift D", "delete the chat"},
     {"Ctrl O", "open a model"},
     {"Ctrl R", "write another answer"},
     {"Ctrl Shift C", "copy the last answer"},

@@ -18,6 +18,12 @@ struct Panel {
 };
 
 void draw_rail(Panel& p, const Rect& r);
+void draw_chat_list(Panel& p, const Rect& r);
+void draw_chat_menu(Panel& p);
+void begin_rename(Panel& p, size_t index);
+void delete_with_undo(Panel& p, size_t index);
+/// Why what is written now is not saved.
+void draw_unsaved(Panel& p, float x, float cy, float room);
 void draw_top_bar(Panel& p, const Rect& r, float chips_x);
 void draw_menus(Panel& p);
 void draw_chat(Panel& p, const Rect& r, float column);

@@ -155,7 +155,9 @@ void draw_foot(Panel& p, const Rect& r) {
     gui.hline(r.x, r.y, r.w);
     const float cy = r.y + gui.px(24);
     const std::string_view privacy =
-        "No telemetry, no network. Chats live in memory and end with the window.";
+        p.state.file.problem || !p.state.file.readable
+            ? "No telemetry, no network. Chats live in memory and end with the window."
+            : "No telemetry, no network. Chats stay on this machine.";
     const float w = gui.width(type::kNote, privacy) + gui.px(22);
     float room = r.w;
     if (r.w > w + gui.px(260)) {
