@@ -94,6 +94,10 @@ void Application::flush_history() {
     state.file.questions.clear();
 }
 
+void Application::prepare_frame() {
+    ui.refresh_fonts();
+}
+
 void Application::draw() {
     ui.draw(state);
 }

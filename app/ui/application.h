@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/engine.h"
 #include "app/history_threads.h"
@@ -23,6 +24,7 @@ struct StartOptions {
     std::string chats_path;   // empty: chats are kept in memory only
     std::function<void()> wake = {};  // called from other threads when there is something to take
     uint64_t seed = 1;
+    std::vector<std::string> font_folders;  // none: the system's
 };
 
 class Application {
@@ -31,6 +33,8 @@ public:
 
     /// Take at most a frame's worth of events; true when there were any.
     bool pump();
+    /// Before NewFrame: fonts that were found since the last frame.
+    void prepare_frame();
     /// Between NewFrame and Render.
     void draw();
     /// Hand the commands over; those that find the queue full stay for the next time. Writes the

@@ -2,16 +2,18 @@
 
 #include <imgui.h>
 #include <imgui_freetype.h>
+#include <imgui_internal.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <map>
-#include <system_error>
+
+#include <fmt/format.h>
+
+#include "app/ui/fallback_glyphs.h"
+#include "app/ui/font_files.h"
+#include "app/ui/font_finder.h"
 
 namespace app::ui {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -20,78 +22,40 @@ constexpr const char* kFiles[size_t(Face::count_)] = {
     "Inter-Italic",      "Inter-BoldItalic", "JetBrainsMono-Regular", "JetBrainsMono-Medium",
     "JetBrainsMono-Bold"};
 
-// Only one file of each group is taken: the first that is there.
-const std::vector<std::vector<const char*>> kFallbackGroups = {
-    {"NotoSansCJK-Regular", "NotoSansCJKsc-Regular", "NotoSansSC-Regular", "SourceHanSans-Regular",
-     "wqy-zenhei", "wqy-microhei", "DroidSansFallbackFull", "DroidSansFallback"},
-    {"NotoColorEmoji", "TwitterColorEmoji-SVGinOT", "Symbola"},
-    {"NotoSansSymbols2-Regular"},
-    {"NotoSansArabic-Regular"},
-    {"NotoSansHebrew-Regular"},
-    {"NotoSansDevanagari-Regular"},
-    {"NotoSansThai-Regular"},
-    {"DejaVuSans"},
-    {"unifont"}};
-
-constexpr uintmax_t kLargeFont = 4u << 20;
-
-using Index = std::map<std::string, std::string>;  // file name without ending -> path
-
-Index index_fonts() {
-    Index index;
-    for (const std::string& folder : font_folders()) {
-        std::error_code error;
-        fs::recursive_directory_iterator it(folder, fs::directory_options::skip_permission_denied,
-                                            error);
-        while (!error && it != fs::recursive_directory_iterator()) {
-            const std::string ending = it->path().extension().string();
-            if (ending == ".otf" || ending == ".ttf" || ending == ".ttc") {
-                index.emplace(it->path().stem().string(), it->path().string());
-            }
-            it.increment(error);
-        }
-    }
-    return index;
-}
-
 /// `behind`: into the font added last; Dear ImGui merges nowhere else.
-ImFont* add(const std::string& path, bool behind, unsigned flags) {
+ImFont* add(const std::string& path, bool behind) {
     ImFontConfig config;
     config.MergeMode = behind;
-    config.FontLoaderFlags = flags;
+    config.FontLoaderFlags = ImGuiFreeTypeLoaderFlags_LightHinting;
     config.OversampleH = config.OversampleV = 1;
     return ImGui::GetIO().Fonts->AddFontFromFileTTF(path.c_str(), 16.0f, &config);
 }
 
-}  // namespace
-
-std::vector<std::string> font_folders() {
-    std::vector<std::string> folders;
-    const auto add_env = [&](const char* name, const char* below) {
-        const char* value = std::getenv(name);
-        if (value != nullptr && *value != '\0') {
-            folders.push_back(std::string(value) + below);
-        }
-    };
-    add_env("XDG_DATA_HOME", "/fonts");
-    add_env("HOME", "/.local/share/fonts");
-    add_env("HOME", "/.fonts");
-    folders.insert(folders.end(), {"/usr/local/share/fonts", "/usr/share/fonts"});
-    return folders;
+void add_fallback() {
+    ImFontConfig config;
+    config.MergeMode = true;
+    config.SizePixels = 16;
+    config.OversampleH = config.OversampleV = 1;
+    config.FontLoader = fallback_loader();
+    ImGui::GetIO().Fonts->AddFont(&config);
 }
 
-bool Fonts::load(std::string& problem) {
-    const Index index = index_fonts();
-    for (const auto& group : kFallbackGroups) {
-        const auto name = std::find_if(group.begin(), group.end(),
-                                       [&](const char* n) { return index.count(n) != 0; });
-        if (name != group.end()) {
-            fallbacks_.push_back(index.at(*name));
-        }
-    }
+}  // namespace
+
+struct Fonts::Fallback {
+    Fallback(FontIndex index, std::string language)
+        : finder(std::move(index), std::move(language)) {}
+    FontFinder finder;
+    FallbackGlyphs glyphs;
+};
+
+Fonts::Fonts() = default;
+Fonts::~Fonts() = default;
+
+bool Fonts::load(std::string& problem, std::vector<std::string> folders) {
+    FontIndex index = index_fonts(folders.empty() ? font_folders() : folders);
     for (size_t i = 0; i < fonts_.size(); ++i) {
-        const auto it = index.find(kFiles[i]);
-        if (it == index.end()) {
+        if (index.count(kFiles[i]) == 0) {
             const bool mono = i >= size_t(Face::mono);
             problem = std::string("The font file ") + kFiles[i] +
                       " was not found. Install the package " +
@@ -99,21 +63,66 @@ bool Fonts::load(std::string& problem) {
                       " (or put the file under ~/.local/share/fonts).";
             return false;
         }
-        fonts_[i] = add(it->second, false, ImGuiFreeTypeLoaderFlags_LightHinting);
+    }
+    fallback_ = std::make_unique<Fallback>(index, reader_language());
+    fallback_->glyphs = {&fallback_->finder,
+                         [](const void* fonts, const ImFont* font) {
+                             const auto& self = *static_cast<const Fonts*>(fonts);
+                             const auto at =
+                                 std::find(self.fonts_.begin(), self.fonts_.end(), font);
+                             return 1 / self.imgui_size(Face(at - self.fonts_.begin()), 1);
+                         },
+                         this};
+    ImGui::GetIO().Fonts->UserData = &fallback_->glyphs;
+    for (size_t i = 0; i < fonts_.size(); ++i) {
+        fonts_[i] = add(index.at(kFiles[i]), false);
         if (i >= size_t(Face::mono)) {
-            add(index.at(kFiles[0]), true, ImGuiFreeTypeLoaderFlags_LightHinting);
+            add(index.at(kFiles[0]), true);
         }
-        // Every face keeps a copy of the file, so the large ones go to the faces of messages only.
-        const bool messages = i == size_t(Face::regular) || i == size_t(Face::mono);
-        for (const std::string& path : fallbacks_) {
-            std::error_code error;
-            if (messages || fs::file_size(path, error) < kLargeFont) {
-                add(path, true, ImGuiFreeTypeLoaderFlags_LoadColor);
-            }
-        }
+        add_fallback();
     }
     ImGui::GetIO().FontDefault = fonts_[size_t(Face::regular)];
     return true;
+}
+
+void Fonts::refresh() {
+    if (fallback_ == nullptr || !fallback_->finder.take_news()) {
+        return;
+    }
+    for (ImFont* font : fonts_) {
+        ImFontAtlasFontDiscardBakes(ImGui::GetIO().Fonts, font, 0);
+    }
+    ++version_;
+}
+
+bool Fonts::searching() const {
+    return fallback_ != nullptr && fallback_->finder.searching();
+}
+
+std::vector<FontHint> Fonts::take_hints() {
+    std::vector<FontHint> out;
+    if (fallback_ == nullptr) {
+        return out;
+    }
+    std::map<std::string_view, std::string> by_package;
+    for (const FontGroup group : fallback_->finder.take_missing()) {
+        const uint32_t bit = 1u << uint32_t(group);
+        if ((hinted_ & bit) != 0) {
+            continue;
+        }
+        hinted_ |= bit;
+        const FontAdvice advice = font_advice(group);
+        std::string& what = by_package[advice.package];
+        what += (what.empty() ? "" : ", ") + std::string(advice.what);
+    }
+    for (const auto& [package, what] : by_package) {
+        out.push_back({fmt::format("No font here has {}; the package {} does", what, package)});
+    }
+    return out;
+}
+
+std::vector<std::string> Fonts::fallbacks() const {
+    return fallback_ == nullptr ? std::vector<std::string>{} : fallback_->finder.opened();
 }
 
 float Fonts::imgui_size(Face face, float em) const {

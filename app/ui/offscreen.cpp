@@ -32,7 +32,7 @@ Offscreen::Offscreen(EngineLink& engine, const StartOptions& options, int width,
     try {
         app_ = std::make_unique<Application>(engine, options);
         std::string problem;
-        if (!app_->ui.load_fonts(problem)) {
+        if (!app_->ui.load_fonts(problem, options.font_folders)) {
             throw WindowError(problem);
         }
         presenter_ = std::make_unique<Presenter>(std::vector<const char*>{});
@@ -66,6 +66,7 @@ void Offscreen::frame() {
     ImGuiIO& io = ImGui::GetIO();
     io.DisplaySize = {float(width_), float(height_)};
     io.DeltaTime = 1.0f / 60;
+    app_->prepare_frame();
     new_frame();
     app_->draw();
     ImGui::Render();

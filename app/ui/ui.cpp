@@ -340,6 +340,10 @@ void Ui::draw(UiState& state) {
         popup_was_open_ = popup_open();
     }
     note_changes(p);
+    for (const FontHint& hint : fonts_.take_hints()) {
+        view.say(hint.text);
+    }
+    view.moving = view.moving || fonts_.searching();
     draw_toast(p, {0, 0, io.DisplaySize.x, io.DisplaySize.y});
     ImGui::End();
     for (const auto& wish : std::exchange(view.deferred, {})) {

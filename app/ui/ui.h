@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "app/ui/gui.h"
 #include "app/ui/panels/panels.h"
@@ -12,7 +13,11 @@ namespace app::ui {
 class Ui {
 public:
     /// An ImGui context must be current. False: `problem` says what is missing.
-    bool load_fonts(std::string& problem) { return fonts_.load(problem); }
+    bool load_fonts(std::string& problem, const std::vector<std::string>& folders = {}) {
+        return fonts_.load(problem, folders);
+    }
+    /// Before ImGui::NewFrame.
+    void refresh_fonts() { fonts_.refresh(); }
     /// Between ImGui::NewFrame and ImGui::Render.
     void draw(UiState& state);
     /// Before the ImGui context goes: textures.

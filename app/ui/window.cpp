@@ -316,6 +316,7 @@ bool Window::draw_frame(Application& app) {
     update_scale(app);
     ImGui_ImplVulkan_NewFrame();
     ImGui_ImplGlfw_NewFrame();
+    app.prepare_frame();
     new_frame();
     app.draw();
     ImGui::Render();
