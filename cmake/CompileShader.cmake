@@ -1,7 +1,12 @@
-# Script: one .comp to ${OUT}.spv (validated) and ${OUT}.inc (its words as C++ numbers).
+# Script: one .comp, with the macro ${DEFINE} defined unless that is empty, to ${OUT}.spv (validated) and
+# ${OUT}.inc (its words as C++ numbers).
 # Any warning of the compiler is an error: it has no flag for that, so its output is read.
+set(define "")
+if(DEFINE)
+    set(define "-D${DEFINE}")
+endif()
 execute_process(
-    COMMAND "${GLSLANG}" -V --target-env vulkan1.3 "-I${INCLUDE}" -o "${OUT}.spv" "${SOURCE}"
+    COMMAND "${GLSLANG}" -V ${define} --target-env vulkan1.3 "-I${INCLUDE}" -o "${OUT}.spv" "${SOURCE}"
     RESULT_VARIABLE result OUTPUT_VARIABLE text ERROR_VARIABLE text)
 if(NOT result EQUAL 0 OR text MATCHES "WARNING:")
     file(REMOVE "${OUT}.spv")

@@ -1,5 +1,6 @@
 # lapidary_add_shaders(TARGET [PATTERN...]): shaders/*.comp and files matching the patterns ->
-# SPIR-V, validated, embedded in a library of objects (so that no link order loses them).
+# SPIR-V, validated, embedded in a library of objects (so that no link order loses them). A kernel that
+# includes quads.glsl is compiled twice, as NAME and as NAME_texels.
 # The .spv files stay in <build>/TARGET/, where LAPIDARY_SHADERS can point at them.
 function(lapidary_add_shaders target)
     set(source_dir "${PROJECT_SOURCE_DIR}/shaders")
@@ -21,20 +22,32 @@ function(lapidary_add_shaders target)
                            "${LAPIDARY_GLSLANG_WANTED}, this is ${LAPIDARY_GLSLANG_VERSION}")
             continue()
         endif()
-        add_custom_command(
-            OUTPUT "${out_dir}/${name}.inc" "${out_dir}/${name}.spv"
-            COMMAND "${CMAKE_COMMAND}" "-DGLSLANG=${LAPIDARY_GLSLANG}"
-                    "-DSPIRV_VAL=${LAPIDARY_SPIRV_VAL}" "-DSOURCE=${kernel}"
-                    "-DINCLUDE=${source_dir}" "-DOUT=${out_dir}/${name}"
-                    -P "${PROJECT_SOURCE_DIR}/cmake/CompileShader.cmake"
-            DEPENDS "${kernel}" ${shared} "${LAPIDARY_GLSLANG}"
-                    "${PROJECT_SOURCE_DIR}/cmake/CompileShader.cmake"
-            COMMENT "Shader ${name}"
-            VERBATIM)
-        list(APPEND outputs "${out_dir}/${name}.inc")
-        string(APPEND includes "constexpr uint32_t k_${name}[] = {\n#include \"${name}.inc\"\n};\n")
-        string(APPEND table "    {\"${name}\", k_${name}, std::size(k_${name})},\n")
-        math(EXPR n "${n} + 1")
+        set(forms "${name}")
+        file(STRINGS "${kernel}" quads LIMIT_COUNT 1 REGEX "^#include \"quads.glsl\"")
+        if(quads)
+            list(APPEND forms "${name}_texels")
+        endif()
+        foreach(form IN LISTS forms)
+            set(define "")
+            if(form MATCHES "_texels$")
+                set(define "TEXELS")
+            endif()
+            add_custom_command(
+                OUTPUT "${out_dir}/${form}.inc" "${out_dir}/${form}.spv"
+                COMMAND "${CMAKE_COMMAND}" "-DGLSLANG=${LAPIDARY_GLSLANG}"
+                        "-DSPIRV_VAL=${LAPIDARY_SPIRV_VAL}" "-DSOURCE=${kernel}"
+                        "-DINCLUDE=${source_dir}" "-DOUT=${out_dir}/${form}" "-DDEFINE=${define}"
+                        -P "${PROJECT_SOURCE_DIR}/cmake/CompileShader.cmake"
+                DEPENDS "${kernel}" ${shared} "${LAPIDARY_GLSLANG}"
+                        "${PROJECT_SOURCE_DIR}/cmake/CompileShader.cmake"
+                COMMENT "Shader ${form}"
+                VERBATIM)
+            list(APPEND outputs "${out_dir}/${form}.inc")
+            string(APPEND includes
+                   "constexpr uint32_t k_${form}[] = {\n#include \"${form}.inc\"\n};\n")
+            string(APPEND table "    {\"${form}\", k_${form}, std::size(k_${form})},\n")
+            math(EXPR n "${n} + 1")
+        endforeach()
     endforeach()
 
     set(SHADER_INCLUDES "${includes}")

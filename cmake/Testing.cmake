@@ -47,13 +47,13 @@ function(lapidary_add_width_tests shader_cache)
 endfunction()
 
 # The fast path chooses its kernels by the device: once as a GPU would have them (several subgroups a
-# workgroup, split keys), and with the smallest subgroups.
+# workgroup, split keys), and with the smallest subgroups and no texel buffers.
 function(lapidary_add_fast_tests shader_cache)
     if(NOT TARGET model_tests)
         return()
     endif()
     foreach(form IN ITEMS "as_gpu;${shader_cache};LAPIDARY_DISABLE=cpu"
-                          "width_128;${shader_cache}-128;LP_NATIVE_VECTOR_WIDTH=128")
+                          "width_128;${shader_cache}-128;LP_NATIVE_VECTOR_WIDTH=128;LAPIDARY_DISABLE=texels")
         list(POP_FRONT form name cache)
         add_test(NAME model/fast_${name}
                  COMMAND model_tests "fast path: logits of*,fast path: attention*,fast path: capture*"

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <utility>
 
 namespace gpu {
@@ -61,6 +62,7 @@ struct Buffer::Impl {
 
     void create_buffer();
     void allocate(Memory memory);
+    VkBufferView texels(uint64_t offset);
 
     Device& device;
     uint64_t size;
@@ -69,9 +71,14 @@ struct Buffer::Impl {
     VkDeviceMemory memory = VK_NULL_HANDLE;
     uint64_t allocated = 0;
     std::byte* mapped = nullptr;
+
+    std::map<uint64_t, VkBufferView> texel_views;  // by offset
 };
 
 Buffer::Impl::~Impl() {
+    for (const auto& [offset, view] : texel_views) {
+        device.vk().DestroyBufferView(device.handle(), view, nullptr);
+    }
     device.vk().DestroyBuffer(device.handle(), buffer, nullptr);
     device.vk().FreeMemory(device.handle(), memory, nullptr);  // unmaps as well
     device.count_allocation(-static_cast<int64_t>(allocated));
@@ -81,12 +88,34 @@ void Buffer::Impl::create_buffer() {
     const VkBufferCreateInfo info{
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
         .size = round_up(size, 16),  // whole words for fill, whole vectors for the last load
-        .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
-                 VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+        .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT |
+                 VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
         .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
     };
     device.check(device.vk().CreateBuffer(device.handle(), &info, nullptr, &buffer),
                  "vkCreateBuffer", name);
+}
+
+/// Reaches as far as a range may, so that ranges which begin together share one view.
+VkBufferView Buffer::Impl::texels(uint64_t offset) {
+    const auto known = texel_views.find(offset);
+    if (known != texel_views.end()) {
+        return known->second;
+    }
+    constexpr uint64_t kTexelBytes = 16;
+    const uint64_t bytes = std::min(round_up(size, kTexelBytes) - offset, device.info().max_range_bytes);
+    const VkBufferViewCreateInfo info{
+        .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
+        .buffer = buffer,
+        .format = VK_FORMAT_R32G32B32A32_UINT,
+        .offset = offset,
+        .range = bytes / kTexelBytes * kTexelBytes,
+    };
+    VkBufferView view = VK_NULL_HANDLE;
+    device.check(device.vk().CreateBufferView(device.handle(), &info, nullptr, &view),
+                 "vkCreateBufferView", name);
+    texel_views.emplace(offset, view);
+    return view;
 }
 
 void Buffer::Impl::allocate(Memory kind) {
@@ -155,6 +184,9 @@ Range Buffer::range() const {
 }
 std::byte* Buffer::mapped() const {
     return impl_->mapped;
+}
+VkBufferView Buffer::texels(const Range& range) const {
+    return impl_->texels(range.offset);
 }
 
 Range Range::slice(uint64_t slice_offset, uint64_t slice_size) const {

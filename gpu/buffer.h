@@ -50,6 +50,9 @@ public:
     Range range() const;
     /// Host address, or nullptr for device memory that is not mapped.
     std::byte* mapped() const;
+    /// Texels of four 32-bit unsigned integers from the range's beginning on, at least to its end,
+    /// for a kernel's uniform texel buffer. Made when first asked for, kept with the buffer.
+    VkBufferView texels(const Range& range) const;
 
 private:
     struct Impl;

@@ -174,16 +174,23 @@ void CommandBuffer::Impl::count(const Recording& replayed) {
 void CommandBuffer::Impl::bind(VkCommandBuffer commands, const Kernel& kernel,
                                std::span<const Range> ranges) {
     std::array<VkDescriptorBufferInfo, kMaxBindings> buffers{};
+    std::array<VkBufferView, kMaxBindings> texels{};
     std::array<VkWriteDescriptorSet, kMaxBindings> writes{};
     for (uint32_t i = 0; i < ranges.size(); ++i) {
+        writes[i] = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                     .dstBinding = i,
+                     .descriptorCount = 1};
+        if (kernel.interface().bindings[i].texels) {
+            texels[i] = ranges[i].buffer->texels(ranges[i]);
+            writes[i].descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
+            writes[i].pTexelBufferView = &texels[i];
+            continue;
+        }
         buffers[i] = {.buffer = ranges[i].buffer->handle(),
                       .offset = ranges[i].offset,
                       .range = ranges[i].size};
-        writes[i] = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-                     .dstBinding = i,
-                     .descriptorCount = 1,
-                     .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                     .pBufferInfo = &buffers[i]};
+        writes[i].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+        writes[i].pBufferInfo = &buffers[i];
     }
     const VulkanFunctions& vk = device.vk();
     vk.CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, kernel.pipeline());

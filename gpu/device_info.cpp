@@ -17,7 +17,8 @@ constexpr std::string_view kMatrices = "coopmat";
 constexpr std::string_view kSubgroups = "subgroups";
 constexpr std::string_view kHalf = "fp16";  // arithmetic; nothing asks for it so far
 constexpr std::string_view kCpu = "cpu";
-constexpr std::string_view kWords[] = {kUnified, kMatrices, kSubgroups, kHalf, kCpu};
+constexpr std::string_view kTexels = "texels";
+constexpr std::string_view kWords[] = {kUnified, kMatrices, kSubgroups, kHalf, kCpu, kTexels};
 
 bool disables(std::string_view list, std::string_view word) {
     return std::ranges::count(base::list_words(list), word) > 0;
@@ -91,7 +92,10 @@ void describe_limits(DeviceInfo& info, const VkPhysicalDeviceLimits& limits) {
     info.max_groups_z = limits.maxComputeWorkGroupCount[2];
     info.max_shared_bytes = limits.maxComputeSharedMemorySize;
     info.max_push_bytes = limits.maxPushConstantsSize;
-    info.range_alignment = static_cast<uint32_t>(limits.minStorageBufferOffsetAlignment);
+    info.range_alignment = static_cast<uint32_t>(std::max(limits.minStorageBufferOffsetAlignment,
+                                                          limits.minTexelBufferOffsetAlignment));
+    info.texel_reads = info.type == DeviceType::cpu &&
+                       uint64_t{limits.maxTexelBufferElements} * 16 >= info.max_range_bytes;
     info.timestamp_ns = limits.timestampPeriod;
 }
 
@@ -311,6 +315,9 @@ DeviceInfo describe_device(const VulkanFunctions& vk, VkPhysicalDevice physical,
     }
     if (disables(disable, kSubgroups)) {
         info.subgroup_arithmetic = false;
+    }
+    if (disables(disable, kTexels) || disables(disable, kCpu)) {
+        info.texel_reads = false;
     }
     if (disables(disable, kCpu) && info.type == DeviceType::cpu) {
         info.type = DeviceType::integrated;

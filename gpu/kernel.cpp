@@ -92,7 +92,9 @@ VkDescriptorSetLayout create_set_layout(Device& device, const ShaderInterface& i
     std::vector<VkDescriptorSetLayoutBinding> bindings;
     for (const ShaderBinding& binding : interface.bindings) {
         bindings.push_back({.binding = binding.binding,
-                            .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                            .descriptorType = binding.texels
+                                                  ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
+                                                  : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                             .descriptorCount = 1,
                             .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
                             .pImmutableSamplers = nullptr});
@@ -258,7 +260,13 @@ const Kernel& KernelCache::Impl::insert(std::unique_ptr<Kernel> kernel) {
 
 /// Thread-safe: touches nothing of ours but the pipeline cache, which Vulkan locks itself.
 std::unique_ptr<Kernel> KernelCache::Impl::make(const KeyView& key) const {
-    const auto words = find_shader(key.name);
+    std::optional<std::vector<uint32_t>> words;
+    if (device.info().texel_reads) {
+        words = find_shader(std::string(key.name) + "_texels");
+    }
+    if (!words) {
+        words = find_shader(key.name);
+    }
     CHECK(words, "no kernel is called '{}'; there are: {}", key.name, shader_names());
     auto kernel = std::make_unique<Kernel>();
     kernel->name_ = key.name;

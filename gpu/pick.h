@@ -36,8 +36,10 @@ struct DeviceInfo {
     uint32_t max_groups_x = 0, max_groups_y = 0, max_groups_z = 0;
     uint32_t max_shared_bytes = 0;
     uint32_t max_push_bytes = 0;
-    uint32_t range_alignment = 0;  // minStorageBufferOffsetAlignment
+    uint32_t range_alignment = 0;  // of storage and texel buffers
     uint32_t subgroup_size = 0;
+    /// Units of 16 bytes are read quicker as texels than from storage buffers (shaders/quads.glsl).
+    bool texel_reads = false;
     bool subgroup_arithmetic = false;  // arithmetic, shuffles and votes in compute shaders
     /// What cooperative matrices of a subgroup take: f16 times f16, sums in f32. Empty: none, or
     /// our way to use them is absent. Largest first.

@@ -21,6 +21,7 @@ enum Op : uint16_t {
     op_type_float = 22,
     op_type_vector = 23,
     op_type_matrix = 24,
+    op_type_image = 25,
     op_type_array = 28,
     op_type_runtime_array = 29,
     op_type_struct = 30,
@@ -59,6 +60,8 @@ enum StorageClass : uint32_t {
 };
 
 constexpr uint32_t kCapabilityCooperativeMatrix = 6022;
+constexpr uint32_t kDimBuffer = 5;
+constexpr uint32_t kSampled = 1;
 constexpr uint32_t kModelCompute = 5;
 constexpr uint32_t kModeLocalSizeId = 38;
 constexpr uint32_t kBuiltInWorkgroupSize = 25;
@@ -107,7 +110,10 @@ private:
     uint32_t size_of(uint32_t type, uint32_t matrix_stride, int depth) const;
     uint32_t struct_size(uint32_t type, const Instruction& definition, int depth) const;
     uint32_t constant(uint32_t id) const;
+    ShaderBinding& add_binding(std::map<uint32_t, ShaderBinding>& bindings,
+                               const Variable& variable) const;
     void add_buffer(std::map<uint32_t, ShaderBinding>& bindings, const Variable& variable) const;
+    void add_texels(std::map<uint32_t, ShaderBinding>& bindings, const Variable& variable) const;
     bool decorated(const Variable& variable, Decoration which) const;
     uint32_t workgroup_size_spec_id() const;
 
@@ -164,6 +170,9 @@ void Module::read_instruction(const Instruction& instruction) {
         case op_type_array:
         case op_type_pointer:
             at_least(3);
+            return define(operands[0], instruction);
+        case op_type_image:
+            at_least(7);
             return define(operands[0], instruction);
         case op_type_struct:
             at_least(1);
@@ -299,6 +308,28 @@ bool Module::decorated(const Variable& variable, Decoration which) const {
     return n_members > 0;
 }
 
+ShaderBinding& Module::add_binding(std::map<uint32_t, ShaderBinding>& bindings,
+                                   const Variable& variable) const {
+    require(decoration_or(decorations(variable.id), decoration_descriptor_set, 0) == 0,
+            "a binding is outside set 0");
+    const uint32_t number =
+        required_operand(variable.id, decoration_binding, "a buffer has no binding number");
+    return bindings
+        .try_emplace(number, ShaderBinding{.binding = number, .written = false, .read = false})
+        .first->second;
+}
+
+void Module::add_texels(std::map<uint32_t, ShaderBinding>& bindings,
+                        const Variable& variable) const {
+    const Instruction& image = pointee(variable);
+    require(image.op == op_type_image && image.operands[2] == kDimBuffer &&
+                image.operands[6] == kSampled,
+            "images and samplers are not supported");
+    ShaderBinding& binding = add_binding(bindings, variable);
+    binding.read = true;
+    binding.texels = true;
+}
+
 void Module::add_buffer(std::map<uint32_t, ShaderBinding>& bindings,
                         const Variable& variable) const {
     const Instruction& block = pointee(variable);
@@ -307,16 +338,10 @@ void Module::add_buffer(std::map<uint32_t, ShaderBinding>& bindings,
     const bool old_style = variable.storage == storage_uniform;
     require(kind.contains(old_style ? decoration_buffer_block : decoration_block),
             "a binding is not a storage buffer");
-    require(decoration_or(decorations(variable.id), decoration_descriptor_set, 0) == 0,
-            "a binding is outside set 0");
-    const uint32_t number =
-        required_operand(variable.id, decoration_binding, "a buffer has no binding number");
-
     // One binding may be declared several times, to be read as different types.
-    const auto [place, fresh] = bindings.try_emplace(
-        number, ShaderBinding{.binding = number, .written = false, .read = false});
-    place->second.written |= !decorated(variable, decoration_non_writable);
-    place->second.read |= !decorated(variable, decoration_non_readable);
+    ShaderBinding& binding = add_binding(bindings, variable);
+    binding.written |= !decorated(variable, decoration_non_writable);
+    binding.read |= !decorated(variable, decoration_non_readable);
 }
 
 uint32_t Module::workgroup_size_spec_id() const {
@@ -347,7 +372,8 @@ ShaderInterface Module::interface() const {
                 break;
             }
             case storage_uniform_constant:
-                fail("images and samplers are not supported");
+                add_texels(bindings, variable);
+                break;
             default:
                 break;
         }

@@ -12,6 +12,7 @@ struct ShaderBinding {
     uint32_t binding = 0;
     bool written = true;  // false: every member is decorated NonWritable (`readonly` in GLSL)
     bool read = true;     // false: NonReadable (`writeonly`)
+    bool texels = false;  // a uniform texel buffer instead of a storage buffer
 };
 
 struct ShaderInterface {
@@ -22,7 +23,8 @@ struct ShaderInterface {
     bool uses_matrices = false;                    // cooperative matrices
 };
 
-/// Read the interface of one compute entry point (set 0, storage buffers only).
+/// Read the interface of one compute entry point (set 0, storage buffers and uniform
+/// texel buffers only).
 /// Throws base::Error(runtime) on words that are not such a module.
 ShaderInterface reflect(std::span<const uint32_t> words, const std::string& name);
 

@@ -48,6 +48,7 @@ namespace gpu {
     X(CmdResetQueryPool)           \
     X(CmdWriteTimestamp2)          \
     X(CreateBuffer)                \
+    X(CreateBufferView)            \
     X(CreateCommandPool)           \
     X(CreateComputePipelines)      \
     X(CreateDescriptorSetLayout)   \
@@ -57,6 +58,7 @@ namespace gpu {
     X(CreateSemaphore)             \
     X(CreateShaderModule)          \
     X(DestroyBuffer)               \
+    X(DestroyBufferView)           \
     X(DestroyCommandPool)          \
     X(DestroyDescriptorSetLayout)  \
     X(DestroyDevice)               \

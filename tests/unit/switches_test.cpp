@@ -89,8 +89,13 @@ TEST_CASE("switches: what LAPIDARY_DISABLE names is hidden, nothing else") {
     const gpu::Device half({.validate = 0, .disable = "fp16"});
     CHECK(half.info().subgroup_arithmetic == plain.info().subgroup_arithmetic);
     CHECK(half.info().host_visible_local == plain.info().host_visible_local);
+    CHECK(half.info().texel_reads == plain.info().texel_reads);
+    const gpu::Device no_texels({.validate = 0, .disable = "texels"});
+    CHECK_FALSE(no_texels.info().texel_reads);
+    CHECK(no_texels.info().type == plain.info().type);
     const gpu::Device no_cpu({.validate = 0, .disable = "cpu"});
     CHECK(no_cpu.info().type != gpu::DeviceType::cpu);
+    CHECK_FALSE(no_cpu.info().texel_reads);
 }
 
 TEST_CASE("switches: LAPIDARY_SHADERS must be a folder; what it lacks is built in") {
