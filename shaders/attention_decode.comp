@@ -9,13 +9,14 @@
 //   3, 4     wq, wk      f32         [HEAD_DIM]               read    QK-norm; unused without
 //   5        rope        vec2        [64 + n_ctx/64, HEAD_DIM/2]  read  cos, sin of p%64, then p/64*64
 //   6        state       StepState                            read
-//   7, 8     k, v cache  f16 or f32  [capacity, n_kv_heads * HEAD_DIM]  read, row `position` written
+//   7, 8     k, v cache  f16 or f32  [capacity, n_kv_heads * HEAD_DIM]  row `position` written
 //   9        stored_q    as K        [n_heads, HEAD_DIM] of row 0 or `position`   write
 //   10       z           f32         SPLITS 1: [n_heads, HEAD_DIM]
 //                                    else [SPLITS, n_heads, HEAD_DIM], not normalised   write
 //   11       stats       f32         SPLITS 1: lse [n_heads, n_ctx], column `position`
 //                                    else (max, sum) [SPLITS, n_heads]                  write
 //   12       live        f32         [n_heads, n_ctx] capped scores, CAPTURE 1          write
+//   13, 14   k, v cache  the same    read: the other positions
 //
 // A team of LANES invocations works on one key at a time, HEAD_DIM / LANES elements each; teams and
 // splits take keys in turn and merge by their maxima and sums. q, k and v are rounded to the cache's
@@ -35,6 +36,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #include "params.h"
+#include "quads.glsl"
 #include "visible.h"
 #include "exact.h"
 
@@ -58,12 +60,14 @@ layout(binding = 3) readonly buffer QWeight { float wq[]; };
 layout(binding = 4) readonly buffer KWeight { float wk[]; };
 layout(binding = 5) readonly buffer RopeTable { vec2 rope[]; };
 layout(binding = 6) readonly buffer State { StepState state; };
-layout(binding = 7) buffer KCache { uvec4 k_cache[]; };
-layout(binding = 8) buffer VCache { uvec4 v_cache[]; };
+layout(binding = 7) writeonly buffer KCache { uvec4 k_cache[]; };
+layout(binding = 8) writeonly buffer VCache { uvec4 v_cache[]; };
 layout(binding = 9) writeonly buffer StoredQ { uvec4 stored_q[]; };
 layout(binding = 10) writeonly buffer ZRows { vec4 z[]; };
 layout(binding = 11) writeonly buffer Stats { float stats[]; };
 layout(binding = 12) writeonly buffer Live { float live[]; };
+QUADS(13, KeyCache, k_seen);
+QUADS(14, ValueCache, v_seen);
 layout(push_constant) uniform Push { AttentionDecode p; };
 
 shared vec4 rotated[(GROUP + 2u) * HEAD_DIM / 4u];  // q of each head, then k, then v

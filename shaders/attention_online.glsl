@@ -1,8 +1,8 @@
 // attention_online.glsl    softmax and values of GROUP query heads over keys that come one after another:
 // running maximum, sum and weighted values (Milakov and Gimelshein 2018), a team per key
 //
-// Needs: HEAD_DIM, GROUP, LANES, Q_HALF, V_HALF, CAPPED, WHOLE, ONE_SUBGROUP, exact.h, buffers k_cache
-// and v_cache, push constants capacity, n_kv_heads, scale and cap, and from the kernel
+// Needs: HEAD_DIM, GROUP, LANES, Q_HALF, V_HALF, CAPPED, WHOLE, ONE_SUBGROUP, exact.h, QUADS k_seen and
+// v_seen (the caches), push constants capacity, n_kv_heads, scale and cap, and from the kernel
 //   void saw_score(uint g, uint position, float s)   each capped score, in every lane of its team
 
 const uint kUnits = HEAD_DIM / 8u / LANES;    // units of eight elements a lane has
@@ -40,19 +40,19 @@ void unpack_unit(uvec4 eight, out vec4 low, out vec4 high) {
 void key_unit(uint row, uint u, out vec4 low, out vec4 high) {
     const uint unit = row + u * LANES + team_lane();
     if (Q_HALF == 1u) {
-        unpack_unit(k_cache[unit], low, high);
+        unpack_unit(QUAD_AT(k_seen, unit), low, high);
     } else {
-        low = uintBitsToFloat(k_cache[2u * unit]);
-        high = uintBitsToFloat(k_cache[2u * unit + 1u]);
+        low = FLOATS_AT(k_seen, 2u * unit);
+        high = FLOATS_AT(k_seen, 2u * unit + 1u);
     }
 }
 void value_unit(uint row, uint u, out vec4 low, out vec4 high) {
     const uint unit = row + u * LANES + team_lane();
     if (V_HALF == 1u) {
-        unpack_unit(v_cache[unit], low, high);
+        unpack_unit(QUAD_AT(v_seen, unit), low, high);
     } else {
-        low = uintBitsToFloat(v_cache[2u * unit]);
-        high = uintBitsToFloat(v_cache[2u * unit + 1u]);
+        low = FLOATS_AT(v_seen, 2u * unit);
+        high = FLOATS_AT(v_seen, 2u * unit + 1u);
     }
 }
 

@@ -20,6 +20,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #include "params.h"
+#include "quads.glsl"
 #include "visible.h"
 #include "exact.h"
 
@@ -33,9 +34,9 @@ layout(constant_id = 6) const uint CAPPED = 0;
 layout(constant_id = 7) const uint WHOLE = 0;
 layout(constant_id = 8) const uint ONE_SUBGROUP = 0;
 
-layout(binding = 0) readonly buffer QRows { uvec4 q[]; };
-layout(binding = 1) readonly buffer KCache { uvec4 k_cache[]; };
-layout(binding = 2) readonly buffer VCache { uvec4 v_cache[]; };
+QUADS(0, QRows, q);
+QUADS(1, KeyCache, k_seen);
+QUADS(2, ValueCache, v_seen);
 layout(binding = 3) writeonly buffer ZRows { vec4 z[]; };
 layout(binding = 4) writeonly buffer Lse { float lse[]; };
 layout(push_constant) uniform Push { AttentionPrefill p; };
@@ -50,10 +51,10 @@ void read_query(uint g, uint row) {
         const uint unit = row + u * LANES + team_lane();
         const uint at = (g * kUnits + u) * 2u;
         if (Q_HALF == 1u) {
-            unpack_unit(q[unit], q_lane[at], q_lane[at + 1u]);
+            unpack_unit(QUAD_AT(q, unit), q_lane[at], q_lane[at + 1u]);
         } else {
-            q_lane[at] = uintBitsToFloat(q[2u * unit]);
-            q_lane[at + 1u] = uintBitsToFloat(q[2u * unit + 1u]);
+            q_lane[at] = FLOATS_AT(q, 2u * unit);
+            q_lane[at + 1u] = FLOATS_AT(q, 2u * unit + 1u);
         }
     }
 }

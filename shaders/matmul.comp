@@ -22,6 +22,7 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "params.h"
+#include "quads.glsl"
 
 layout(local_size_x_id = 0, local_size_y_id = 3) in;
 layout(constant_id = 1) const uint TYPE = 0;
@@ -29,7 +30,7 @@ layout(constant_id = 2) const uint TOKENS = 1;
 layout(constant_id = 3) const uint KSPLIT = 1;
 layout(constant_id = 4) const uint ROWS = 1;
 
-layout(binding = 3) readonly buffer X { vec4 x[]; };
+QUADS(3, X, x);
 layout(binding = 4) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push { Matmul p; };
 
@@ -88,7 +89,7 @@ void main() {
                         w[i] = weight4(cursor[i], s[i], codes[i], high[i], first_block + b, h, q);
                     }
                     [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
-                        const vec4 v = x[x_row[t] + b * (kBlock / 4u) + 4u * h + q];
+                        const vec4 v = FLOATS_AT(x, x_row[t] + b * (kBlock / 4u) + 4u * h + q);
                         [[unroll]] for (uint i = 0u; i < ROWS; i++) {
                             const uint c = i * TOKENS + t;
                             sum[c] = sum[c] + w[i].x * v.x;

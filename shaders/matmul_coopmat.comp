@@ -29,6 +29,7 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #pragma use_vulkan_memory_model
 #include "params.h"
+#include "quads.glsl"
 
 layout(local_size_x_id = 0, local_size_y_id = 1) in;
 layout(constant_id = 1) const uint SUBGROUPS = 1;

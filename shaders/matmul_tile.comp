@@ -19,6 +19,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #include "params.h"
+#include "quads.glsl"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint TYPE = 0;
@@ -29,17 +30,23 @@ layout(constant_id = 5) const uint TOKENS = 1;
 layout(constant_id = 6) const uint FIXED = 0;
 layout(constant_id = 7) const uint WHOLE = 0;
 
-layout(binding = 3) readonly buffer X { uvec4 x[]; };
+QUADS(3, X, x);
 layout(binding = 4) readonly buffer XScales { float x_scales[]; };
 layout(binding = 5) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push { MatmulTile p; };
 
 #include "weight_quads.glsl"
 
+// A tile of tokens holds too much for a lane to keep to itself (own_x.glsl).
+const bool kOwn = false;
+const uint kSteps = 1u;
+
 uint token(uint t) { return min(gl_WorkGroupID.y * TOKENS + t, p.n_tokens - 1u); }
-uvec4 x_pairs(uint t, uint i) { return x[token(t) * (COLS / 8u) + i]; }
-float x_scale(uint t, uint b) { return x_scales[token(t) * (COLS / kBlock) + b]; }
-vec4 x_four(uint t, uint i) { return uintBitsToFloat(x[token(t) * (COLS / 4u) + i]); }
+uvec4 x_pairs(uint t, uint step, uint b, uint u) {
+    return QUAD_AT(x, token(t) * (COLS / 8u) + 4u * b + u);
+}
+float x_scale(uint t, uint step, uint b) { return x_scales[token(t) * (COLS / kBlock) + b]; }
+vec4 x_four(uint t, uint i) { return FLOATS_AT(x, token(t) * (COLS / 4u) + i); }
 
 #include "row_tile.glsl"
 #include "team_tiles.glsl"

@@ -18,6 +18,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #include "params.h"
+#include "quads.glsl"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint TYPE = 0;
@@ -29,22 +30,32 @@ layout(constant_id = 6) const uint WHOLE = 0;
 layout(constant_id = 7) const uint ONE_SUBGROUP = 0;
 const uint TOKENS = 1u;
 
-layout(binding = 3) readonly buffer X { vec4 x[]; };
+QUADS(3, X, x);
 layout(binding = 4) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push { Matvec p; };
 
 #include "weight_quads.glsl"
 const uint kSubUnits = 4u;
 #include "staged_x.glsl"
-vec4 x_four(uint t, uint i) { return x[i]; }
+vec4 x_four(uint t, uint i) { return FLOATS_AT(x, i); }
 #include "row_tile.glsl"
 #include "team_tiles.glsl"
 
 void stage_x() {
+    if (kOwn) {
+        [[unroll]] for (uint step = 0u; step < kSteps; step++) {
+            vec4 v[8];
+            [[unroll]] for (uint i = 0u; i < 8u; i++) {
+                v[i] = FLOATS_AT(x, 8u * own_block(step) + i);
+            }
+            own_fixed(step, v);
+        }
+        return;
+    }
     for (uint b = gl_LocalInvocationID.x; b < COLS / kBlock; b += gl_WorkGroupSize.x) {
         vec4 v[8];
         [[unroll]] for (uint i = 0u; i < 8u; i++) {
-            v[i] = x[8u * b + i];
+            v[i] = FLOATS_AT(x, 8u * b + i);
         }
         stage_fixed(b, v);
     }

@@ -20,6 +20,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #include "params.h"
+#include "quads.glsl"
 #include "exact.h"
 
 layout(local_size_x_id = 0) in;
@@ -33,18 +34,24 @@ layout(constant_id = 7) const uint ONE_SUBGROUP = 0;
 layout(constant_id = 8) const uint RESIDUAL = 0;
 const uint TOKENS = 1u;
 
-layout(binding = 0) readonly buffer GateQuants { uvec4 gate_quants[]; };
-layout(binding = 1) readonly buffer GateHighs { uvec4 gate_highs[]; };
-layout(binding = 2) readonly buffer GateScales { uvec4 gate_scales[]; };
-layout(binding = 10) readonly buffer UpQuants { uvec4 up_quants[]; };
-layout(binding = 11) readonly buffer UpHighs { uvec4 up_highs[]; };
-layout(binding = 12) readonly buffer UpScales { uvec4 up_scales[]; };
+QUADS(0, GateQuants, gate_quants);
+QUADS(1, GateHighs, gate_highs);
+QUADS(2, GateScales, gate_scales);
+QUADS(10, UpQuants, up_quants);
+QUADS(11, UpHighs, up_highs);
+QUADS(12, UpScales, up_scales);
 layout(push_constant) uniform Push { Matvec p; };
 
 const uint kGate = 0u, kUp = 1u;
-uvec4 unit_at(uint matrix, uint i) { return matrix == kGate ? gate_quants[i] : up_quants[i]; }
-uvec4 high_quad_at(uint matrix, uint i) { return matrix == kGate ? gate_highs[i] : up_highs[i]; }
-uvec4 scale_quad_at(uint matrix, uint i) { return matrix == kGate ? gate_scales[i] : up_scales[i]; }
+uvec4 unit_at(uint matrix, uint i) {
+    return matrix == kGate ? QUAD_AT(gate_quants, i) : QUAD_AT(up_quants, i);
+}
+uvec4 high_quad_at(uint matrix, uint i) {
+    return matrix == kGate ? QUAD_AT(gate_highs, i) : QUAD_AT(up_highs, i);
+}
+uvec4 scale_quad_at(uint matrix, uint i) {
+    return matrix == kGate ? QUAD_AT(gate_scales, i) : QUAD_AT(up_scales, i);
+}
 
 #include "norm_x.glsl"
 #include "row_tile.glsl"

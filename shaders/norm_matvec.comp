@@ -20,6 +20,7 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #include "params.h"
+#include "quads.glsl"
 #include "exact.h"
 
 layout(local_size_x_id = 0) in;

@@ -18,11 +18,11 @@
 //   7        w_norm   f32   [1, COLS]    read
 //   8        sum      f32   [1, COLS]    write
 //   9        state    StepState          read
-layout(binding = 3) readonly buffer X { vec4 x[]; };
+QUADS(3, X, x);
 layout(binding = 4) writeonly buffer Y { float y[]; };
-layout(binding = 5) readonly buffer Added { vec4 added[]; };
-layout(binding = 6) readonly buffer AddedWeight { vec4 w_added[]; };
-layout(binding = 7) readonly buffer NormWeight { vec4 w_norm[]; };
+QUADS(5, Added, added);
+QUADS(6, AddedWeight, w_added);
+QUADS(7, NormWeight, w_norm);
 layout(binding = 8) writeonly buffer Sum { vec4 sum[]; };
 layout(binding = 9) readonly buffer State { StepState state; };
 
@@ -53,6 +53,60 @@ float root_scale(float square_sum) {
     return inversesqrt(square_sum / float(COLS) + p.eps);
 }
 
+// The residual sum, quad by quad.
+vec4 residual(uint i, uint x_begin, float added_scale) {
+    const vec4 r = FLOATS_AT(x, x_begin + i);
+    if (RESIDUAL == 1u) {
+        return r + FLOATS_AT(added, i);
+    }
+    if (RESIDUAL == 2u) {
+        return r + FLOATS_AT(added, i) * added_scale * FLOATS_AT(w_added, i);
+    }
+    return r;
+}
+
+// A lane's own sub-blocks from beginning to end, without shared memory.
+vec4 own_r[kOwn ? 8u * kSteps : 1u];
+void stage_own(uint x_begin, uint sum_begin, bool store) {
+    float added_scale = 1.0;
+    if (RESIDUAL == 2u) {
+        float squares = 0.0;
+        [[unroll]] for (uint step = 0u; step < kSteps; step++) {
+            float of_step = 0.0;
+            [[unroll]] for (uint i = 0u; i < 8u; i++) {
+                const vec4 a = FLOATS_AT(added, 8u * own_block(step) + i);
+                of_step += dot(a, a);
+            }
+            squares += own_inside(step) ? of_step : 0.0;
+        }
+        added_scale = root_scale(workgroup_sum(squares));
+    }
+    float squares = 0.0;
+    [[unroll]] for (uint step = 0u; step < kSteps; step++) {
+        const uint begin = 8u * own_block(step);
+        float of_step = 0.0;
+        [[unroll]] for (uint i = 0u; i < 8u; i++) {
+            const vec4 r = residual(begin + i, x_begin, added_scale);
+            own_r[8u * step + i] = r;
+            of_step += dot(r, r);
+        }
+        squares += own_inside(step) ? of_step : 0.0;
+        if (store) {
+            [[unroll]] for (uint i = 0u; i < 8u; i++) {
+                sum[sum_begin + begin + i] = own_r[8u * step + i];
+            }
+        }
+    }
+    const float scale = root_scale(workgroup_sum(squares));
+    [[unroll]] for (uint step = 0u; step < kSteps; step++) {
+        vec4 v[8];
+        [[unroll]] for (uint i = 0u; i < 8u; i++) {
+            v[i] = own_r[8u * step + i] * scale * FLOATS_AT(w_norm, 8u * own_block(step) + i);
+        }
+        own_fixed(step, v);
+    }
+}
+
 void stage_x() {
     const uint n_quads = COLS / 4u;
     const uint lane = gl_LocalInvocationID.x;
@@ -60,23 +114,22 @@ void stage_x() {
     const uint sum_begin = p.sum_at_position == 1u ? state.position * n_quads : 0u;
     const bool store = p.store == 1u && gl_WorkGroupID.x == 0u;
 
+    if (kOwn) {
+        stage_own(x_begin, sum_begin, store);
+        return;
+    }
     float added_scale = 1.0;
     if (RESIDUAL == 2u) {
         float squares = 0.0;
         for (uint i = lane; i < n_quads; i += gl_WorkGroupSize.x) {
-            squares += dot(added[i], added[i]);
+            const vec4 a = FLOATS_AT(added, i);
+            squares += dot(a, a);
         }
         added_scale = root_scale(workgroup_sum(squares));
     }
     float squares = 0.0;
     for (uint i = lane; i < n_quads; i += gl_WorkGroupSize.x) {
-        vec4 r = x[x_begin + i];
-        if (RESIDUAL == 1u) {
-            r += added[i];
-        }
-        if (RESIDUAL == 2u) {
-            r += added[i] * added_scale * w_added[i];
-        }
+        const vec4 r = residual(i, x_begin, added_scale);
         if (store) {
             sum[sum_begin + i] = r;
         }
@@ -89,13 +142,13 @@ void stage_x() {
         for (uint b = lane; b < COLS / kBlock; b += gl_WorkGroupSize.x) {
             vec4 v[8];
             [[unroll]] for (uint i = 0u; i < 8u; i++) {
-                v[i] = uintBitsToFloat(staged[8u * b + i]) * scale * w_norm[8u * b + i];
+                v[i] = uintBitsToFloat(staged[8u * b + i]) * scale * FLOATS_AT(w_norm, 8u * b + i);
             }
             stage_fixed(b, v);
         }
     } else {
         for (uint i = lane; i < n_quads; i += gl_WorkGroupSize.x) {
-            staged[i] = floatBitsToUint(uintBitsToFloat(staged[i]) * scale * w_norm[i]);
+            staged[i] = floatBitsToUint(uintBitsToFloat(staged[i]) * scale * FLOATS_AT(w_norm, i));
         }
     }
     workgroup_sync();

@@ -9,8 +9,10 @@
 // Needs: TYPE, COLS, LANES, ROWS (1, 2 or 4), TOKENS, FIXED, WHOLE (1: a team is a whole subgroup),
 // and from the kernel
 //   uvec4 unit_at(uint matrix, uint i), high_quad_at, scale_quad_at   weight_quads.glsl
-//   uvec4 x_pairs(uint t, uint i)   elements 8 i .. 8 i + 7, two a word     FIXED 1
-//   float x_scale(uint t, uint b)   of sub-block b                          FIXED 1
+//   kOwn, kSteps                     own_x.glsl
+//   uvec4 x_pairs(uint t, uint step, uint b, uint u)  elements 8 u .. 8 u + 7 of sub-block b, which
+//                                    is the lane's number `step`; two a word        FIXED 1
+//   float x_scale(uint t, uint step, uint b)                                        FIXED 1
 //   vec4 x_four(uint t, uint i)     elements 4 i .. 4 i + 3                 FIXED 0
 
 #include "teams.glsl"
@@ -82,7 +84,7 @@ void read_scales(uint b) {
     }
 }
 
-void add_half_fixed(uint b, uint h) {
+void add_half_fixed(uint step, uint b, uint h) {
     int sums[ROWS * TOKENS];
     [[unroll]] for (uint i = 0u; i < ROWS * TOKENS; i++) {
         sums[i] = 0;
@@ -91,8 +93,8 @@ void add_half_fixed(uint b, uint h) {
     uvec4 pairs[2u * TOKENS];
     [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
         x_sums[t] = 0;
-        pairs[2u * t] = x_pairs(t, 4u * b + 2u * h);
-        pairs[2u * t + 1u] = x_pairs(t, 4u * b + 2u * h + 1u);
+        pairs[2u * t] = x_pairs(t, step, b, 2u * h);
+        pairs[2u * t + 1u] = x_pairs(t, step, b, 2u * h + 1u);
     }
     [[unroll]] for (uint q = 0u; q < 4u; q++) {
         ivec4 v[TOKENS];
@@ -111,7 +113,7 @@ void add_half_fixed(uint b, uint h) {
         }
     }
     [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
-        const float scale = x_scale(t, b);
+        const float scale = x_scale(t, step, b);
         [[unroll]] for (uint i = 0u; i < ROWS; i++) {
             const SubScale s = tile_scales[i];
             float value = (h == 0u ? s.scale.x : s.scale.y) *
@@ -164,14 +166,14 @@ void add_half_float(uint b, uint h) {
     }
 }
 
-void add_half(uint b, uint h) {
+void add_half(uint step, uint b, uint h) {
     if (h == 0u || TYPE == kQ8_0) {
         [[unroll]] for (uint i = 0u; i < ROWS; i++) {
             tile_codes[i] = code_unit(tile_cursor(i), b, h);
         }
     }
     if (FIXED == 1u) {
-        add_half_fixed(b, h);
+        add_half_fixed(step, b, h);
     } else {
         add_half_float(b, h);
     }
@@ -183,15 +185,25 @@ void row_tile(uint matrix, uint row) {
     [[unroll]] for (uint i = 0u; i < ROWS * TOKENS; i++) {
         tile_sum[i] = 0.0;
     }
-    for (uint b = team_lane(); b < COLS / kBlock; b += LANES) {
-        if (is_plain()) {
-            add_plain(b);
-            continue;
+    if (kOwn) {
+        // Past the row's end x is zero.
+        [[unroll]] for (uint step = 0u; step < kSteps; step++) {
+            const uint b = min(step * LANES + team_lane(), COLS / kBlock - 1u);
+            read_scales(b);
+            add_half(step, b, 0u);
+            add_half(step, b, 1u);
         }
-        read_scales(b);
-        // Written out twice, the code is slower than the loop on a CPU: its registers spill.
-        [[dont_unroll]] for (uint h = 0u; h < 2u; h++) {
-            add_half(b, h);
+    } else {
+        for (uint b = team_lane(); b < COLS / kBlock; b += LANES) {
+            if (is_plain()) {
+                add_plain(b);
+                continue;
+            }
+            read_scales(b);
+            // Written out twice, the code is slower than the loop on a CPU: its registers spill.
+            [[dont_unroll]] for (uint h = 0u; h < 2u; h++) {
+                add_half(0u, b, h);
+            }
         }
     }
     [[unroll]] for (uint i = 0u; i < ROWS * TOKENS; i++) {

@@ -14,10 +14,25 @@ shared float staged_scale[FIXED == 1u ? COLS / kBlock : 1u];
 
 #include "workgroup_sync.glsl"
 
-uvec4 x_pairs(uint t, uint i) { return staged[i / 4u * kSubUnits + i % 4u]; }
-float x_scale(uint t, uint b) { return staged_scale[b]; }
+#include "own_x.glsl"
+
+uvec4 x_pairs(uint t, uint step, uint b, uint u) {
+    return kOwn ? own_x[4u * step + u] : staged[kSubUnits * b + u];
+}
+float x_scale(uint t, uint step, uint b) {
+    return kOwn ? own_scale[step] : staged_scale[b];
+}
 
 #include "fixed_point.glsl"
+
+void own_fixed(uint step, vec4 v[8]) {
+    const float largest = largest_of(v);
+    const float to_code = code_of_one(largest);
+    [[unroll]] for (uint u = 0u; u < 4u; u++) {
+        own_x[4u * step + u] = fixed_eight(v[2u * u], v[2u * u + 1u], to_code);
+    }
+    own_scale[step] = own_inside(step) ? largest / kLargestCode : 0.0;
+}
 
 // Sub-block b out of its 32 numbers; takes the first four units of its place.
 void stage_fixed(uint b, vec4 v[8]) {

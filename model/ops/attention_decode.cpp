@@ -126,7 +126,8 @@ void attention_decode(gpu::CommandBuffer& cmd, const AttentionDecodeTensors& t,
                  {t.q.range, t.k.range, t.v.range, qk_norm ? t.q_norm.range : no_weight,
                   qk_norm ? t.k_norm.range : no_weight, t.rope, t.state, t.k_cache.range,
                   t.v_cache.range, t.stored_q.range, splits == 1 ? t.z.range : t.parts,
-                  splits == 1 ? t.lse.range : t.part_stats, live ? t.live : t.unused},
+                  splits == 1 ? t.lse.range : t.part_stats, live ? t.live : t.unused,
+                  t.k_cache.range, t.v_cache.range},
                  work);
     if (splits > 1) {
         const double floats = double(splits) * s.n_heads * s.head_dim;

@@ -35,7 +35,16 @@ uint64_t packed_bytes(uint32_t cols) {
     return 2 * uint64_t{cols} + cols / params::kBlock * 4;
 }
 
-Teams teams(const gpu::DeviceInfo& device, DType dtype, uint32_t cols, bool normed) {
+/// Workgroups for a matrix of so many weights on a CPU: enough that a busy core holds nobody up long,
+/// and each with so much to do that preparing x costs little beside it; whole rounds of the cores.
+uint32_t cpu_groups(uint64_t weights) {
+    constexpr uint64_t kWorth = 1 << 18;
+    const uint64_t threads = std::max(1u, std::thread::hardware_concurrency());
+    return uint32_t(std::clamp<uint64_t>(weights / kWorth / threads, 1, 8) * threads);
+}
+
+Teams teams(const gpu::DeviceInfo& device, DType dtype, uint64_t weights, uint32_t cols,
+            bool normed) {
     const uint32_t subs = cols / params::kBlock;
     const uint32_t subgroup = device.subgroup_size;
     if (device.type == gpu::DeviceType::cpu) {
@@ -49,7 +58,7 @@ Teams teams(const gpu::DeviceInfo& device, DType dtype, uint32_t cols, bool norm
                 .fixed = uint32_t(!is_plain(dtype) && fits),
                 .whole = uint32_t(lanes == subgroup),
                 .one_subgroup = 1,
-                .groups = 8 * std::max(1u, std::thread::hardware_concurrency())};
+                .groups = cpu_groups(weights)};
     }
     const uint32_t lanes = best_lanes(subgroup, subs);
     return {.workgroup = std::max(128u, subgroup),
@@ -117,7 +126,7 @@ void check_matrix(const Tensor& y, const Matrix& w) {
 void matvec(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const Tensor& x) {
     check_matrix(y, w);
     check(x, DType::f32, {1, w.cols});
-    const Teams t = teams(cmd.device().info(), w.dtype, w.cols, false);
+    const Teams t = teams(cmd.device().info(), w.dtype, uint64_t{w.rows} * w.cols, w.cols, false);
     const gpu::Kernel& kernel =
         cmd.kernel("matvec", {t.workgroup, uint32_t(w.dtype), w.cols, t.lanes, t.rows, t.fixed,
                               t.whole, t.one_subgroup});
@@ -131,7 +140,7 @@ void matvec(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const Ten
 void norm_matvec(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const NormInput& in,
                  const ResidualOut& out, float cap) {
     check_matrix(y, w);
-    const Teams t = teams(cmd.device().info(), w.dtype, w.cols, true);
+    const Teams t = teams(cmd.device().info(), w.dtype, uint64_t{w.rows} * w.cols, w.cols, true);
     const gpu::Kernel& kernel =
         cmd.kernel("norm_matvec", {t.workgroup, uint32_t(w.dtype), w.cols, t.lanes, t.rows, t.fixed,
                                    t.whole, t.one_subgroup, residual_form(in)});
@@ -157,7 +166,8 @@ void norm_geglu(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& gate, co
                 const NormInput& in, const ResidualOut& out) {
     check_matrix(y, gate);
     CHECK(can_norm_geglu(gate, up), "{} and {}", gate.name, up.name);
-    const Teams t = teams(cmd.device().info(), gate.dtype, gate.cols, true);
+    const Teams t = teams(cmd.device().info(), gate.dtype, 2 * uint64_t{gate.rows} * gate.cols,
+                          gate.cols, true);
     const gpu::Kernel& kernel =
         cmd.kernel("norm_geglu", {t.workgroup, uint32_t(gate.dtype), gate.cols, t.lanes, t.rows,
                                   t.fixed, t.whole, t.one_subgroup, residual_form(in)});

@@ -18,11 +18,12 @@ struct Tile {
 
 Tile tile_of(const gpu::DeviceInfo& device, DType dtype, uint32_t cols) {
     const uint32_t lanes = best_lanes(device.subgroup_size, cols / params::kBlock);
-    // Larger tiles decode each weight less often, but spill a CPU's vector registers.
+    // Larger tiles decode each weight less often, but spill a CPU's vector registers, which pays only
+    // where reads cost little.
     return {.workgroup = device.subgroup_size,
             .lanes = lanes,
             .rows = params::kRowGroup,
-            .tokens = 2,
+            .tokens = device.texel_reads ? 4u : 2u,
             .fixed = uint32_t(!is_plain(dtype)),
             .whole = uint32_t(lanes == device.subgroup_size)};
 }

@@ -278,7 +278,8 @@ void run_form(const Form& wanted, const Case& c) {
         {d.q_array.range(), d.k_array.range(), d.v_array.range(), d.wq_array.range(),
          d.wk_array.range(), d.rope.range(), d.state.range(), d.k_cache.range(), d.v_cache.range(),
          d.stored_q.range(), f.splits == 1 ? d.z.range() : parts.range(),
-         f.splits == 1 ? d.lse.range() : part_stats.range(), d.live.range()},
+         f.splits == 1 ? d.lse.range() : part_stats.range(), d.live.range(), d.k_cache.range(),
+         d.v_cache.range()},
         {});
     if (f.splits > 1) {
         cmd.dispatch(

@@ -2,6 +2,7 @@
 #include "gpu/spirv.h"
 #include "gpu/base.h"
 #include "gpu/embedded_shaders.h"
+#include "gpu/shader_source.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -71,6 +72,22 @@ TEST_CASE("spirv: add reads one buffer and writes the other") {
     CHECK(add.push_bytes == 8);
     CHECK(add.spec_ids == std::vector<uint32_t>{0});
     CHECK(add.workgroup_size_spec_id == 0);
+}
+
+TEST_CASE("spirv: the texel form of a kernel reads texels, and binds the same numbers") {
+    const gpu::ShaderInterface storage = gpu::reflect(*gpu::find_shader("matvec"), "matvec");
+    const gpu::ShaderInterface texels =
+        gpu::reflect(*gpu::find_shader("matvec_texels"), "matvec_texels");
+    REQUIRE(storage.bindings.size() == 5);
+    REQUIRE(texels.bindings.size() == 5);
+    for (size_t i = 0; i < 5; ++i) {
+        CHECK_FALSE(storage.bindings[i].texels);
+        CHECK(texels.bindings[i].texels == (i < 4));  // the planes and x, not y
+        CHECK(texels.bindings[i].written == storage.bindings[i].written);
+        CHECK(texels.bindings[i].read == storage.bindings[i].read);
+    }
+    CHECK(texels.push_bytes == storage.push_bytes);
+    CHECK(texels.spec_ids == storage.spec_ids);
 }
 
 TEST_CASE("spirv: every embedded shader keeps the house's rules") {
