@@ -159,17 +159,18 @@ NormData::NormData(const NormCase& c, uint32_t n_cols, uint64_t seed)
       norm(random_floats(cols, seed + 3)),
       sum(Array::output(size_t{n_rows()} * cols)),
       state(std::vector<params::StepState>{state_at(c.position)}) {
-    const std::vector<float> all = x.floats();
+    // Made again rather than read back: benchmarks have no test case that a guard's check could go to.
+    const std::vector<float> all = random_floats(size_t{n_rows()} * cols, seed, 3);
     const auto row = all.begin() + (c.x_at_position ? ptrdiff_t{c.position} * cols : 0);
     r.assign(row, row + cols);
-    std::vector<double> more = as_doubles(added.floats());
+    std::vector<double> more = as_doubles(random_floats(cols, seed + 1, 0.5f));
     if (c.residual == 2) {
-        more = normed(more, added_norm.floats());
+        more = normed(more, random_floats(cols, seed + 2));
     }
     for (size_t i = 0; c.residual != 0 && i < cols; ++i) {
         r[i] += more[i];
     }
-    h = normed(r, norm.floats());
+    h = normed(r, random_floats(cols, seed + 3));
 }
 
 void NormData::set(params::Matvec& push) const {
