@@ -124,10 +124,12 @@ function(lapidary_add_tests)
     lapidary_add_suite(model_tests model 5400 "" model tests/model/*.cpp)
     lapidary_add_width_tests("${shader_cache}")
     lapidary_add_fast_tests("${shader_cache}")
-    # Not a test: what tests/bench/compare.sh runs.
-    add_executable(compare_kl tests/bench/compare_kl.cpp)
-    target_link_libraries(compare_kl PRIVATE test_support app_core shaders Lapidary::catch2
-                                             lapidary_options)
+    # Not tests: what tests/bench/compare.sh and measurements beside it need.
+    foreach(program IN ITEMS compare_kl random_model)
+        add_executable(${program} tests/bench/${program}.cpp)
+        target_link_libraries(${program} PRIVATE test_support app_core shaders Lapidary::catch2
+                                                 lapidary_options)
+    endforeach()
     lapidary_add_suite(engine_tests engine 1800 "" app_core tests/engine/*.cpp)
     lapidary_add_suite(cli_tests cli 1800 "" app_core tests/cli/*.cpp)
     if(TARGET cli_tests)  # these start the program itself
