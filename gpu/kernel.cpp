@@ -1,15 +1,13 @@
 #include "gpu/kernel.h"
 
+#include "gpu/parallel.h"
 #include "gpu/pipeline_cache_file.h"
 #include "gpu/shader_source.h"
 #include "gpu/spirv_rounding.h"
 #include "gpu/vulkan_functions.h"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
 #include <functional>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -312,35 +310,21 @@ void KernelCache::create(std::span<const KernelRequest> requests) {
     CHECK(wanted.empty() || !impl_->frozen, "{} kernels are created after freeze()", wanted.size());
 
     std::vector<std::unique_ptr<Kernel>> made(wanted.size());
-    std::vector<std::exception_ptr> failures(wanted.size());
-    std::atomic<size_t> next{0};
-    const auto work = [&] {
-        for (size_t i = next++; i < wanted.size(); i = next++) {
-            try {
-                made[i] = impl_->make(wanted[i]);
-            } catch (...) {
-                failures[i] = std::current_exception();
+    const auto keep = [&] {
+        for (std::unique_ptr<Kernel>& kernel : made) {
+            if (kernel) {
+                impl_->insert(std::move(kernel));
             }
         }
     };
-    {
-        std::vector<std::jthread> threads;
-        const size_t n_threads = std::min<size_t>(std::thread::hardware_concurrency(), made.size());
-        for (size_t i = 1; i < n_threads; ++i) {
-            threads.emplace_back(work);
-        }
-        work();
+    try {
+        base::parallel_for(wanted.size(),
+                           [&](size_t, size_t i) { made[i] = impl_->make(wanted[i]); });
+    } catch (...) {
+        keep();  // the cache destroys what was made
+        throw;
     }
-    for (std::unique_ptr<Kernel>& kernel : made) {
-        if (kernel) {
-            impl_->insert(std::move(kernel));
-        }
-    }
-    for (const std::exception_ptr& failure : failures) {
-        if (failure) {
-            std::rethrow_exception(failure);
-        }
-    }
+    keep();
 }
 
 void KernelCache::freeze(bool frozen) {

@@ -1,17 +1,22 @@
 #include "model/weights.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <limits>
+#include <mutex>
 #include <string>
+#include <utility>
 
 #include "gpu/base.h"
+#include "gpu/parallel.h"
 #include "model/repack.h"
 #include "shaders/params.h"
 
 namespace model {
 namespace {
 
-constexpr uint64_t kPieceBytes = uint64_t{8} << 20;  // file bytes read and repacked at a time
+constexpr uint64_t kPieceBytes = uint64_t{1} << 20;  // file bytes that a thread reads and repacks
 constexpr uint64_t kDummyBytes = 4;  // stands for the planes that a type does not have
 
 /// Rows that one binding can hold, in whole row groups; 0: not even one group.
@@ -158,27 +163,57 @@ private:
         constexpr uint32_t kGroup = params::kRowGroup;
         const auto piece_rows =
             uint32_t(std::max<uint64_t>(kPieceBytes / one_row / kGroup, 1) * kGroup);
-        for (uint32_t done = 0; done < n_rows; done += piece_rows) {
+        const size_t n_pieces = (n_rows + piece_rows - 1) / piece_rows;
+        std::atomic<uint64_t> rows_done{0};
+        uint64_t rows_told = 0;
+        const auto tell = [&] {  // on the caller's thread, as `progress` promises
+            const uint64_t rows = rows_done;
+            count((rows - std::exchange(rows_told, rows)) * one_row, tensor);
+        };
+        base::parallel_for(n_pieces, [&](size_t thread, size_t piece) {
+            const auto done = uint32_t(piece) * piece_rows;
             const uint32_t n = std::min(piece_rows, n_rows - done);
-            file_bytes_.resize(n * one_row);
-            source_.read(tensor, (row_begin + done) * one_row, file_bytes_);
-
-            const PlaneBytes before = plane_bytes(tensor.dtype, done, tensor.cols);
-            const PlaneBytes part = plane_bytes(tensor.dtype, n, tensor.cols);
-            quants_.resize(part.quants / 4);
-            highs_.resize(part.highs / 4);
-            scales_.resize(part.scales / 4);
-            repack({quants_, highs_, scales_}, tensor.dtype, file_bytes_, n, tensor.cols);
-            put(result.quants, before.quants, quants_);
-            put(result.highs, before.highs, highs_);
-            put(result.scales, before.scales, scales_);
-            count(n * one_row, tensor);
-        }
+            load_piece(pieces_[thread], result, tensor, row_begin, done, n);
+            rows_done += n;
+            if (thread == 0) {
+                tell();
+            }
+        });
+        tell();
         return result;
+    }
+
+    /// Scratch of one thread.
+    struct Piece {
+        std::vector<std::byte> file_bytes;
+        std::vector<uint32_t> quants, highs, scales;
+    };
+
+    /// Rows [done, done + n) of the slab that begins at row_begin.
+    void load_piece(Piece& piece, const MatrixSlab& to, const SourceTensor& tensor,
+                    uint32_t row_begin, uint32_t done, uint32_t n) {
+        const uint64_t one_row = row_bytes(tensor.dtype, tensor.cols);
+        piece.file_bytes.resize(n * one_row);
+        source_.read(tensor, (row_begin + done) * one_row, piece.file_bytes);
+
+        const PlaneBytes before = plane_bytes(tensor.dtype, done, tensor.cols);
+        const PlaneBytes part = plane_bytes(tensor.dtype, n, tensor.cols);
+        piece.quants.resize(part.quants / 4);
+        piece.highs.resize(part.highs / 4);
+        piece.scales.resize(part.scales / 4);
+        repack({piece.quants, piece.highs, piece.scales}, tensor.dtype, piece.file_bytes, n,
+               tensor.cols);
+        put(to.quants, before.quants, piece.quants);
+        put(to.highs, before.highs, piece.highs);
+        put(to.scales, before.scales, piece.scales);
     }
 
     void put(const gpu::Range& plane, uint64_t offset, const std::vector<uint32_t>& words) {
         if (!words.empty()) {
+            std::unique_lock lock(upload_mutex_, std::defer_lock);
+            if (!plane.buffer->mapped()) {
+                lock.lock();  // one staging ring serves all threads
+            }
             gpu::upload(device_, plane.slice(offset, 4 * words.size()),
                         std::as_bytes(std::span(words)));
         }
@@ -200,8 +235,9 @@ private:
     gpu::Arena arena_;
     gpu::Range dummy_;
     uint64_t done_bytes_ = 0, total_bytes_ = 0, n_params_ = 0;
-    std::vector<std::byte> file_bytes_;
-    std::vector<uint32_t> quants_, highs_, scales_;
+    std::vector<Piece> pieces_ =
+        std::vector<Piece>(base::parallel_threads(std::numeric_limits<size_t>::max()));
+    std::mutex upload_mutex_;
 };
 
 LayerWeights load_layer(Loader& load, const Config& config, uint32_t l) {
