@@ -20,6 +20,7 @@ constexpr std::pair<std::string_view, std::string_view> kRewrites[] = {
     {"-pg", "--pg"},
     {"-oe", "--output-err"},
     {"-ngl", "--gpu-layers"},
+    {"-fit", "--fit"},
 };
 
 constexpr std::string_view kOnDevice = "the whole model always runs on the device";
@@ -48,7 +49,6 @@ constexpr std::pair<std::string_view, std::string_view> kRefused[] = {
     {"--threads", "the device does the work; for a CPU device set LP_NUM_THREADS"},
     {"-fa", "attention never stores its score matrix; there is nothing to switch"},
     {"--flash-attn", "attention never stores its score matrix; there is nothing to switch"},
-    {"-fit", kNotBuilt},
     {"-fitt", kNotBuilt},
     {"-fitc", kNotBuilt},
     {"-j", kNotBuilt},

@@ -24,9 +24,10 @@ using base::Error;
 using base::ErrorKind;
 
 constexpr std::pair<std::string_view, CommandName> kCommands[] = {
-    {"run", CommandName::run},         {"chat", CommandName::chat},   {"score", CommandName::score},
-    {"trace", CommandName::trace},     {"bench", CommandName::bench}, {"info", CommandName::info},
-    {"devices", CommandName::devices},
+    {"run", CommandName::run},       {"chat", CommandName::chat},
+    {"score", CommandName::score},   {"trace", CommandName::trace},
+    {"bench", CommandName::bench},   {"info", CommandName::info},
+    {"models", CommandName::models}, {"devices", CommandName::devices},
 };
 
 /// Any of CLI11's own errors, in its words.
@@ -106,6 +107,16 @@ void add_session(CLI::App* app, Options& o) {
             o.session.bf16_embedding_scale = t == "bf16";
         })
         ->type_name("TYPE");
+    add_text(app, "--fit",
+             "(-fit) on: refuse a model that does not fit the device, and shorten a context that "
+             "-c does not set; off: load it anyway",
+             [&o](const auto& t) {
+                 if (t != "on" && t != "off") {
+                     usage(fmt::format("--fit is '{}', expected on or off", base::escaped(t)));
+                 }
+                 o.fit = t == "on";
+             })
+        ->type_name("on|off");
     add_path(app, o);
 }
 
@@ -294,11 +305,28 @@ void add_info(CLI::App& app, Options& o) {
                                         "needs; no GPU involved");
     add_model(info, o);
     info->add_flag("--json", o.json, "As one JSON object");
-    info->footer("Examples:\n  lapidary info\n  lapidary info -m gemma.gguf");
+    info->add_flag("--diagnostics", o.diagnostics,
+                   "For a report of a fault: versions, devices, limits, layers, memory, the end of "
+                   "the log; no text of any chat");
+    info->footer(
+        "Examples:\n  lapidary info\n  lapidary info -m gemma.gguf\n"
+        "  lapidary info --diagnostics");
+    CLI::App* models = app.add_subcommand(
+        "models", "Models on this machine: Hugging Face, Ollama, LM Studio, llama.cpp");
+    models->add_option("--folder", o.folders, "Look through this folder too; may be repeated")
+        ->type_name("PATH")
+        ->allow_extra_args(false);
+    add_device(models, o);
+    models->add_flag("--json", o.json, "As JSON lines");
+    models->footer("Examples:\n  lapidary models\n  lapidary models --folder ~/models --json");
     CLI::App* devices = app.add_subcommand("devices", "Vulkan devices, and which one is chosen");
     add_device(devices, o);
     devices->add_flag("--json", o.json, "As JSON lines");
-    devices->footer("Examples:\n  lapidary devices\n  lapidary devices --device cpu");
+    devices->add_flag("--measure", o.measure,
+                      "Copy for at most two seconds on each, and tell their GB/s");
+    devices->footer(
+        "Examples:\n  lapidary devices\n  lapidary devices --device cpu\n"
+        "  lapidary devices --measure");
 }
 
 void add_top_level(CLI::App& app, Options& o, bool has_window) {
@@ -310,6 +338,8 @@ void add_top_level(CLI::App& app, Options& o, bool has_window) {
     }
     add_name(&app, "file,-m,--model", o.model, "Model to open in the window")->type_name("PATH");
     add_device(&app, o);
+    app.add_flag("--safe-mode", o.safe_mode,
+                 "Start without opening a model, and without Vulkan's implicit layers");
     app.add_option("--script", o.script, "Play this script in the window, then end")
         ->type_name("FILE");
     app.add_option("--frame-log", o.frame_log, "Write how long each frame of the window took")

@@ -15,7 +15,7 @@
 
 namespace app {
 
-enum class CommandName : uint8_t { none, run, chat, score, trace, bench, info, devices };
+enum class CommandName : uint8_t { none, run, chat, score, trace, bench, info, models, devices };
 
 struct Options {
     // Model, device, session.
@@ -43,14 +43,19 @@ struct Options {
 
     BenchOptions bench;
 
+    std::string view = "matrix";  // trace, of a picture or table
+
     // The window.
     std::string script, offscreen, frame_log;
+
+    std::vector<std::string> folders;  // models: looked through as well
 
     int32_t n_predict = -1;
     uint32_t top = 0;
     uint32_t kept_prefix = 0, rewind = 0, decode = 0;  // score
     std::optional<uint32_t> edit;                      // score
     uint32_t limit_mib = 2048;                         // trace
+    uint32_t picture_scale = 1;                        // trace
     CommandName command = CommandName::none;
     bool special = false;
     bool llama_cpp_order = false;
@@ -59,6 +64,10 @@ struct Options {
     bool single_turn = false;  // chat
     bool hash = false;         // score
     bool capture = false;      // score
+    bool fit = true;           // refuse what does not fit, shorten a context nobody asked for
+    bool measure = false;      // devices
+    bool diagnostics = false;  // info
+    bool safe_mode = false;    // the window
 };
 
 std::string_view version();  // "0.1.0"

@@ -70,9 +70,12 @@ struct Engine::Impl {
     std::jthread thread;  // last: joined first
 };
 
-Engine::Engine(std::function<void()> wake) : impl_(std::make_unique<Impl>()) {
+Engine::Engine(std::function<void()> wake, std::string state_folder)
+    : impl_(std::make_unique<Impl>()) {
     impl_->thread = std::jthread(
-        [&mailbox = impl_->mailbox, wake = std::move(wake)] { Worker(mailbox, wake).run(); });
+        [&mailbox = impl_->mailbox, wake = std::move(wake), folder = std::move(state_folder)] {
+            Worker(mailbox, wake, LoadMarker(folder)).run();
+        });
 }
 
 Engine::~Engine() {
@@ -89,8 +92,8 @@ std::optional<Event> Engine::poll() {
 
 // ---- the engine's thread ----
 
-Worker::Worker(Mailbox& mailbox, std::function<void()> wake)
-    : mail_(mailbox), wake_(std::move(wake)) {}
+Worker::Worker(Mailbox& mailbox, std::function<void()> wake, LoadMarker marker)
+    : mail_(mailbox), wake_(std::move(wake)), marker_(std::move(marker)) {}
 
 Worker::~Worker() = default;
 
@@ -260,7 +263,7 @@ void Worker::fail(RequestId id, const base::Error& error) {
         runtime_.reset();
     }
     base::log(base::LogArea::app, "request {} failed: {}", id, error.what());
-    emit(Failed{id, error.what(), error.hint(), lost});
+    emit(Failed{id, error.what(), error.hint(), lost, std::exchange(refusal_, nullptr)});
     if (lost && had_model) {
         emit(ModelUnloaded{});
     }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "app/messages.h"
 
@@ -42,7 +43,9 @@ class Engine : public EngineLink {
 public:
     /// `wake` is called from the engine's thread after an event was queued (at most every 33 ms
     /// while streaming); the engine knows no window system.
-    explicit Engine(std::function<void()> wake);
+    /// `state_folder`: where a marker stands while a model is loaded (app/state_folder.h); empty:
+    /// nowhere.
+    explicit Engine(std::function<void()> wake, std::string state_folder = {});
     ~Engine() override;
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;

@@ -8,12 +8,11 @@
 #include "app/discovery.h"
 #include "app/engine.h"
 #include "app/engine_worker.h"
+#include "app/fit_check.h"
 #include "model/source.h"
 
 namespace app {
 namespace {
-
-constexpr uint32_t kSmallestContext = 512;
 
 double ms_since(std::chrono::steady_clock::time_point begun) {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun)
@@ -33,13 +32,18 @@ double gib(uint64_t bytes) {
     return double(bytes) / double(1ULL << 30);
 }
 
-bool is_shipped(const std::string& path) {
+/// Empty: there is none.
+std::string shipped_path() {
     try {
-        std::error_code ignored;
-        return std::filesystem::equivalent(path, shipped_model_path(), ignored);
+        return shipped_model_path();
     } catch (const base::Error&) {
-        return false;  // there is none
+        return {};
     }
+}
+
+bool is_shipped(const std::string& path) {
+    std::error_code ignored;
+    return std::filesystem::equivalent(path, shipped_path(), ignored);
 }
 
 /// Dtype of all weight matrices, or the mixture's usual name where the file's name gives it.
@@ -68,41 +72,103 @@ void Worker::load(const LoadModel& request) {
     const std::string path = request.path.empty() ? shipped_model_path() : request.path;
     kv_type(request.type_k);
     kv_type(request.type_v);
-    if (model_ != nullptr) {
-        model::open_model(path);  // a file that cannot be read does not cost the model at hand
-    }
+    // Opening a device and its first steps are where drivers die, and take the machine with them.
+    struct Marked {
+        const LoadMarker& marker;
+        ~Marked() { marker.clear(); }
+    } const marked{marker_};
+    marker_.set(request.path, request.device);
+    base::log(base::LogArea::app, "loading {} on '{}'", path, request.device);
+    // A file that cannot be read, or has no room, does not cost the model at hand.
+    model::ModelFiles files = model::open_files(path, load_options(request.id));
+    std::unique_ptr<model::Runtime> next;
     if (runtime_ == nullptr || runtime_->device.lost() || device_selector_ != request.device) {
-        auto next =
-            std::make_unique<model::Runtime>(gpu::DeviceOptions{.selector = request.device});
-        if (model_ != nullptr) {
-            unload();
-        }
-        runtime_ = std::move(next);
-        device_selector_ = request.device;
+        next = open_device(request);
+    }
+    if (!request.anyway) {
+        check_room(request, *files.source, next ? next->device : runtime_->device);
     }
     if (model_ != nullptr) {
         unload();
     }
+    if (next) {
+        runtime_ = std::move(next);
+        device_selector_ = request.device;
+    }
     try {
-        replace_model(request, path);
+        replace_model(request, path, std::move(files));
     } catch (...) {
         drop_model();
         throw;
     }
     load_ms_ = ms_since(begun);
+    base::log(base::LogArea::app, "loaded in {:.0f} ms on {}, {} bytes", load_ms_,
+              runtime_->device.info().name, runtime_->device.allocated_bytes());
     emit(ModelReady{request.id, info_});
 }
 
-void Worker::replace_model(const LoadModel& request, const std::string& path) {
-    const model::LoadOptions options{
-        .progress = [&](const model::LoadProgress& p) { report_load(request.id, p); },
+model::LoadOptions Worker::load_options(RequestId id) {
+    return {
+        .progress = [this, id](const model::LoadProgress& p) { report_load(id, p); },
         .stop = [this] { return should_stop(); },
     };
+}
+
+/// The device that was asked for; where that is not there and need not be, the best one.
+std::unique_ptr<model::Runtime> Worker::open_device(const LoadModel& request) {
+    device_warning_.clear();
+    try {
+        return std::make_unique<model::Runtime>(gpu::DeviceOptions{.selector = request.device});
+    } catch (const base::Error& error) {
+        if (error.kind() != base::ErrorKind::no_device || request.device.empty() ||
+            !request.device_optional) {
+            throw;
+        }
+    }
+    auto runtime = std::make_unique<model::Runtime>();
+    device_warning_ = "The device that was chosen before is not there now.";
+    return runtime;
+}
+
+/// Throws base::Error(out_of_memory) before anything is read or given up, with what would fit in
+/// refusal_. What unloading the model at hand will free is counted as free.
+void Worker::check_room(const LoadModel& request, const model::ModelSource& source,
+                        const gpu::Device& device) {
+    const bool same_device = runtime_ != nullptr && &device == &runtime_->device;
+    WhatElse what{.path = request.path, .device = request.device};
+    what.devices.push_back(device.info());
+    what.devices[0].heaps = device.heaps();
+    what.devices[0].heaps[device.info().device_heap].free_bytes +=
+        same_device ? device.allocated_bytes() : 0;
+    const FitQuestion question{
+        source.config, model::planned_weight_bytes(source, model::weight_limits(device.info())),
+        std::min(request.n_ctx, source.config.max_position_embeddings), kv_type(request.type_k),
+        kv_type(request.type_v)};
+    if (!refuse_if_too_large(source, question, what)) {
+        return;
+    }
+    // Only now what else there is.
+    for (gpu::DeviceInfo& other : gpu::list_devices()) {
+        if (other.uuid != device.info().uuid) {
+            what.devices.push_back(std::move(other));
+        }
+    }
+    if (request.known_models != nullptr) {
+        what.models = *request.known_models;
+    }
+    what.shipped = shipped_path();
+    const std::optional<Refusal> refusal = refuse_if_too_large(source, question, what);
+    refusal_ = std::make_shared<NoRoom>(refusal->no_room);
+    throw base::Error(base::ErrorKind::out_of_memory, refusal->message, refusal->hint);
+}
+
+void Worker::replace_model(const LoadModel& request, const std::string& path,
+                           model::ModelFiles files) {
     if (should_stop()) {
         throw base::Cancelled();
     }
     runtime_->kernels.freeze(false);
-    model_ = model::Model::load(*runtime_, path, options);
+    model_ = model::Model::load(*runtime_, std::move(files), load_options(request.id));
     std::vector<std::string> notices = model_->notices;
     report_load(request.id, {.stage = "warm-up"});
     make_session(request, notices);
@@ -189,13 +255,9 @@ bool Worker::try_session(const model::SessionOptions& options) {
     }
 }
 
-/// Bytes of the device's budget that nothing of ours takes. The budget is as of the device's start.
+/// Bytes that can still be had of the heap that sessions lie in.
 uint64_t Worker::free_bytes() const {
-    const gpu::DeviceInfo& device = runtime_->device.info();
-    const uint64_t budget =
-        device.budget_bytes != 0 ? device.budget_bytes : device.local_heap_bytes;
-    const uint64_t used = runtime_->device.allocated_bytes();
-    return budget > used ? budget - used : 0;
+    return runtime_->device.heaps()[runtime_->device.info().device_heap].free_bytes;
 }
 
 void Worker::report_load(RequestId id, const model::LoadProgress& progress) {
@@ -249,6 +311,11 @@ std::shared_ptr<const ModelInfo> Worker::describe_model(const std::string& path,
     info->device_uuid = device.uuid;
     info->device_driver = device.driver_name + " " + device.driver_version;
     info->device_why = runtime_->device.why_chosen();
+    info->device_warning = device_warning_;
+    if (device_warning_.empty() && device.type == gpu::DeviceType::cpu &&
+        device_selector_.empty()) {
+        info->device_warning = "The CPU computes, which is slow: " + info->device_why + ".";
+    }
     info->device_is_cpu = device.type == gpu::DeviceType::cpu;
     info->notices = std::move(notices);
     auto texts = std::make_shared<std::vector<std::string>>();

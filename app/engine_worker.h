@@ -14,6 +14,7 @@
 
 #include "app/messages.h"
 #include "app/queue.h"
+#include "app/state_folder.h"
 #include "app/stop_filter.h"
 #include "app/thumbnails.h"
 #include "gpu/base.h"
@@ -47,7 +48,7 @@ struct Inspection {
 
 class Worker {
 public:
-    Worker(Mailbox& mailbox, std::function<void()> wake);
+    Worker(Mailbox& mailbox, std::function<void()> wake, LoadMarker marker = LoadMarker({}));
     ~Worker();
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
@@ -84,7 +85,11 @@ private:
 
     // engine_load.cpp
     void load(const LoadModel& request);
-    void replace_model(const LoadModel& request, const std::string& path);
+    model::LoadOptions load_options(RequestId id);
+    std::unique_ptr<model::Runtime> open_device(const LoadModel& request);
+    void check_room(const LoadModel& request, const model::ModelSource& source,
+                    const gpu::Device& device);
+    void replace_model(const LoadModel& request, const std::string& path, model::ModelFiles files);
     void make_session(const LoadModel& request, std::vector<std::string>& notices);
     bool try_session(const model::SessionOptions& options);
     void report_load(RequestId id, const model::LoadProgress& progress);
@@ -129,6 +134,7 @@ private:
 
     Mailbox& mail_;
     std::function<void()> wake_;
+    LoadMarker marker_;
     Clock::time_point last_wake_{};
     uint64_t n_dropped_ = 0;
 
@@ -138,6 +144,8 @@ private:
 
     // Destroyed from the bottom up: session, model, device.
     std::string device_selector_;
+    std::string device_warning_;             // why it is another device than was asked for
+    std::shared_ptr<const NoRoom> refusal_;  // of the load that is failing
     std::unique_ptr<model::Runtime> runtime_;
     std::shared_ptr<const model::Model> model_;
     std::unique_ptr<model::Session> session_;

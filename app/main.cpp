@@ -70,6 +70,8 @@ int dispatch(app::Options options) {
             return app::bench_command(options);
         case app::CommandName::info:
             return app::info_command(options);
+        case app::CommandName::models:
+            return app::models_command(options);
         case app::CommandName::devices:
             return app::devices_command(options);
     }

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "app/no_room.h"
 #include "model/capture.h"
 #include "model/chat.h"
 #include "model/sampler.h"
@@ -19,6 +20,8 @@ namespace app {
 using model::TokenId;
 using RequestId = uint64_t;
 
+struct FoundModel;  // app/discovery.h
+
 // ---- commands: UI -> engine ----
 
 struct LoadModel {
@@ -27,6 +30,10 @@ struct LoadModel {
     std::string device;    // selector; empty: best
     uint32_t n_ctx = 0;    // 0: default
     std::string type_k = "f16", type_v = "f16";
+    bool device_optional = false;  // where `device` is not there, the best one will do
+    bool anyway = false;           // also where the device's memory will not do
+    /// For the alternatives where it will not; may be null.
+    std::shared_ptr<const std::vector<FoundModel>> known_models;
 };
 struct CancelLoad { RequestId id = 0; };
 struct UnloadModel {};
@@ -104,6 +111,7 @@ struct ModelInfo {
     bool shipped = false;
     model::SamplingParams sampling; // this model's defaults
     std::string device_name, device_uuid, device_driver, device_why;
+    std::string device_warning;     // why this is not the device one would expect; empty: it is
     bool device_is_cpu = false;
     std::vector<std::string> notices;
     /// Display text of every token id, and the exact piece: for search and lists.
@@ -176,6 +184,7 @@ struct Failed {
     RequestId id = 0;
     std::string message, hint;
     bool device_lost = false, context_full = false;
+    std::shared_ptr<const NoRoom> no_room = nullptr;  // the load was refused for its size
 };
 struct Logged { std::string line; };
 

@@ -2,6 +2,7 @@
 
 #include "app/console.h"
 #include "app/engine.h"
+#include "app/fit_check.h"
 #include "app/interrupt.h"
 
 #include <unistd.h>
@@ -98,6 +99,56 @@ model::Path chosen_path(const Options& options, const gpu::DeviceInfo& device,
     return obstacle.empty() ? model::Path::fast : model::Path::plain;
 }
 
+/// What is on this machine, as far as two seconds find it out.
+std::vector<FoundModel> found_models() {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    const auto late = [&] { return interrupted() || std::chrono::steady_clock::now() > end; };
+    std::vector<FoundModel> models =
+        find_models(search_roots({}, [](const char* name) { return std::getenv(name); }), {}, late);
+    for (FoundModel& found : models) {
+        if (!late()) {
+            describe(found);
+        }
+    }
+    return models;
+}
+
+/// Refuses a model that does not fit, with what would; a context that nobody asked for is
+/// shortened instead.
+void fit_session(const Options& options, const model::ModelSource& source,
+                 const gpu::Device& device, model::SessionOptions& session) {
+    WhatElse what{.path = source.path, .device = options.device};
+    what.devices.push_back(device.info());
+    what.devices[0].heaps = device.heaps();
+    const FitQuestion question{
+        source.config, model::planned_weight_bytes(source, model::weight_limits(device.info())),
+        session.n_ctx, session.type_k, session.type_v};
+    const FitReport report = check_fit(what.devices[0], question);
+    if (report.fits()) {
+        return;
+    }
+    if (session.n_ctx == 0 && report.best_n_ctx != 0) {
+        session.n_ctx = report.best_n_ctx;
+        tell(
+            "lapidary: the context was shortened to {} tokens to fit the device's memory; --fit "
+            "off loads it as it is\n",
+            session.n_ctx);
+        return;
+    }
+    for (gpu::DeviceInfo& other : gpu::list_devices()) {
+        if (other.uuid != device.info().uuid) {
+            what.devices.push_back(std::move(other));
+        }
+    }
+    what.models = found_models();
+    if (!options.model.empty()) {
+        what.shipped = shipped_model_path();
+    }
+    const std::optional<Refusal> refusal = refuse_if_too_large(source, question, what);
+    throw base::Error(base::ErrorKind::out_of_memory, refusal->message,
+                      refusal->hint + "\n  - Load it anyway: --fit off");
+}
+
 }  // namespace
 
 Opened open_session(const Options& options, const model::SessionOptions& session_options,
@@ -118,9 +169,14 @@ Opened open_session(const Options& options, const model::SessionOptions& session
     const model::LoadOptions load{
         .progress = [&](const model::LoadProgress& progress) { line.show(progress); },
         .stop = interrupted};
-    opened.model = model::Model::load(
-        *opened.runtime, files ? std::move(*files) : model::open_files(path, load), load);
     model::SessionOptions with_stop = session_options;
+    if (!files) {
+        files = model::open_files(path, load);
+    }
+    if (options.fit) {
+        fit_session(options, *files->source, opened.runtime->device, with_stop);
+    }
+    opened.model = model::Model::load(*opened.runtime, std::move(*files), load);
     with_stop.stop = interrupted;
     opened.path = with_stop.path = chosen_path(options, device, opened.model->config);
     opened.session = std::make_unique<model::Session>(*opened.runtime, opened.model, with_stop);

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
+#include <mutex>
 
 namespace base {
 
@@ -129,14 +130,58 @@ void set_log_mask(uint8_t mask) {
     log_mask() = mask & kAllAreas;
 }
 
-bool log_enabled(LogArea area) {
+namespace {
+
+struct LogSink {
+    std::mutex mutex;
+    std::function<void(std::string_view)> write;
+    std::atomic<bool> is_set{false};
+};
+LogSink& log_sink() {
+    static LogSink sink;
+    return sink;
+}
+
+bool is_shown(LogArea area) {
     return (log_mask() & static_cast<uint8_t>(area)) != 0;
 }
 
-void write_log(LogArea area, std::string_view line) {
+}  // namespace
+
+void set_log_sink(std::function<void(std::string_view)> sink) {
+    const std::scoped_lock lock(log_sink().mutex);
+    log_sink().is_set = static_cast<bool>(sink);
+    log_sink().write = std::move(sink);
+}
+
+bool log_enabled(LogArea area) {
+    return is_shown(area) || log_sink().is_set;
+}
+
+namespace {
+
+void write_line(LogArea area, std::string_view line, bool to_stderr) {
     // One write per line, so that lines of several threads do not mix.
     const std::string text = fmt::format("[{}] {}\n", area_name(area), escaped(line, 4096));
-    std::fwrite(text.data(), 1, text.size(), stderr);
+    if (to_stderr) {
+        std::fwrite(text.data(), 1, text.size(), stderr);
+    }
+    if (log_sink().is_set) {
+        const std::scoped_lock lock(log_sink().mutex);
+        if (log_sink().write) {
+            log_sink().write(text);
+        }
+    }
+}
+
+}  // namespace
+
+void write_log(LogArea area, std::string_view line) {
+    write_line(area, line, true);
+}
+
+void write_where_wanted(LogArea area, std::string_view line) {
+    write_line(area, line, is_shown(area));
 }
 
 std::string escaped(std::string_view text, size_t max_bytes) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -63,13 +64,19 @@ uint8_t parse_log_mask(std::string_view list, std::vector<std::string_view>* unk
 void set_log_mask(uint8_t mask);
 bool log_enabled(LogArea area);
 
+/// Also give every line, of all areas whatever the mask, to `sink` (a log file); an empty one ends
+/// that. The sink may be called from any thread.
+void set_log_sink(std::function<void(std::string_view line)> sink);
+
 /// Write one line to stderr, prefixed by the area, with control characters escaped.
 void write_log(LogArea area, std::string_view line);
+/// The same, to stderr only where the area is switched on.
+void write_where_wanted(LogArea area, std::string_view line);
 
 template <class... Args>
 void log(LogArea area, fmt::format_string<Args...> format, Args&&... args) {
     if (log_enabled(area)) {
-        write_log(area, fmt::format(format, std::forward<Args>(args)...));
+        write_where_wanted(area, fmt::format(format, std::forward<Args>(args)...));
     }
 }
 

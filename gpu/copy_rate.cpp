@@ -3,9 +3,9 @@
 #include "shaders/params.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <functional>
+#include <vector>
 
 namespace gpu {
 
@@ -22,16 +22,21 @@ uint64_t copy_bytes(const DeviceInfo& device) {
     return bytes / 4096 * 4096;
 }
 
+constexpr double kLongest_s = 0.7;  // of one kind of copy: a slow device gives fewer runs
+
 /// Median seconds of one submit of `record`; the first, which may compile, is left out.
 double median_s(CommandBuffer& cmd, const std::function<void()>& record) {
-    std::array<double, 7> runs{};
+    constexpr size_t kRuns = 7;
+    std::vector<double> runs;
     record();
     cmd.finish();
-    for (double& run : runs) {
+    for (double sum = 0; runs.empty() || (runs.size() < kRuns && sum < kLongest_s);
+         sum += runs.back()) {
         const auto begin = std::chrono::steady_clock::now();
         record();
         cmd.finish();
-        run = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        runs.push_back(
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     }
     std::sort(runs.begin(), runs.end());
     return runs[runs.size() / 2];

@@ -256,6 +256,15 @@ uint64_t Device::free_bytes(uint32_t memory_type) const {
     return budget.heapBudget[heap] - std::min(budget.heapBudget[heap], budget.heapUsage[heap]);
 }
 
+std::vector<Heap> Device::heaps() const {
+    std::vector<Heap> heaps = read_heaps(impl_->vk, impl_->physical, impl_->info.type);
+    if (!impl_->has_budget) {  // then nobody has counted what we hold
+        uint64_t& free = heaps[impl_->info.device_heap].free_bytes;
+        free -= std::min(free, allocated_bytes());
+    }
+    return heaps;
+}
+
 uint64_t Device::allocated_bytes() const {
     return static_cast<uint64_t>(impl_->allocated.load());
 }

@@ -61,6 +61,9 @@ public:
     /// heap's size less what we hold).
     uint64_t free_bytes(uint32_t memory_type) const;
 
+    /// The heaps as they are now (info() has them as they were at the start).
+    std::vector<Heap> heaps() const;
+
     /// Bytes of device memory allocated through us now.
     uint64_t allocated_bytes() const;
     void count_allocation(int64_t bytes);

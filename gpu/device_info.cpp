@@ -4,6 +4,7 @@
 #include "gpu/device.h"
 
 #include <algorithm>
+#include <fstream>
 #include <functional>
 #include <span>
 
@@ -127,9 +128,8 @@ void describe_properties(DeviceInfo& info, const VulkanFunctions& vk, VkPhysical
     constexpr VkSubgroupFeatureFlags kOperations =
         VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_VOTE_BIT |
         VK_SUBGROUP_FEATURE_ARITHMETIC_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
-    info.subgroup_arithmetic =
-        (v11.subgroupSupportedOperations & kOperations) == kOperations &&
-        (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
+    info.subgroup_arithmetic = (v11.subgroupSupportedOperations & kOperations) == kOperations &&
+                               (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
     info.float_controls_rte32 = v12.shaderRoundingModeRTEFloat32 == VK_TRUE;
     if (has_pci) {
         info.pci = fmt::format("{:04x}:{:02x}:{:02x}.{:x}", pci.pciDomain, pci.pciBus,
@@ -137,22 +137,36 @@ void describe_properties(DeviceInfo& info, const VulkanFunctions& vk, VkPhysical
     }
 }
 
-void describe_memory(DeviceInfo& info, const VulkanFunctions& vk, VkPhysicalDevice physical) {
-    const bool has_budget = has_extension(vk, physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
-    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
-    VkPhysicalDeviceMemoryProperties2 memory{
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
-        .pNext = has_budget ? &budget : nullptr};
-    vk.GetPhysicalDeviceMemoryProperties2(physical, &memory);
-
-    const VkPhysicalDeviceMemoryProperties& properties = memory.memoryProperties;
-    for (uint32_t i = 0; i < properties.memoryHeapCount; ++i) {
-        if (properties.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) {
-            const uint64_t size = properties.memoryHeaps[i].size;
-            info.local_heap_bytes += size;
-            info.budget_bytes += has_budget ? budget.heapBudget[i] : size;
+/// MemAvailable of /proc/meminfo; without it, no limit is known.
+uint64_t available_host_bytes() {
+    std::ifstream in("/proc/meminfo");
+    std::string name;
+    uint64_t kib = 0;
+    while (in >> name >> kib) {
+        if (name == "MemAvailable:") {
+            return kib * 1024;
         }
+        in.ignore(256, '\n');
+    }
+    return UINT64_MAX;
+}
+
+/// Heap of the first memory type with these properties, as Device::memory_type() picks it.
+uint32_t heap_with(std::span<const VkMemoryType> types, VkMemoryPropertyFlags wanted) {
+    const auto it = std::ranges::find_if(
+        types, [&](const VkMemoryType& t) { return (t.propertyFlags & wanted) == wanted; });
+    return it == types.end() ? 0 : it->heapIndex;
+}
+
+void describe_memory(DeviceInfo& info, const VulkanFunctions& vk, VkPhysicalDevice physical) {
+    VkPhysicalDeviceMemoryProperties2 memory{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2};
+    vk.GetPhysicalDeviceMemoryProperties2(physical, &memory);
+    const VkPhysicalDeviceMemoryProperties& properties = memory.memoryProperties;
+    info.heaps = read_heaps(vk, physical, info.type);
+    for (const Heap& heap : info.heaps) {
+        info.local_heap_bytes += heap.local ? heap.size_bytes : 0;
+        info.budget_bytes += heap.local ? heap.free_bytes : 0;
     }
     constexpr VkMemoryPropertyFlags kMappable = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT |
                                                 VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
@@ -164,6 +178,12 @@ void describe_memory(DeviceInfo& info, const VulkanFunctions& vk, VkPhysicalDevi
     // A discrete GPU may show a window into its memory too; writing there crosses the bus.
     const bool one_memory = info.type == DeviceType::integrated || info.type == DeviceType::cpu;
     info.host_visible_local = mappable && one_memory;
+    info.device_heap =
+        heap_with(types, info.host_visible_local
+                             ? kMappable
+                             : VkMemoryPropertyFlags{VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT});
+    info.host_heap = heap_with(
+        types, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT);
 }
 
 /// Steps of matrix units that our kernels can use: whole sub-blocks of 32 columns are multiplied,
@@ -224,6 +244,30 @@ void describe_matrices(DeviceInfo& info, const VulkanFunctions& vk, VkPhysicalDe
 }
 
 }  // namespace
+
+std::vector<Heap> read_heaps(const VulkanFunctions& vk, VkPhysicalDevice physical,
+                             DeviceType type) {
+    const bool has_budget = has_extension(vk, physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 memory{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
+        .pNext = has_budget ? &budget : nullptr};
+    vk.GetPhysicalDeviceMemoryProperties2(physical, &memory);
+    // A driver on the CPU calls all memory its own, taken or not.
+    const bool is_host = type == DeviceType::cpu || type == DeviceType::integrated;
+    const uint64_t available = is_host ? available_host_bytes() : UINT64_MAX;
+    std::vector<Heap> heaps;
+    for (uint32_t i = 0; i < memory.memoryProperties.memoryHeapCount; ++i) {
+        const VkMemoryHeap& heap = memory.memoryProperties.memoryHeaps[i];
+        const uint64_t most = has_budget ? budget.heapBudget[i] : heap.size;
+        const uint64_t used = has_budget ? std::min(budget.heapUsage[i], most) : 0;
+        heaps.push_back({.size_bytes = heap.size,
+                         .free_bytes = std::min(most - used, available),
+                         .local = (heap.flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) != 0});
+    }
+    return heaps;
+}
 
 void check_disable(std::string_view disable) {
     for (const std::string_view word : base::list_words(disable)) {

@@ -56,6 +56,9 @@ uint32_t choose_queue_family(const std::vector<VkQueueFamilyProperties>& familie
 std::vector<VkQueueFamilyProperties> queue_families(const VulkanFunctions& vk,
                                                     VkPhysicalDevice physical);
 
+/// The heaps as they are now.
+std::vector<Heap> read_heaps(const VulkanFunctions& vk, VkPhysicalDevice physical, DeviceType type);
+
 /// Everything of DeviceInfo. `disable` may hide features.
 DeviceInfo describe_device(const VulkanFunctions& vk, VkPhysicalDevice physical,
                            std::string_view disable);

@@ -17,6 +17,13 @@ struct MatrixShape {
 
 enum class DeviceType : uint8_t { discrete, integrated, virtual_gpu, cpu, other };
 
+/// One pool of memory. free_bytes: what can still be had of it now (VK_EXT_memory_budget, else its
+/// size; never more than the machine has free where it is the machine's own memory).
+struct Heap {
+    uint64_t size_bytes = 0, free_bytes = 0;
+    bool local = false;  // the device's own
+};
+
 /// What one Vulkan physical device says of itself; the limits that matter to us.
 struct DeviceInfo {
     std::string name;            // "NVIDIA H100", "llvmpipe (LLVM 15.0.6, 256 bits)"
@@ -30,6 +37,9 @@ struct DeviceInfo {
     uint32_t device_id = 0;
     uint64_t local_heap_bytes = 0;  // sum of device-local heaps
     uint64_t budget_bytes = 0;     // VK_EXT_memory_budget of those heaps now, else local_heap_bytes
+    std::vector<Heap> heaps;
+    uint32_t device_heap = 0;      // where Memory::device lies
+    uint32_t host_heap = 0;        // where Memory::upload and readback lie; may be the same
     uint64_t max_range_bytes = 0;  // maxStorageBufferRange
     uint64_t max_buffer_bytes = 0;    // maxBufferSize, at most maxMemoryAllocationSize
     uint32_t max_workgroup_size = 0;  // maxComputeWorkGroupInvocations

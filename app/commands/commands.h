@@ -12,6 +12,7 @@ int score_command(const Options& options);
 int trace_command(const Options& options);
 int bench_command(const Options& options);
 int info_command(const Options& options);
+int models_command(const Options& options);
 int devices_command(const Options& options);
 
 }  // namespace app

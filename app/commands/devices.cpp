@@ -2,6 +2,7 @@
 #include "app/commands/commands.h"
 #include "app/console.h"
 #include "app/json_out.h"
+#include "app/library.h"
 #include "gpu/device.h"
 
 #include <cstdio>
@@ -44,7 +45,8 @@ double mib(uint64_t bytes) {
     return double(bytes) / (1024 * 1024);
 }
 
-void print_json(size_t index, const gpu::DeviceInfo& d, bool chosen, const std::string& why) {
+void print_json(size_t index, const gpu::DeviceInfo& d, bool chosen, const std::string& why,
+                double gb_per_s) {
     JsonObject line;
     line.add("index", uint64_t{index})
         .add("name", d.name)
@@ -69,10 +71,13 @@ void print_json(size_t index, const gpu::DeviceInfo& d, bool chosen, const std::
     if (chosen) {
         line.add("why", why);
     }
+    if (gb_per_s > 0) {
+        line.add("gb_per_s", gb_per_s);
+    }
     put("{}\n", line.str());
 }
 
-void print_text(size_t index, const gpu::DeviceInfo& d, bool chosen) {
+void print_text(size_t index, const gpu::DeviceInfo& d, bool chosen, double gb_per_s) {
     put("{} {}: {}\n", chosen ? '*' : ' ', index, d.name);
     put("    uuid {}{}{}\n", d.uuid, d.pci.empty() ? "" : ", PCI ", d.pci);
     put("    {}, Vulkan {}, {} {}\n", type_name(d.type), api_version(d.api_version), d.driver_name,
@@ -88,6 +93,9 @@ void print_text(size_t index, const gpu::DeviceInfo& d, bool chosen) {
     if (!d.float_controls_rte32) {
         put("    rounding of f32 cannot be fixed: the same bits as elsewhere are likely, not "
             "promised\n");
+    }
+    if (gb_per_s > 0) {
+        put("    copies {:.1f} GB/s, read and written\n", gb_per_s);
     }
     if (!d.missing.empty()) {
         put("    not usable, it lacks: {}\n", d.missing);
@@ -112,10 +120,12 @@ int devices_command(const Options& options) {
     }
     for (size_t i = 0; i < devices.size(); ++i) {
         const bool chosen = pick && pick->index == i;
+        const bool measured = options.measure && devices[i].missing.empty();
+        const double gb_per_s = measured ? measure_device(devices[i].uuid) : 0;
         if (options.json) {
-            print_json(i, devices[i], chosen, chosen ? pick->why : "");
+            print_json(i, devices[i], chosen, chosen ? pick->why : "", gb_per_s);
         } else {
-            print_text(i, devices[i], chosen);
+            print_text(i, devices[i], chosen, gb_per_s);
         }
     }
     if (why_not) {

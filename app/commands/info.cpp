@@ -1,8 +1,10 @@
 // info: what a model file holds, what it lacks, and how much memory it needs. No GPU involved.
 #include "app/commands/commands.h"
 #include "app/console.h"
+#include "app/diagnostics.h"
 #include "app/json_out.h"
 #include "app/opened.h"
+#include "app/state_folder.h"
 #include "model/chat.h"
 #include "model/fit.h"
 #include "model/source.h"
@@ -249,6 +251,10 @@ void print_json(const Facts& facts) {
 }  // namespace
 
 int info_command(const Options& options) {
+    if (options.diagnostics) {
+        put_text(diagnostics({.state_folder = state_folder(), .in_use = {}}));
+        return 0;
+    }
     const Facts facts = read_facts(options);
     if (options.json) {
         print_json(facts);

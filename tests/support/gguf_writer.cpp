@@ -1,6 +1,6 @@
 #include "tests/support/gguf_writer.h"
 
-#include <algorithm>
+#include <filesystem>
 #include <fstream>
 
 namespace support {
@@ -209,7 +209,8 @@ GgufBytes GgufFile::build() const {
     uint64_t offset = 0;
     for (const GgufTensorEntry& tensor : tensors) {
         put_tensor_info(out, tensor, offset);
-        offset += (tensor.data.size() + alignment - 1) / alignment * alignment;
+        const uint64_t n_bytes = std::max<uint64_t>(tensor.data.size(), tensor.n_hole_bytes);
+        offset += (n_bytes + alignment - 1) / alignment * alignment;
     }
     pad(out.bytes, alignment);
     out.at["data"] = out.bytes.size();
@@ -219,6 +220,16 @@ GgufBytes GgufFile::build() const {
         pad(out.bytes, alignment);
     }
     return out;
+}
+
+void write_sparse(const GgufFile& file, const std::string& path) {
+    const GgufBytes built = file.build();
+    write_file(path, built.bytes);
+    uint64_t size = built.bytes.size();
+    for (const GgufTensorEntry& tensor : file.tensors) {
+        size += (tensor.n_hole_bytes + file.alignment - 1) / file.alignment * file.alignment;
+    }
+    std::filesystem::resize_file(path, size);
 }
 
 }  // namespace support

@@ -69,6 +69,7 @@ struct GgufTensorEntry {
     std::vector<uint64_t> ne;
     uint32_t type_id = 0;
     Bytes data;
+    uint64_t n_hole_bytes = 0;  // instead of data; only for write_sparse
 };
 
 /// The file as a list of fields; change them as you like, then build().
@@ -95,6 +96,10 @@ struct GgufFile {
 
     GgufBytes build() const;
 };
+
+/// A file whose holes take no room on the disk, so that it may be larger than any memory. Holes
+/// stand behind all tensors with data.
+void write_sparse(const GgufFile& file, const std::string& path);
 
 /// The id of a type in GGUF files (spec 4.4).
 uint32_t gguf_type_id(model::DType dtype);
