@@ -263,7 +263,9 @@ void Worker::fail(RequestId id, const base::Error& error) {
         runtime_.reset();
     }
     base::log(base::LogArea::app, "request {} failed: {}", id, error.what());
-    emit(Failed{id, error.what(), error.hint(), lost, std::exchange(refusal_, nullptr)});
+    Failed failed{id, error.what(), error.hint(), lost};
+    failed.no_room = std::exchange(refusal_, nullptr);
+    emit(std::move(failed));
     if (lost && had_model) {
         emit(ModelUnloaded{});
     }

@@ -312,6 +312,7 @@ std::shared_ptr<const ModelInfo> Worker::describe_model(const std::string& path,
     info->device_driver = device.driver_name + " " + device.driver_version;
     info->device_why = runtime_->device.why_chosen();
     info->device_warning = device_warning_;
+    info->device_stands_in = !device_warning_.empty();
     if (device_warning_.empty() && device.type == gpu::DeviceType::cpu &&
         device_selector_.empty()) {
         info->device_warning = "The CPU computes, which is slow: " + info->device_why + ".";

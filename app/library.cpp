@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "app/diagnostics.h"
 #include "app/fit_check.h"
 #include "gpu/copy_rate.h"
 #include "gpu/device.h"
@@ -127,6 +128,7 @@ struct Library::Impl {
     void add_rooms();
 
     std::function<void()> wake;
+    std::string state_folder;
     mutable std::mutex mutex;
     std::condition_variable_any changed;
     std::deque<std::function<void(const std::stop_token&)>> jobs;
@@ -255,7 +257,9 @@ void Library::Impl::measure_all(const std::stop_token& token) {
     publish();
 }
 
-Library::Library(std::function<void()> wake) : impl_(std::make_unique<Impl>(std::move(wake))) {
+Library::Library(std::function<void()> wake, std::string state_folder)
+    : impl_(std::make_unique<Impl>(std::move(wake))) {
+    impl_->state_folder = std::move(state_folder);
     impl_->thread = std::jthread([impl = impl_.get()](const std::stop_token& t) { impl->run(t); });
 }
 
@@ -283,6 +287,15 @@ void Library::measure() {
 void Library::remember(const std::map<std::string, double>& gb_per_s) {
     impl_->put([impl = impl_.get(), gb_per_s](const std::stop_token&) {
         impl->speeds.insert(gb_per_s.begin(), gb_per_s.end());
+    });
+}
+
+void Library::diagnose(const std::string& in_use) {
+    impl_->put([impl = impl_.get(), in_use](const std::stop_token&) {
+        impl->now.diagnostics = std::make_shared<const std::string>(
+            diagnostics({.state_folder = impl->state_folder, .in_use = in_use}));
+        impl->publish();
+        impl->now.diagnostics = nullptr;  // each is told once
     });
 }
 

@@ -40,6 +40,7 @@ struct LibraryFacts {
     bool devices_known = false;
     std::string device_problem;  // why there are none
     bool measuring = false;
+    std::shared_ptr<const std::string> diagnostics;  // null: not asked for, or not there yet
     uint64_t version = 0;  // grows with every change
     /// Of models[i] on devices[j]: rooms[i][j]; fewer rows while the search goes on.
     std::vector<std::vector<RoomFacts>> rooms;
@@ -60,12 +61,15 @@ public:
     /// Copy for at most two seconds on every usable device.
     virtual void measure() = 0;
     virtual void search(const std::vector<std::string>& own_folders) = 0;
+    /// The text of app/diagnostics.h; `in_use`: what the window says of its engine.
+    virtual void diagnose(const std::string& in_use) = 0;
 };
 
 class Library : public LibraryLink {
 public:
-    /// `wake`: called from the library's thread when something changed.
-    explicit Library(std::function<void()> wake);
+    /// `wake`: called from the library's thread when something changed. `state_folder`: whose log
+    /// is part of diagnostics.
+    explicit Library(std::function<void()> wake, std::string state_folder = {});
     ~Library() override;
     Library(const Library&) = delete;
     Library& operator=(const Library&) = delete;
@@ -75,6 +79,7 @@ public:
     void look_for_devices() override;
     void measure() override;
     void search(const std::vector<std::string>& own_folders) override;
+    void diagnose(const std::string& in_use) override;
 
 private:
     struct Impl;

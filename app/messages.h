@@ -112,6 +112,7 @@ struct ModelInfo {
     model::SamplingParams sampling; // this model's defaults
     std::string device_name, device_uuid, device_driver, device_why;
     std::string device_warning;     // why this is not the device one would expect; empty: it is
+    bool device_stands_in = false;  // for one that was chosen and is not there
     bool device_is_cpu = false;
     std::vector<std::string> notices;
     /// Display text of every token id, and the exact piece: for search and lists.

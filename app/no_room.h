@@ -13,6 +13,7 @@ struct Alternative {
     std::string path, device;
     uint32_t n_ctx = 0;
     bool can_open = false;
+    bool anyway = false;  // whatever its size
 };
 /// Why a model was refused before anything of it was read.
 struct NoRoom {

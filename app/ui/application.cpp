@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <iterator>
 #include <utility>
+
+#include "app/ui/device_choice.h"
+#include "app/ui/format.h"
 
 namespace app::ui {
 
@@ -21,25 +25,104 @@ Application::Application(EngineLink& engine, const StartOptions& options)
         state.trouble =
             Trouble{problem, "Theme, text size and the list of models start afresh.", false};
     }
+    const char* wanted = std::getenv("LAPIDARY_GPU");
+    asked_device_ = options.device.empty() && wanted != nullptr ? wanted : options.device;
     ui.view.device = options.device.empty() ? ui.view.config.device : options.device;
     state.next_seed = options.seed;
     ui.view.composer.take_focus = true;
-    if (options.open_at_start) {
-        const auto trouble = state.trouble;
-        state.open_model(options.model_path, ui.view.device, options.n_ctx);
-        state.trouble = trouble;
-    }
     state.n_ctx = options.n_ctx;
     if (!options.chats_path.empty()) {
         history_ = std::make_unique<HistoryThreads>(options.chats_path, options.wake);
         state.start_history(history_->wait_open(kLongestOpen));
+    }
+    first_path_ = options.model_path;
+    first_waits_ = options.open_at_start && !options.broken;
+    if (options.broken) {
+        say_broken(*options.broken);
+        forget_broken_ = options.forget_broken;
+    }
+    if (LibraryLink* library = options.library) {
+        ui.view.models.library = library;
+        library->remember(ui.view.config.gb_per_s);
+        library->look_for_devices();
+    }
+    open_first();
+}
+
+/// Safe mode: what happened, and the ways on.
+void Application::say_broken(const BrokenLoad& broken) {
+    const std::string name = broken.path.empty() ? "the shipped model" : broken.path;
+    Trouble trouble{"Lapidary ended while it was opening " + one_line(name, 200) + ".",
+                    "This is safe mode: no model is opened by itself, and Vulkan's implicit layers "
+                    "(overlays, recorders) are off.",
+                    false};
+    trouble.hint += broken.when.empty() ? "" : " It happened on " + broken.when + ".";
+    const auto offer = [&](const char* text, const std::string& path, const std::string& device) {
+        trouble.offers.push_back({.text = text, .path = path, .device = device, .can_open = true});
+    };
+    offer("Open it again", broken.path, broken.device);
+    offer("Open it on the CPU, which is slow", broken.path, "cpu");
+    if (!broken.path.empty()) {
+        offer("Open the shipped model", {}, broken.device);
+    }
+    state.trouble = trouble;
+}
+
+/// The first model, once it is clear on which device.
+void Application::open_first() {
+    if (!first_waits_) {
+        return;
+    }
+    DeviceChoice choice =
+        choose_device(ui.view.models.facts(), asked_device_, ui.view.config.device);
+    if (ui.view.models.library == nullptr) {
+        choice = {DeviceChoice::Step::open, ui.view.device, asked_device_.empty()};
+    }
+    if (choice.step == DeviceChoice::Step::measure && !std::exchange(measure_asked_, true)) {
+        ui.view.models.library->measure();
+    }
+    if (choice.step != DeviceChoice::Step::open) {
+        return;
+    }
+    first_waits_ = false;
+    ui.view.device = choice.device == asked_device_ ? ui.view.device : choice.device;
+    const auto trouble = state.trouble;
+    state.open_model(first_path_, ui.view.device, state.n_ctx,
+                     {.anyway = false, .device_optional = choice.optional});
+    state.trouble = trouble;
+}
+
+/// What the library has found out since the last frame.
+void Application::look_around() {
+    ModelsView& models = ui.view.models;
+    if (!models.refresh()) {
+        return;
+    }
+    const LibraryFacts& facts = models.facts();
+    open_first();
+    if (!first_waits_ && !std::exchange(searched_, true)) {
+        models.library->search(ui.view.config.model_folders);
+    }
+    if (!facts.searching) {
+        state.known_models = std::make_shared<const std::vector<FoundModel>>(facts.models);
+    }
+    for (const DeviceFacts& device : facts.devices) {
+        if (device.gb_per_s > 0) {
+            ui.view.config.gb_per_s[device.key()] = device.gb_per_s;
+        }
+    }
+    if (facts.diagnostics != nullptr && std::exchange(models.wants_diagnostics, false)) {
+        ImGui::SetClipboardText(facts.diagnostics->c_str());
+        ui.view.say("Diagnostics copied");
     }
 }
 
 bool Application::pump() {
     using Clock = std::chrono::steady_clock;
     const Clock::time_point end = Clock::now() + std::chrono::milliseconds(12);
-    bool any = false;
+    const uint64_t seen = ui.view.models.facts().version;
+    look_around();
+    bool any = ui.view.models.facts().version != seen;
     // A flood of events must not keep the window from drawing.
     while (Clock::now() < end) {
         std::optional<Event> event = engine_.poll();
@@ -51,7 +134,9 @@ bool Application::pump() {
         any = true;
         if (const auto* ready = std::get_if<ModelReady>(&*event);
             ready != nullptr && was_loading && !state.loading()) {
-            ui.view.config.device = ui.view.device;
+            if (!ready->info->device_stands_in) {  // the one that works is opened next time
+                ui.view.config.device = ui.view.device;
+            }
             if (!ready->info->shipped) {
                 remember_recent(ui.view.config, ready->info->path);
             }
@@ -104,6 +189,9 @@ void Application::draw() {
 
 void Application::flush() {
     flush_history();
+    if (forget_broken_ && (!state.trouble || state.ready())) {
+        std::exchange(forget_broken_, {})();
+    }
     size_t sent = 0;
     while (sent < state.outbox.size() && engine_.send(state.outbox[sent])) {
         ++sent;

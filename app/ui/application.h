@@ -4,11 +4,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/engine.h"
 #include "app/history_threads.h"
+#include "app/library.h"
+#include "app/state_folder.h"
 #include "app/ui/config_file.h"
 #include "app/ui/ui.h"
 #include "app/ui/ui_state.h"
@@ -25,6 +28,10 @@ struct StartOptions {
     std::function<void()> wake = {};  // called from other threads when there is something to take
     uint64_t seed = 1;
     std::vector<std::string> font_folders;  // none: the system's
+    LibraryLink* library = nullptr;  // null: models and devices are not looked for
+    /// A load of an earlier session that did not come to its end: nothing is opened by itself.
+    std::optional<BrokenLoad> broken;
+    std::function<void()> forget_broken;  // the user has decided
 };
 
 class Application {
@@ -50,6 +57,14 @@ private:
     void save_config();
     bool pump_history();
     void flush_history();
+    void say_broken(const BrokenLoad& broken);
+    void look_around();
+    void open_first();
+
+    std::string first_path_, asked_device_;
+    bool first_waits_ = false;  // the first model, for the device it is opened on
+    bool measure_asked_ = false, searched_ = false;
+    std::function<void()> forget_broken_;  // set in safe mode
 
     EngineLink& engine_;
     ConfigFile config_file_;

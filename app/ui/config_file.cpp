@@ -1,6 +1,9 @@
 #include "app/ui/config_file.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -20,6 +23,30 @@ const char* theme_name(ThemeMode mode) {
     return mode == ThemeMode::dark ? "dark" : mode == ThemeMode::light ? "light" : "system";
 }
 
+std::string machine_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "this machine";
+}
+
+/// {"machines": {NAME: {"device": SELECTOR, "gb_per_s": {KEY: NUMBER}}}}
+void read_machine(Config& config, const json& j) {
+    const auto machines = j.find("machines");
+    if (machines == j.end() || !machines->is_object() || !machines->contains(machine_name())) {
+        return;
+    }
+    const json& mine = (*machines)[machine_name()];
+    if (const auto it = mine.find("device"); it != mine.end() && it->is_string()) {
+        config.device = it->get<std::string>();
+    }
+    if (const auto it = mine.find("gb_per_s"); it != mine.end() && it->is_object()) {
+        for (const auto& [key, value] : it->items()) {
+            if (value.is_number() && value.get<double>() > 0) {
+                config.gb_per_s[key] = value.get<double>();
+            }
+        }
+    }
+}
+
 /// Only values of the right type are taken; everything else keeps its default.
 Config from_json(const json& j) {
     Config config;
@@ -33,8 +60,13 @@ Config from_json(const json& j) {
         config.scale_percent =
             int(std::clamp<int64_t>(it->get<int64_t>(), Config::kMinScale, Config::kMaxScale));
     }
-    if (const auto it = j.find("device"); it != j.end() && it->is_string()) {
-        config.device = it->get<std::string>();
+    read_machine(config, j);
+    if (const auto it = j.find("model_folders"); it != j.end() && it->is_array()) {
+        for (const json& folder : *it) {
+            if (folder.is_string()) {
+                config.model_folders.push_back(folder.get<std::string>());
+            }
+        }
     }
     if (const auto it = j.find("recent"); it != j.end() && it->is_array()) {
         for (const json& path : *it) {
@@ -91,7 +123,16 @@ bool ConfigFile::save(const Config& config, std::string& problem) {
     }
     j["theme"] = theme_name(config.theme);
     j["scale_percent"] = config.scale_percent;
-    j["device"] = config.device;
+    if (!j["machines"].is_object()) {
+        j["machines"] = json::object();
+    }
+    json& mine = j["machines"][machine_name()];
+    if (!mine.is_object()) {
+        mine = json::object();
+    }
+    mine["device"] = config.device;
+    mine["gb_per_s"] = config.gb_per_s;
+    j["model_folders"] = config.model_folders;
     j["recent"] = config.recent;
     const std::string text = j.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
     if (text == text_) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,10 @@ struct Config {
     ThemeMode theme = ThemeMode::system;
     int scale_percent = 100;          // 75..250
     std::vector<std::string> recent;  // model paths, newest first
-    std::string device;               // selector of the device that was chosen
+    std::vector<std::string> model_folders;  // looked through beside other programs' own
+    // Of this machine only (a home folder may be shared by several):
+    std::string device;                      // selector of the device that was chosen
+    std::map<std::string, double> gb_per_s;  // measured, by DeviceFacts::key()
 
     static constexpr size_t kMaxRecent = 8;
     static constexpr int kMinScale = 75, kMaxScale = 250;

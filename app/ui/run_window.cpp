@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -14,6 +15,8 @@
 
 #include "app/engine.h"
 #include "app/history.h"
+#include "app/library.h"
+#include "app/state_folder.h"
 #include "app/ui/offscreen.h"
 #include "app/ui/open_address.h"
 #include "app/ui/script.h"
@@ -71,10 +74,20 @@ ui::StartOptions start_options(const Options& options) {
     start.device = options.device;
     start.n_ctx = options.session.n_ctx;
     start.seed = options.seed ? *options.seed : uint64_t(std::random_device{}());
+    start.open_at_start = !options.safe_mode;
     const bool scripted = !options.script.empty();
     start.config_path = scripted ? std::string() : ui::ConfigFile::default_path();
     start.chats_path = scripted ? std::string() : HistoryStore::default_path();
     return start;
+}
+
+/// What a crash left behind decides how this session starts. Before anything touches Vulkan.
+void check_last_load(const LoadMarker& marker, bool safe_mode, ui::StartOptions& start) {
+    start.broken = marker.broken();
+    start.forget_broken = [marker] { marker.forget(); };
+    if (start.broken || safe_mode) {
+        ::setenv("VK_LOADER_LAYERS_DISABLE", "~implicit~", 1);
+    }
 }
 
 int run_offscreen(const Options& options, const std::string& script) {
@@ -96,13 +109,18 @@ int run_offscreen(const Options& options, const std::string& script) {
 }
 
 int run_on_display(const Options& options, const std::string& script) {
+    const std::string state = state_folder();
+    const LogFile log(state);
+    ui::StartOptions start = start_options(options);
+    check_last_load(LoadMarker(state), options.safe_mode, start);
     ui::FrameLog frames;
     ui::Window window(1440, 900);
     if (!options.frame_log.empty()) {
         window.log_frames(&frames);
     }
-    Engine engine(&ui::Window::wake);
-    ui::StartOptions start = start_options(options);
+    Engine engine(&ui::Window::wake, state);
+    Library library(&ui::Window::wake, state);
+    start.library = &library;
     start.wake = &ui::Window::wake;
     ui::Application application(engine, start);
     application.ui.view.messages.open_address = ui::open_address;

@@ -11,7 +11,8 @@ namespace app::ui {
 
 // ---- the user's wishes ----
 
-void UiState::open_model(const std::string& path, const std::string& device, uint32_t context) {
+void UiState::open_model(const std::string& path, const std::string& device, uint32_t context,
+                         const OpenOptions& how) {
     if (busy()) {
         stop();
     }
@@ -28,6 +29,9 @@ void UiState::open_model(const std::string& path, const std::string& device, uin
     command.path = path;
     command.device = device;
     command.n_ctx = context;
+    command.anyway = how.anyway;
+    command.device_optional = how.device_optional;
+    command.known_models = known_models;
     outbox.push_back(command);
 }
 

@@ -24,7 +24,8 @@ public:
     void apply(const Event& event);
 
     // ---- what the user wants; each leaves commands in the outbox ----
-    void open_model(const std::string& path, const std::string& device, uint32_t n_ctx);
+    void open_model(const std::string& path, const std::string& device, uint32_t context,
+                    const OpenOptions& how = {});
     void cancel_load();
     void send(const std::string& text);
     /// Another answer to the same message. same_seed: drawn as this one was.
@@ -111,6 +112,8 @@ public:
     uint32_t n_ctx = 0;
     std::optional<LoadStatus> load;
     std::optional<Trouble> trouble;
+    /// For what to offer where a model does not fit; may be null.
+    std::shared_ptr<const std::vector<FoundModel>> known_models;
     std::vector<std::string> log;
 
     std::vector<Conversation> chats = std::vector<Conversation>(1);

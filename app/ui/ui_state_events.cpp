@@ -311,6 +311,16 @@ void UiState::on(const Failed& e) {
         if (!cancelled) {
             trouble = Trouble{e.message, e.hint, e.device_lost};
         }
+        if (!cancelled && e.no_room) {
+            trouble->hint = e.no_room->parts;
+            trouble->offers = e.no_room->alternatives;
+            trouble->offers.push_back({.text = "Load it anyway",
+                                       .path = e.no_room->path,
+                                       .device = e.no_room->device,
+                                       .n_ctx = e.no_room->n_ctx,
+                                       .can_open = true,
+                                       .anyway = true});
+        }
     } else if (e.id != 0 && e.id == generating) {
         fail_generation(e);
     } else if (e.id == 0 || e.device_lost) {

@@ -35,6 +35,13 @@ struct LoadStatus {
 struct Trouble {
     std::string message, hint;
     bool device_lost = false;
+    std::vector<Alternative> offers = {};  // what to open instead
+};
+
+/// How a model is opened, beside where it lies.
+struct OpenOptions {
+    bool anyway = false;           // also where it does not fit
+    bool device_optional = false;  // where the device is gone, another will do
 };
 
 /// An answer of a chat that has outgrown the model's context: what is to happen is asked once.

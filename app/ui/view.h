@@ -13,6 +13,7 @@
 #include "app/ui/config_file.h"
 #include "app/ui/conversation.h"
 #include "app/ui/gui.h"
+#include "app/ui/models_view.h"
 #include "app/ui/message_view.h"
 #include "app/ui/picture.h"
 #include "app/ui/toasts.h"
@@ -61,6 +62,7 @@ struct View {
     std::string path_field;
     std::string path_problem;
     bool show_open = false;  // the "open a model" dialog
+    ModelsView models;
 
     ChatListView chat_list;
     FieldText composer;

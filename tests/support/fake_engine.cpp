@@ -222,6 +222,7 @@ ModelInfo FakeEngine::info(const std::string& path) const {
     m.name = "Fake Gemma";
     m.format = "GGUF";
     m.quant = "F16";
+    m.device_warning = options_.device_warning;
     m.architecture = "gemma2";
     m.n_params = 5800000;
     m.file_bytes = 11656288;
@@ -407,6 +408,11 @@ void FakeEngine::step() {
         load_left_ = -1;
         if (!options_.fail_load.empty()) {
             events_.push_back(Failed{loading_.id, options_.fail_load, "Try another file.", false});
+        } else if (options_.no_room && options_.no_room->path == loading_.path &&
+                   !loading_.anyway) {
+            Failed failed{loading_.id, "Fake needs 16.9 GiB; Fake device has 7.2 GiB free", "hint"};
+            failed.no_room = std::make_shared<NoRoom>(*options_.no_room);
+            events_.push_back(std::move(failed));
         } else {
             events_.push_back(
                 ModelReady{loading_.id, std::make_shared<ModelInfo>(info(loading_.path))});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ struct FakeOptions {
     uint32_t window = 16;  // of the local layers; every third layer is global
     bool base_model = false;
     std::string fail_load;      // non-empty: loading ends in this message
+    std::optional<app::NoRoom> no_room;  // loading its path fails for want of memory, unless "anyway"
+    std::string device_warning;
     std::string fail_generate;  // non-empty: answers end in this message after some tokens
     int load_steps = 3;
     std::vector<std::string> answer;  // tokens of every answer; empty: a built-in one

@@ -273,10 +273,13 @@ TEST_CASE("the remembered device is kept, and every model is opened on it") {
     const fs::path path = fs::temp_directory_path() /
                           ("lapidary-config-" + std::to_string(std::random_device{}()) + ".json");
     const auto remembered = [&] {
-        std::string problem;
-        return ui::ConfigFile(path.string()).load(problem).device;
+        std::string why;
+        return ui::ConfigFile(path.string()).load(why).device;
     };
-    std::ofstream(path) << R"({"device": "radeon"})";
+    ui::Config before;
+    before.device = "radeon";
+    std::string problem;
+    REQUIRE(ui::ConfigFile(path.string()).save(before, problem));
     const auto start = [&](const std::string& device, test::FakeOptions options = {}) {
         auto engine = std::make_unique<test::FakeEngine>(std::move(options));
         ui::StartOptions o;

@@ -49,6 +49,13 @@ void draw_shortcuts(Panel& p);
 bool begin_dialog(Gui& gui, const char* name);
 void end_dialog();
 void draw_open_dialog(Panel& p);
+void open_model_at(Panel& p, const std::string& path);
+/// A found model with a button that opens it; true when that was clicked.
+bool draw_model_row(Panel& p, const std::string& id, const Rect& row, const ModelsView::Row& model);
+void draw_model_menu(Panel& p);
+void draw_device_menu(Panel& p);
+/// The report goes to the clipboard as soon as it is there.
+void copy_diagnostics(Panel& p);
 void draw_toast(Panel& p, const Rect& r);
 /// What the button of the toast does; false when there is none.
 bool run_toast_action(Panel& p);

@@ -93,8 +93,7 @@ void draw_top_bar(Panel& p, const Rect& r, float chips_x) {
     float x = chips_x + gui.px(16);
     if (m != nullptr) {
         const ChipOptions model_chip{Icon::none, false, true, gui.px(300)};
-        const ChipOptions device_chip{
-            Icon::chip, m->device_is_cpu && p.state.device_selector.empty(), true, gui.px(300)};
+        const ChipOptions device_chip{Icon::chip, !m->device_warning.empty(), true, gui.px(300)};
         const std::string name = display_name(*m);
         const std::string device = short_device(*m);
         const std::string layers = fmt::format("{0}/{0} layers", m->n_layers);
@@ -115,7 +114,7 @@ void draw_top_bar(Panel& p, const Rect& r, float chips_x) {
         }
         x += wm + gui.px(8);
         if (chip(gui, "top.device", {x, place.y, wd, place.h}, device, layers, device_chip,
-                 m->device_why)) {
+                 m->device_warning.empty() ? m->device_why : m->device_warning)) {
             p.view.menu_device = true;
             p.view.menu_anchor = {x, place.bottom() + gui.px(4), 0, 0};
         }
@@ -132,83 +131,6 @@ void draw_top_bar(Panel& p, const Rect& r, float chips_x) {
 }
 
 namespace {
-
-void model_menu(Panel& p) {
-    Gui& gui = p.gui;
-    const float x = p.view.menu_anchor.x, y = p.view.menu_anchor.y;
-    if (!begin_menu(gui, "model", x, y, gui.px(340))) {
-        return;
-    }
-    if (const ModelInfo* m = p.state.model.get()) {
-        menu_title(gui, display_name(*m));
-        std::string facts = fmt::format(
-            "{} architecture, {}, {} parameters, {} layers × {} heads, {}\n{} weights and {} cache "
-            "on the device",
-            architecture_name(*m), m->quant, parameter_count(m->n_params), m->n_layers, m->n_heads,
-            file_size(m->file_bytes), file_size(m->weight_bytes), file_size(m->kv_bytes));
-        if (m->base_model) {
-            facts += "\nBase model, asked in a Question / Answer frame";
-        }
-        menu_note(gui, facts);
-        for (const std::string& notice : m->notices) {
-            menu_note(gui, notice, Color::row_text);
-        }
-        menu_separator(gui);
-    }
-    if (menu_item(gui, "menu.open", "Open a model…", "Ctrl O", false, Icon::folder)) {
-        p.view.show_open = true;
-    }
-    const bool shipped = p.state.model && p.state.model->shipped;
-    if (menu_item(gui, "menu.shipped", "Lapidary demo", "shipped, 5.8 M", shipped, Icon::none,
-                  !shipped)) {
-        p.later([path = std::string(), device = p.view.device, n = p.state.n_ctx](UiState& s) {
-            s.open_model(path, device, n);
-        });
-    }
-    for (size_t i = 0; i < p.view.config.recent.size(); ++i) {
-        const std::string& path = p.view.config.recent[i];
-        const bool open = p.state.model && !shipped && p.state.model->path == path;
-        const std::string name = path.substr(path.find_last_of('/') + 1);
-        if (menu_item(gui, "menu.recent." + std::to_string(i), name, {}, open, Icon::none, !open)) {
-            p.later([path = std::string(path), device = p.view.device,
-                     n = p.state.n_ctx](UiState& s) { s.open_model(path, device, n); });
-        }
-    }
-    end_menu(gui);
-}
-
-void device_menu(Panel& p) {
-    Gui& gui = p.gui;
-    if (!begin_menu(gui, "device", p.view.menu_anchor.x, p.view.menu_anchor.y, gui.px(360))) {
-        return;
-    }
-    if (const ModelInfo* m = p.state.model.get()) {
-        menu_title(gui, m->device_name);
-        std::string facts = fmt::format("All {} layers are on this device.", m->n_layers);
-        if (!m->device_why.empty()) {
-            facts += "\nChosen because: " + m->device_why;
-        }
-        if (!m->device_driver.empty()) {
-            facts += "\nDriver: " + m->device_driver;
-        }
-        if (!m->device_uuid.empty()) {
-            facts += "\nUUID: " + m->device_uuid;
-        }
-        const Message* answer = p.state.selected();
-        if (answer != nullptr && answer->stats.device_bytes > 0) {
-            facts += "\nDevice memory in use: " + file_size(answer->stats.device_bytes);
-        }
-        menu_note(gui, facts);
-        menu_separator(gui);
-        if (menu_item(gui, "menu.copy_device", "Copy these facts", {}, false, Icon::copy)) {
-            ImGui::SetClipboardText((m->device_name + "\n" + facts).c_str());
-            p.view.say("Copied");
-        }
-        menu_note(gui, "Another device: start with --device NAME. `lapidary devices` lists them.",
-                  Color::text3);
-    }
-    end_menu(gui);
-}
 
 void settings_menu(Panel& p) {
     Gui& gui = p.gui;
@@ -272,8 +194,8 @@ void draw_menus(Panel& p) {
     open_when(p.view.menu_device, "device");
     open_when(p.view.menu_settings, "settings");
     open_when(p.view.menu_sampling, "sampling");
-    model_menu(p);
-    device_menu(p);
+    draw_model_menu(p);
+    draw_device_menu(p);
     settings_menu(p);
     sampling_menu(p);
 }

@@ -150,6 +150,33 @@ float draw_recent(Panel& p, const Rect& r) {
     return y - r.y;
 }
 
+void draw_found(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    const LibraryFacts& facts = p.view.models.facts();
+    const std::vector<ModelsView::Row>& rows = p.view.models.rows(p.view.device);
+    const float row_h = gui.px(50);
+    if (p.view.models.library == nullptr || r.h < gui.px(26) + row_h) {
+        return;
+    }
+    gui.text(with(type::kTitle, Color::text2), r.x, r.y + gui.px(9), "Found on this computer");
+    gui.text_right(type::kNote, r.right(), r.y + gui.px(9), facts.searching ? "looking…" : "");
+    const auto room = size_t((r.h - gui.px(26)) / row_h);
+    float y = r.y + gui.px(26);
+    const bool all = rows.size() <= room;
+    for (size_t i = 0; i < std::min(rows.size(), all ? room : room - 1); ++i, y += row_h) {
+        draw_model_row(p, "welcome.found." + std::to_string(i),
+                       {r.x, std::round(y), r.w, std::round(row_h - gui.px(6))}, rows[i]);
+    }
+    if (!all && link(gui, "welcome.more", r.x, y + gui.px(14),
+                     fmt::format("{} more…", rows.size() - (room - 1)))) {
+        p.view.show_open = true;
+    }
+    if (rows.empty() && !facts.searching) {
+        gui.text_fit(type::kNote, r.x, y + gui.px(10), r.w,
+                     "No models of Hugging Face, Ollama, LM Studio or llama.cpp.");
+    }
+}
+
 void draw_foot(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
     gui.hline(r.x, r.y, r.w);
@@ -216,8 +243,10 @@ void draw_welcome(Panel& p, const Rect& r) {
         const Rect right{x + gui.px(616), y + gui.px(106), width - gui.px(616),
                          bottom - y - gui.px(106)};
         draw_drop_area(p, {right.x, right.y, right.w, gui.px(144)});
-        draw_recent(
+        const float recent = draw_recent(
             p, {right.x, right.y + gui.px(168), right.w, right.bottom() - right.y - gui.px(168)});
+        const float top = right.y + gui.px(168) + (recent > 0 ? recent + gui.px(14) : 0);
+        draw_found(p, {right.x, top, right.w, right.bottom() - top});
     }
     if (r.h > gui.px(420)) {
         draw_foot(p, {x, r.bottom() - foot, width, foot});
