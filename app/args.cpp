@@ -272,7 +272,19 @@ void add_trace(CLI::App& app, Options& o) {
     CLI::App* trace = app.add_subcommand("trace", "Write attention and activations to an NPZ file");
     add_model(trace, o);
     add_token_input(trace, o);
-    trace->add_option("-o,--output", o.output, "The file to write")->type_name("F.npz")->required();
+    trace
+        ->add_option("-o,--output", o.output,
+                     "The file to write; .png, .svg, .csv, .json and .html hold one view, .npz "
+                     "arrays, or one view with --view")
+        ->type_name("F.npz")
+        ->required();
+    trace->add_option("--view", o.view,
+                      "matrix (of --layers and --heads), tokens, next or lens; default matrix")
+        ->type_name("NAME")
+        ->check(CLI::IsMember({"matrix", "tokens", "next", "lens"}));
+    trace->add_option("--scale", o.picture_scale, "Of a .png: 1, or 2 for twice the pixels")
+        ->type_name("N")
+        ->check(CLI::Range(1, 8));
     trace->add_option("--layers", o.layers, "all, or a list such as 0,5-8,-1")->type_name("LIST");
     trace->add_option("--heads", o.heads, "all, or a list")->type_name("LIST");
     trace->add_option("--queries", o.queries, "Rows of attention and logits: all, or a list")
@@ -295,6 +307,7 @@ void add_trace(CLI::App& app, Options& o) {
         "Examples:\n"
         "  lapidary trace -p 'Anna gave Ben a cup.' -o anna.npz\n"
         "  lapidary trace -f text.txt -o t.npz --taps stage_p,lens,thumb --temp 0.7\n"
+        "  lapidary trace -p 'Anna gave Ben a cup.' -o head.svg --layers 3 --heads 1\n"
         "  lapidary trace -m gemma.gguf -f text.txt -o t.npz --layers 5,-1 --queries -1 "
         "--taps pattern,logits");
 }

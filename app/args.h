@@ -43,7 +43,7 @@ struct Options {
 
     BenchOptions bench;
 
-    std::string view = "matrix";  // trace, of a picture or table
+    std::string view;  // trace: one view as a picture or table; empty: arrays
 
     // The window.
     std::string script, offscreen, frame_log;

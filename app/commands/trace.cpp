@@ -2,6 +2,7 @@
 #include "app/commands/commands.h"
 #include "app/commands/score.h"
 #include "app/commands/trace_arrays.h"
+#include "app/commands/trace_view.h"
 #include "app/console.h"
 #include "app/json_out.h"
 #include "app/npz.h"
@@ -531,6 +532,9 @@ private:
 }  // namespace
 
 int trace_command(const Options& options) {
+    if (!options.view.empty() || !options.output.ends_with(".npz")) {
+        return trace_view(options);
+    }
     Options adjusted = options;
     adjusted.top = options.top == 0 ? 10 : options.top;
     model::SessionOptions session = options.session;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "app/ui/png.h"
+#include "app/png.h"
 
 namespace app::ui {
 

@@ -259,6 +259,9 @@ void keys_without_field(Panel& p) {
         p.state.branch(s.position, *p.view.open_candidate);
         p.view.open_candidate.reset();
     }
+    if (ImGui::IsKeyPressed(ImGuiKey_E, false)) {
+        p.view.exporting.show = true;
+    }
     if (ImGui::IsKeyPressed(ImGuiKey_Slash, false)) {
         p.view.focus_search = true;
     }
@@ -273,7 +276,8 @@ static bool popup_open() {
 
 /// The message box gets the keyboard where typing is what comes next.
 void Ui::note_changes(Panel& p) {
-    const bool dialog = ImGui::IsPopupOpen("open") || ImGui::IsPopupOpen("shortcuts");
+    const bool dialog = ImGui::IsPopupOpen("open") || ImGui::IsPopupOpen("export") ||
+                        ImGui::IsPopupOpen("shortcuts");
     const bool loading = p.state.loading();
     if ((dialog_was_open_ && !dialog) || (was_loading_ && !loading) ||
         last_chat_ != p.state.current_chat) {
@@ -334,6 +338,7 @@ void Ui::draw(UiState& state) {
     draw_chat_menu(p);
     draw_shortcuts(p);
     draw_open_dialog(p);
+    draw_export_dialog(p);
     // The key that closed a popup has had its effect, also where ImGui closed it before this frame.
     if (!std::exchange(popup_was_open_, popup_open())) {
         handle_keys(p);

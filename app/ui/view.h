@@ -12,6 +12,7 @@
 #include "app/ui/chat_list.h"
 #include "app/ui/config_file.h"
 #include "app/ui/conversation.h"
+#include "app/ui/export_view.h"
 #include "app/ui/gui.h"
 #include "app/ui/models_view.h"
 #include "app/ui/message_view.h"
@@ -63,6 +64,7 @@ struct View {
     std::string path_problem;
     bool show_open = false;  // the "open a model" dialog
     ModelsView models;
+    ExportView exporting;
 
     ChatListView chat_list;
     FieldText composer;

@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "app/ui/png.h"
+#include "app/png.h"
 
 // GLFW declares these only when a Vulkan header with prototypes comes first.
 extern "C" {

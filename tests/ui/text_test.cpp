@@ -6,7 +6,7 @@
 
 #include "app/ui/config_file.h"
 #include "app/ui/format.h"
-#include "app/ui/png.h"
+#include "app/png.h"
 #include "app/ui/theme.h"
 
 using namespace app::ui;
@@ -101,7 +101,7 @@ TEST_CASE("pictures are PNG files") {
     for (size_t i = 0; i < rgb.size(); ++i) {
         rgb[i] = uint8_t(i / 300 * 7 + (i % 97 == 0));
     }
-    const std::vector<uint8_t> png = encode_png(rgb, 64, 48);
+    const std::vector<uint8_t> png = app::encode_png(rgb, 64, 48);
     CHECK(png.size() < rgb.size());
     CHECK(png[1] == 'P');
     CHECK(std::string(png.end() - 8, png.end() - 4) == "IEND");

@@ -12,7 +12,7 @@ namespace {
 struct Shortcut {
     std::string_view keys, what;
 };
-constexpr std::array<Shortcut, 26> kShortcuts = {{
+constexpr std::array<Shortcut, 27> kShortcuts = {{
     {"Enter", "send the message"},
     {"Shift Enter", "new line"},
     {"Esc", "stop, follow again, close"},
@@ -26,6 +26,7 @@ constexpr std::array<Shortcut, 26> kShortcuts = {{
     {"Ctrl R", "write another answer"},
     {"Ctrl Shift C", "copy the last answer"},
     {"F2", "show or hide the inspector"},
+    {"E", "export a view to a file"},
     {"1 2 3 4", "inspector tabs"},
     {"← →", "previous, next token"},
     {"Home End", "first, last token"},

@@ -49,6 +49,7 @@ void draw_shortcuts(Panel& p);
 bool begin_dialog(Gui& gui, const char* name);
 void end_dialog();
 void draw_open_dialog(Panel& p);
+void draw_export_dialog(Panel& p);
 void open_model_at(Panel& p, const std::string& path);
 /// A found model with a button that opens it; true when that was clicked.
 bool draw_model_row(Panel& p, const std::string& id, const Rect& row, const ModelsView::Row& model);

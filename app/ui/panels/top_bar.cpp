@@ -89,6 +89,13 @@ void draw_top_bar(Panel& p, const Rect& r, float chips_x) {
         p.view.inspector = !p.view.inspector;
     }
     float right = place.x - gui.px(24);
+    if (p.view.inspector && !p.state.chat().empty()) {
+        if (icon_button(gui, "top.export", place.x - gui.px(22), cy, Icon::arrow_down,
+                        "Export a view to a file (E)")) {
+            p.view.exporting.show = true;
+        }
+        right -= gui.px(28);
+    }
     const ModelInfo* m = p.state.model.get();
     float x = chips_x + gui.px(16);
     if (m != nullptr) {

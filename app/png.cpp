@@ -1,4 +1,4 @@
-#include "app/ui/png.h"
+#include "app/png.h"
 
 #include "app/crc32.h"
 
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <fstream>
 
-namespace app::ui {
+namespace app {
 
 namespace {
 
@@ -152,4 +152,4 @@ bool write_png(const std::string& path, std::span<const uint8_t> rgb, uint32_t w
     return true;
 }
 
-}  // namespace app::ui
+}  // namespace app

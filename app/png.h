@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace app::ui {
+namespace app {
 
 /// 8-bit RGB, [height, width, 3].
 std::vector<uint8_t> encode_png(std::span<const uint8_t> rgb, uint32_t width, uint32_t height);
@@ -14,4 +14,4 @@ std::vector<uint8_t> encode_png(std::span<const uint8_t> rgb, uint32_t width, ui
 bool write_png(const std::string& path, std::span<const uint8_t> rgb, uint32_t width,
                uint32_t height, std::string& problem);
 
-}  // namespace app::ui
+}  // namespace app

@@ -1,0 +1,158 @@
+#include "app/commands/trace_view.h"
+
+#include "app/commands/score.h"
+#include "app/console.h"
+#include "app/output_file.h"
+#include "app/view_export.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace app {
+
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+class ViewTrace {
+public:
+    ViewTrace(const Options& options, Opened& opened)
+        : options_(options),
+          session_(*opened.session),
+          tokenizer_(opened.model->tokenizer),
+          config_(opened.model->config),
+          tokens_(score_tokens(options, tokenizer_, config_)) {
+        view_.view = options.view.empty() ? "matrix" : options.view;
+        view_.facts = {{"model", opened.model->name},
+                       {"file", opened.model->path},
+                       {"device", opened.runtime->device.info().name},
+                       {"program", fmt::format("Lapidary {}", version())}};
+        for (const model::TokenId id : tokens_) {
+            view_.token_ids.push_back(id);
+            view_.tokens.push_back(tokenizer_.display(id));
+        }
+    }
+
+    ViewExport run() {
+        scored_ = score(session_, tokens_, options_, {});
+        if (view_.view == "matrix") {
+            matrix();
+        } else if (view_.view == "tokens") {
+            tokens();
+        } else if (view_.view == "next") {
+            next();
+        } else {
+            lens();
+        }
+        return std::move(view_);
+    }
+
+private:
+    void matrix() {
+        const auto n = uint32_t(tokens_.size());
+        const auto layers = parse_selection(options_.layers, config_.num_hidden_layers, "--layers");
+        const auto heads = parse_selection(options_.heads, config_.num_attention_heads, "--heads");
+        const uint64_t bytes = uint64_t{layers.size()} * heads.size() * n * n * sizeof(float);
+        if (bytes > uint64_t{options_.limit_mib} << 20) {
+            throw base::Error(
+                base::ErrorKind::usage,
+                fmt::format("the matrices of {} layers and {} heads take {} MiB, more "
+                            "than --limit",
+                            layers.size(), heads.size(), bytes >> 20),
+                "Choose fewer with --layers and --heads.");
+        }
+        for (const uint32_t l : layers) {
+            for (const uint32_t h : heads) {
+                model::AttentionTile tile =
+                    session_.attention({.layer = l, .head = h, .n_queries = n, .n_keys = n});
+                for (uint32_t q = 0; q < n; ++q) {
+                    for (uint32_t k = 0; k < n; ++k) {
+                        if (!model::AttentionTile::visible(q, k, tile.window)) {
+                            tile.pattern[size_t{q} * n + k] =
+                                std::numeric_limits<float>::quiet_NaN();
+                        }
+                    }
+                }
+                view_.grids.push_back({.name = "pattern",
+                                       .layer = int32_t(l),
+                                       .head = int32_t(h),
+                                       .n_rows = n,
+                                       .n_cols = n,
+                                       .values = std::move(tile.pattern)});
+            }
+        }
+        view_.title = view_.grids.size() == 1
+                          ? fmt::format("Attention of layer {}, head {}", layers[0], heads[0])
+                          : fmt::format("Attention of {} heads", view_.grids.size());
+        view_.badge = "recomputed exact";
+    }
+
+    void tokens() {
+        view_.title = "Surprise of every token";
+        view_.badge = "captured";
+        view_.table.columns = {"position",       "id",   "text",        "probability",
+                               "surprisal_nats", "rank", "entropy_nats"};
+        for (size_t t = 0; t < tokens_.size(); ++t) {
+            const model::TokenStats& s = scored_[t].stats;
+            const bool known = t > 0;
+            view_.table.rows.push_back(
+                {double(t), double(tokens_[t]), view_.tokens[t],
+                 known ? std::exp(double(s.logprob)) : kNan, known ? -double(s.logprob) : kNan,
+                 known ? double(s.rank) : -1, known ? double(s.entropy) : kNan});
+        }
+    }
+
+    void next() {
+        view_.title = "The most likely next tokens";
+        view_.badge = "captured, full vocabulary";
+        view_.table.columns = {"rank", "id", "text", "probability"};
+        double rank = 0;
+        for (const auto& [id, logprob] : scored_.back().top) {
+            view_.table.rows.push_back(
+                {rank++, double(id), tokenizer_.display(id), std::exp(double(logprob))});
+        }
+    }
+
+    void lens() {
+        view_.title = "The next token, read out after every layer";
+        view_.badge = "recomputed exact";
+        view_.table.columns = {"layer", "text", "id", "probability"};
+        for (const model::LensRow& row : session_.lens(uint32_t(tokens_.size()) - 1, 1, {})) {
+            const auto [id, logprob] = row.top.at(0);
+            view_.table.rows.push_back(
+                {double(row.layer), tokenizer_.display(id), double(id), std::exp(double(logprob))});
+        }
+    }
+
+    const Options& options_;
+    model::Session& session_;
+    const model::Tokenizer& tokenizer_;
+    const model::Config& config_;
+    const std::vector<model::TokenId> tokens_;
+    std::vector<ScoredToken> scored_;
+    ViewExport view_;
+};
+
+}  // namespace
+
+int trace_view(const Options& options) {
+    Options adjusted = options;
+    adjusted.top = options.top == 0 ? 20 : options.top;
+    const ExportFormat format = export_format(options.output);
+    if (format == ExportFormat::png && !options.view.empty() && options.view != "matrix") {
+        throw base::Error(base::ErrorKind::usage,
+                          fmt::format("--view {} has no cells to draw as pixels", options.view),
+                          "Take .svg or .html for its picture.");
+    }
+    const std::string target =
+        output_target(options.output, "-o", {model_path(options), options.file});
+    model::SessionOptions session = options.session;
+    session.keep_q = session.full_cache = session.keep_residuals = true;
+    Opened opened = open_session(adjusted, session);
+    write_export(ViewTrace(adjusted, opened).run(), format, target, options.picture_scale);
+    put("{}\n", options.output);
+    return 0;
+}
+
+}  // namespace app

@@ -1,0 +1,17 @@
+// ExportView: the open export dialog: which view, which format, where to.
+#pragma once
+
+#include <string>
+
+namespace app::ui {
+
+struct ExportView {
+    bool show = false;  // opens the dialog
+    int view = 0;       // of kExportViews
+    int format = 0;     // of the dialog's list
+    int scale = 0;      // 0: once, 1: twice
+    std::string path;
+    std::string problem;  // why it was not written
+};
+
+}  // namespace app::ui

@@ -1,0 +1,142 @@
+// The dialog that writes one view of the inspector to a file.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "app/output_file.h"
+#include "app/ui/panels/panels.h"
+#include "app/ui/text_field.h"
+#include "app/ui/view_data.h"
+
+namespace app::ui {
+
+namespace {
+
+constexpr std::array<std::string_view, 5> kViewNames = {"Matrix", "Heads", "Tokens", "Next token",
+                                                        "Layers"};
+constexpr std::array<std::string_view, 6> kFormats = {"PNG", "SVG", "CSV", "JSON", "NPZ", "HTML"};
+constexpr std::array<const char*, 6> kEndings = {".png", ".svg", ".csv", ".json", ".npz", ".html"};
+
+std::string default_folder() {
+    const char* home = std::getenv("HOME");
+    const std::string at = home == nullptr ? "/tmp" : home;
+    std::error_code error;
+    return std::filesystem::is_directory(at + "/Downloads", error) ? at + "/Downloads" : at;
+}
+
+/// The path with the chosen format's ending.
+void match_ending(ExportView& e) {
+    for (const char* ending : kEndings) {
+        if (e.path.ends_with(ending)) {
+            e.path.resize(e.path.size() - std::string_view(ending).size());
+            break;
+        }
+    }
+    e.path += kEndings[size_t(e.format)];
+}
+
+void open_dialog(Panel& p) {
+    ExportView& e = p.view.exporting;
+    e.show = false;
+    e.problem.clear();
+    const int wanted = p.view.tab == Tab::next_token ? 3 : p.view.tab == Tab::layers ? 4 : 0;
+    e.view = wanted;
+    const std::string folder =
+        e.path.empty() ? default_folder() : std::filesystem::path(e.path).parent_path().string();
+    e.path = folder + "/lapidary-" + std::string(kExportViews[size_t(e.view)]);
+    match_ending(e);
+    ImGui::OpenPopup("export");
+}
+
+/// True when the file is there.
+bool write(Panel& p) {
+    ExportView& e = p.view.exporting;
+    const ViewExport data = view_data(p.state, kExportViews[size_t(e.view)]);
+    if (data.empty()) {
+        e.problem = "This view has no data now: nothing was captured.";
+        return false;
+    }
+    if (ExportFormat(e.format) == ExportFormat::png && data.grids.empty()) {
+        e.problem = "This view is text and bars: take SVG or HTML for its picture.";
+        return false;
+    }
+    // The world's errors are values in the window's thread.
+    const std::string why =
+        try_write_export(data, ExportFormat(e.format), e.path, uint32_t(e.scale) + 1);
+    e.problem = why;
+    if (why.empty()) {
+        p.view.say("Written to " + one_line(e.path, 80));
+    }
+    return why.empty();
+}
+
+}  // namespace
+
+void draw_export_dialog(Panel& p) {
+    Gui& gui = p.gui;
+    ExportView& e = p.view.exporting;
+    bool focus = false;
+    if (e.show) {
+        open_dialog(p);
+        focus = true;
+    }
+    const ImVec2 size = ImGui::GetIO().DisplaySize;
+    ImGui::SetNextWindowPos({size.x / 2, size.y * 0.4f}, ImGuiCond_Always, {0.5f, 0.5f});
+    ImGui::SetNextWindowSize({std::min(gui.px(560), size.x - gui.px(16)), gui.px(290)});
+    if (!begin_dialog(gui, "export")) {
+        return;
+    }
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    const float w = ImGui::GetContentRegionAvail().x;
+    gui.text({Face::semibold, 16, Color::text}, at.x, at.y + gui.px(10), "Export a view");
+    const auto row = [&](const char* label, float y) {
+        gui.text(with(type::kControl, Color::text2), at.x, at.y + gui.px(y), label);
+        return at.y + gui.px(y);
+    };
+    if (const int v = segmented(gui, "export.view", at.x + w, row("View", 50), kViewNames, e.view);
+        v >= 0) {
+        e.view = v;
+    }
+    if (const int f =
+            segmented(gui, "export.format", at.x + w, row("Format", 88), kFormats, e.format);
+        f >= 0) {
+        e.format = f;
+        match_ending(e);
+    }
+    constexpr std::array<std::string_view, 2> kScales = {"1x", "2x"};
+    if (e.format == 0) {
+        if (const int s =
+                segmented(gui, "export.scale", at.x + w, row("Pixels", 126), kScales, e.scale);
+            s >= 0) {
+            e.scale = s;
+        }
+    }
+    const Rect field{at.x, std::round(at.y + gui.px(148)), w, std::round(gui.px(34))};
+    bool go = line_field(gui, "export.path", field, e.path, "/path/to/file", gui.px(12), focus);
+    if (!e.problem.empty()) {
+        gui.icon(Icon::warning, at.x + gui.px(8), at.y + gui.px(200), 14, Color::error);
+        gui.text_fit(with(type::kNote, Color::error), at.x + gui.px(22), at.y + gui.px(200),
+                     w - gui.px(22), e.problem);
+    }
+    const float cy = at.y + gui.px(232);
+    const ButtonOptions primary{Look::primary};
+    Rect taken;
+    go |= button_at(gui, "export.go", at.x + w - button_width(gui, "Export", primary), cy, "Export",
+                    primary, &taken);
+    const ButtonOptions quiet{Look::quiet};
+    const bool cancel =
+        button_at(gui, "export.cancel", taken.x - gui.px(8) - button_width(gui, "Cancel", quiet),
+                  cy, "Cancel", quiet) ||
+        ImGui::IsKeyPressed(ImGuiKey_Escape);
+    if ((go && write(p)) || cancel) {
+        ImGui::CloseCurrentPopup();
+    }
+    end_dialog();
+}
+
+}  // namespace app::ui

@@ -1,0 +1,153 @@
+#include "app/ui/view_data.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "app/args.h"
+#include "model/sampler.h"
+
+namespace app::ui {
+
+namespace {
+
+constexpr double kNanNumber = std::numeric_limits<double>::quiet_NaN();
+constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+constexpr uint32_t kNextTokens = 50;
+
+void add_facts(const UiState& s, const Message& m, ViewExport& out) {
+    out.facts = {{"program", fmt::format("Lapidary {}", version())},
+                 {"model", m.model_name},
+                 {"seed", fmt::format("{}", m.sampling.seed)},
+                 {"temperature", fmt::format("{}", m.sampling.temperature)}};
+    if (s.model) {
+        out.facts.emplace_back("file", s.model->path);
+        out.facts.emplace_back("device", s.model->device_name);
+    }
+    for (const TokenInfo& token : m.tokens) {
+        out.token_ids.push_back(token.id);
+        out.tokens.push_back(token.text);
+    }
+}
+
+void add_matrix(const UiState& s, ViewExport& out) {
+    const HeadMatrix& matrix = s.matrix;
+    const uint32_t begin = matrix.begin(), end = matrix.end();
+    out.title = fmt::format("Attention of layer {}, head {}", s.selection.layer, s.selection.head);
+    out.badge = "recomputed exact";
+    if (!matrix.is(s.selection.layer, s.selection.head) || begin == end) {
+        return;
+    }
+    ExportGrid grid{.name = "pattern",
+                    .layer = int32_t(s.selection.layer),
+                    .head = int32_t(s.selection.head),
+                    .n_rows = end - begin,
+                    .n_cols = end,
+                    .first_row = begin};
+    for (uint32_t q = begin; q < end; ++q) {
+        for (uint32_t k = 0; k < end; ++k) {
+            const bool there = matrix.has_row(q) && matrix.visible(q, k);
+            grid.values.push_back(there ? matrix.at(q, k) : kNone);
+        }
+    }
+    out.grids.push_back(std::move(grid));
+}
+
+void add_heads(const UiState& s, ViewExport& out) {
+    out.title = "All heads, the largest weight of each cell";
+    out.badge = "pooled, max";
+    for (uint32_t l = 0; l < s.thumbs.n_layers(); ++l) {
+        for (uint32_t h = 0; h < s.thumbs.n_heads(); ++h) {
+            const HeadThumb* thumb = s.thumbs.find(l, h);
+            if (thumb == nullptr || thumb->n_positions == 0) {
+                continue;
+            }
+            ExportGrid grid{.name = "thumb_max",
+                            .layer = int32_t(l),
+                            .head = int32_t(h),
+                            .n_rows = HeadThumb::kSide,
+                            .n_cols = HeadThumb::kSide,
+                            .bin = thumb->bin};
+            grid.values.assign(thumb->max.size(), kNone);
+            for (uint32_t r = 0; r < thumb->side(); ++r) {
+                for (uint32_t c = 0; c <= r && thumb->has_row(r); ++c) {
+                    grid.values[size_t{r} * HeadThumb::kSide + c] = thumb->at(r, c);
+                }
+            }
+            out.grids.push_back(std::move(grid));
+        }
+    }
+}
+
+void add_tokens(const Message& m, ViewExport& out) {
+    out.title = "Surprise of every token";
+    out.badge = "captured";
+    out.table.columns = {"position",       "id",   "text", "probability",
+                         "surprisal_nats", "rank", "part", "entropy_nats"};
+    for (const TokenInfo& t : m.tokens) {
+        const bool known = t.rank >= 0;
+        out.table.rows.push_back({double(t.position), double(t.id), t.text,
+                                  known ? std::exp(double(t.logprob)) : kNanNumber,
+                                  known ? -double(t.logprob) : kNanNumber, double(t.rank),
+                                  t.position < m.answer_begin ? "prompt" : "answer",
+                                  known ? double(t.entropy) : kNanNumber});
+    }
+}
+
+void add_next(const UiState& s, ViewExport& out) {
+    out.title = fmt::format("The token after position {}", s.selection.query);
+    out.badge = "captured, full vocabulary";
+    if (s.distribution.row != s.selection.query || !s.distribution.logits) {
+        return;
+    }
+    out.table.columns = {"rank", "id", "text", "probability"};
+    double rank = 0;
+    for (const auto& [id, logprob] : model::top_logprobs(*s.distribution.logits, kNextTokens)) {
+        out.table.rows.push_back({rank++, double(id), s.token_text(id), std::exp(double(logprob))});
+    }
+}
+
+void add_lens(const UiState& s, ViewExport& out) {
+    out.title =
+        fmt::format("The token after position {}, read out after every layer", s.selection.query);
+    out.badge = "recomputed exact";
+    if (s.lens.row != s.selection.query) {
+        return;
+    }
+    out.table.columns = {"layer", "text", "id", "probability"};
+    for (const LensAnswer& layer : s.lens.layers) {
+        for (size_t i = 0; i < std::min(layer.asked.size(), s.lens.ids.size()); ++i) {
+            const TokenId id = s.lens.ids[i];
+            out.table.rows.push_back({double(layer.layer), s.token_text(id), double(id),
+                                      std::exp(double(layer.asked[i]))});
+        }
+    }
+}
+
+}  // namespace
+
+ViewExport view_data(const UiState& s, std::string_view view) {
+    ViewExport out;
+    out.view = view;
+    const Message* m = s.selected();
+    if (m == nullptr || m->tokens.empty()) {
+        return out;
+    }
+    add_facts(s, *m, out);
+    if (view == "matrix") {
+        add_matrix(s, out);
+    } else if (view == "heads") {
+        add_heads(s, out);
+    } else if (view == "tokens") {
+        add_tokens(*m, out);
+    } else if (view == "next") {
+        add_next(s, out);
+    } else if (view == "lens") {
+        add_lens(s, out);
+    }
+    return out;
+}
+
+}  // namespace app::ui

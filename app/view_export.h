@@ -1,0 +1,61 @@
+// ViewExport: the numbers of one view of the inspector, and how they become a file: CSV, JSON, NPZ,
+// SVG, PNG, or one HTML page that needs nothing else. Knows neither window nor engine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace app {
+
+/// Cells of one head, or one pooled picture: [n_rows, n_cols]; NaN: masked, or not captured.
+struct ExportGrid {
+    std::string name;  // "pattern", "thumb_max"
+    int32_t layer = 0, head = 0;
+    uint32_t n_rows = 0, n_cols = 0;
+    uint32_t first_row = 0, first_col = 0;  // positions
+    uint32_t bin = 1;                       // positions per cell
+    std::vector<float> values;
+};
+
+using ExportCell = std::variant<double, std::string>;
+struct ExportTable {
+    std::vector<std::string> columns;
+    std::vector<std::vector<ExportCell>> rows;
+};
+
+struct ViewExport {
+    std::string view;   // "matrix", "heads", "tokens", "next", "lens"
+    std::string title;  // "Attention of layer 3, head 1"
+    std::string badge;  // source: "recomputed exact", "pooled, max", ...
+    std::vector<std::pair<std::string, std::string>> facts;  // model, device, seed, versions
+    std::vector<int32_t> token_ids;
+    std::vector<std::string> tokens;  // display text of each position
+    std::vector<ExportGrid> grids;    // grids of one name have one size
+    ExportTable table;
+
+    bool empty() const { return grids.empty() && table.rows.empty(); }
+};
+
+enum class ExportFormat : uint8_t { png, svg, csv, json, npz, html };
+/// By the ending of the path; throws base::Error(usage) that lists them.
+ExportFormat export_format(std::string_view path);
+
+std::string export_csv(const ViewExport& view);
+std::string export_json(const ViewExport& view);
+std::string export_svg(const ViewExport& view);
+std::string export_html(const ViewExport& view);
+/// The grids alone, `scale` times as large; throws base::Error(usage) where there are none.
+std::vector<uint8_t> export_png(const ViewExport& view, uint32_t scale);
+
+/// Written beside `path`, then renamed. Throws base::Error naming the file.
+void write_export(const ViewExport& view, ExportFormat format, const std::string& path,
+                  uint32_t scale = 1);
+/// The same for the window, where errors are values: why it failed; empty: it is written.
+std::string try_write_export(const ViewExport& view, ExportFormat format, const std::string& path,
+                             uint32_t scale);
+
+}  // namespace app

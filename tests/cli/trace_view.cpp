@@ -1,0 +1,63 @@
+// trace without a window: one view in every format, equal to the arrays of a trace.
+#include "app/view_export.h"
+#include "model/json_reader.h"
+#include "tests/cli/trace_run.h"
+
+#include <fstream>
+#include <sstream>
+
+namespace {
+
+constexpr const char* kModel = "tests/golden/tiny-gemma3.gguf";
+constexpr const char* kIds = "2,10,11,12,13,14,15,16,17,18";
+
+/// Runs it and gives the file's bytes.
+std::string view(const std::string& name, std::vector<std::string> more, int exit_code = 0) {
+    const support::TempDir folder;
+    const std::string file = (folder.path() / name).string();
+    std::vector<std::string> arguments = {"trace", "-m", kModel, "--tokens", kIds, "-o", file};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto result = support::run_program(LAPIDARY_PROGRAM, {.arguments = std::move(arguments),
+                                                                .standard_input = "",
+                                                                .environment = {},
+                                                                .interrupt = {}});
+    INFO(result.err);
+    REQUIRE(result.exit_code == exit_code);
+    std::stringstream text;
+    text << std::ifstream(file, std::ios::binary).rdbuf();
+    return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("a view's JSON has the numbers of the trace's pattern") {
+    const support::Npz npz =
+        cli::trace(kModel, kIds, {"--taps", "pattern", "--layers", "1", "--heads", "2"});
+    const support::NpyArray& pattern = npz.at("pattern");
+    const model::Json json =
+        model::parse_json(view("m.json", {"--layers", "1", "--heads", "2"}), "view");
+    const auto& rows = *(*json.find("grids")->array())[0].find("values")->array();
+    REQUIRE(rows.size() == 10);
+    for (size_t q = 0; q < 10; ++q) {
+        for (size_t k = 0; k < 10; ++k) {
+            const model::Json& cell = (*rows[q].array())[k];
+            const double wanted = pattern.values[q * 10 + k];
+            if (cell.is_null()) {
+                CHECK(wanted == 0);
+            } else {
+                CHECK(float(*cell.number()) == float(wanted));
+            }
+        }
+    }
+}
+
+TEST_CASE("every view comes in every format, and a picture of text is refused as PNG") {
+    for (const char* name : {"matrix", "tokens", "next", "lens"}) {
+        for (const char* ending : {"svg", "csv", "json", "npz", "html"}) {
+            CHECK(view(std::string("v.") + ending, {"--view", name, "--heads", "0"}).size() > 100);
+        }
+    }
+    CHECK(view("m.png", {"--layers", "0", "--heads", "0", "--scale", "2"}).starts_with("\x89PNG"));
+    view("t.png", {"--view", "tokens"}, 2);
+    view("t.pdf", {}, 2);
+}
