@@ -38,6 +38,18 @@ forbid "in app/ui/ only the window and its presentation include Vulkan" \
     '#include [<"](vulkan/|imgui_impl_vulkan)' app/ui \
     --exclude='window*' --exclude='present*' --exclude='offscreen*'
 
+# Every number on the screen comes from the forward pass: no panel makes one up.
+forbid "panels hold no random numbers" \
+    '\brand\b|\bsrand|random_device|mt19937|minstd_rand|_distribution<|#include <random>' \
+    app/ui/panels
+forbid "panels hold no placeholders" -iw 'lorem|ipsum|todo|fixme|dummy_?data|mock|stub' app/ui/panels
+for panel in heads head next_token lens token_strip; do
+    if ! grep -qE '\bbadge\(' "app/ui/panels/$panel.cpp"; then
+        echo "app/ui/panels/$panel.cpp shows data of the model without a source badge"
+        breaches=$((breaches + 1))
+    fi
+done
+
 # Length: 600 lines, headers 200, shaders 250 (150 is the aim), unless the file says why in its
 # first ten.
 n_files=0
