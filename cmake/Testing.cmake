@@ -151,6 +151,8 @@ function(lapidary_add_tests)
                                                    lapidary_options)
     endif()
 
+    add_test(NAME desktop_files COMMAND bash "${PROJECT_SOURCE_DIR}/tests/desktop_files.sh")
+    set_tests_properties(desktop_files PROPERTIES LABELS unit SKIP_RETURN_CODE 77)
     add_test(NAME fence COMMAND bash "${PROJECT_SOURCE_DIR}/tests/fence.sh")
     set_tests_properties(fence PROPERTIES LABELS unit)
 endfunction()

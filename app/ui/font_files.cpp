@@ -22,6 +22,10 @@ std::vector<std::string> font_folders() {
     add_env("HOME", "/.local/share/fonts");
     add_env("HOME", "/.fonts");
     folders.insert(folders.end(), {"/usr/local/share/fonts", "/usr/share/fonts"});
+    // What the tarball brings, where the machine has none.
+    std::error_code error;
+    const fs::path program = fs::read_symlink("/proc/self/exe", error);
+    folders.push_back((program.parent_path().parent_path() / "share/lapidary/fonts").string());
     return folders;
 }
 

@@ -68,6 +68,12 @@ Window::Window(int width, int height) {
     }
     glfwWindowHint(GLFW_CLIENT_API, GLFW_NO_API);
     glfwWindowHint(GLFW_VISIBLE, GLFW_FALSE);
+    // As the desktop entry calls it, so that the two belong together.
+    glfwWindowHintString(GLFW_X11_CLASS_NAME, "io.github.lapidary.Lapidary");
+    glfwWindowHintString(GLFW_X11_INSTANCE_NAME, "lapidary");
+#ifdef GLFW_WAYLAND_APP_ID
+    glfwWindowHintString(GLFW_WAYLAND_APP_ID, "io.github.lapidary.Lapidary");
+#endif
     window_ = glfwCreateWindow(width, height, "Lapidary", nullptr, nullptr);
     if (window_ == nullptr) {
         glfwTerminate();
