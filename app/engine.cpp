@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "app/engine_worker.h"
+#include "app/prompt.h"
 
 namespace app {
 namespace {
@@ -265,6 +266,7 @@ void Worker::fail(RequestId id, const base::Error& error) {
     base::log(base::LogArea::app, "request {} failed: {}", id, error.what());
     Failed failed{id, error.what(), error.hint(), lost};
     failed.no_room = std::exchange(refusal_, nullptr);
+    failed.context_full = dynamic_cast<const ContextFull*>(&error) != nullptr;
     emit(std::move(failed));
     if (lost && had_model) {
         emit(ModelUnloaded{});

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/engine_worker.h"
+#include "app/prompt.h"
 
 namespace app {
 namespace {
@@ -75,22 +76,8 @@ void Worker::prepare(Generation& g) {
                           fmt::format("{} tokens cannot be written", request.max_tokens),
                           "Use -1 for no limit, or a number from 0.");
     }
-    const model::Tokenizer& tokenizer = model_->tokenizer;
-    g.ids = request.tokens;
-    if (g.ids.empty()) {
-        if (request.turns.empty()) {
-            throw base::Error(base::ErrorKind::usage, "there is nothing to answer",
-                              "Write a message first.");
-        }
-        g.ids = model::render_chat(tokenizer, model::chat_format(tokenizer), request.turns);
-    }
-    if (g.ids.size() > session_->n_ctx()) {
-        throw base::Error(base::ErrorKind::usage,
-                          fmt::format("the prompt has {} tokens and the context holds {}",
-                                      g.ids.size(), session_->n_ctx()),
-                          "Shorten the text, start a new chat, or load the model with a larger "
-                          "context.");
-    }
+    Prompt prompt = compose_prompt(model_->tokenizer, request, session_->n_ctx());
+    g.ids = std::move(prompt.ids);
     for (const TokenId id : g.ids) {
         if (id < 0 || uint32_t(id) >= model_->config.vocab_size) {
             throw base::Error(base::ErrorKind::usage,
@@ -103,7 +90,8 @@ void Worker::prepare(Generation& g) {
         g.prompt.push_back(token_info(uint32_t(g.prompt.size()), id));
     }
     const uint32_t n_same = common_prefix(session_->tokens(), g.ids, [](TokenId id) { return id; });
-    emit(PromptReady{request.id, g.prompt, std::min(n_same, uint32_t(g.ids.size()) - 1), false});
+    emit(PromptReady{request.id, g.prompt, std::min(n_same, uint32_t(g.ids.size()) - 1), false,
+                     prompt.answer_begin, prompt.n_dropped_turns});
 }
 
 void Worker::prefill(Generation& g) {
