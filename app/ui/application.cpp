@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <utility>
 
+#include "app/chat_export.h"
 #include "app/ui/device_choice.h"
 #include "app/ui/format.h"
 
@@ -18,7 +21,7 @@ constexpr std::chrono::milliseconds kLongestOpen{2000};  // of the chats' file
 }  // namespace
 
 Application::Application(EngineLink& engine, const StartOptions& options)
-    : engine_(engine), config_file_(options.config_path) {
+    : engine_(engine), config_file_(options.config_path), wake_(options.wake) {
     std::string problem;
     ui.view.config = config_file_.load(problem);
     if (!problem.empty()) {
@@ -142,7 +145,49 @@ bool Application::pump() {
             }
         }
     }
-    return pump_history() || any;
+    const bool written = pump_writes();
+    return pump_history() || written || any;
+}
+
+/// Files that the user asked for are written in threads of their own.
+bool Application::pump_writes() {
+    for (auto& [path, text] : std::exchange(state.file.exports, {})) {
+        writes_.push_back(std::async(std::launch::async, [path = path, text = text, wake = wake_] {
+            const std::string problem = write_new_file(path, text);
+            if (wake) {
+                wake();
+            }
+            return problem.empty() ? "Saved as " + path : "Not saved: " + problem;
+        }));
+    }
+    bool any = false;
+    std::erase_if(writes_, [&](std::future<std::string>& one) {
+        const bool done = one.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+        if (done) {
+            ui.view.say(one.get());
+            any = true;
+        }
+        return done;
+    });
+    return any;
+}
+
+/// A chat that was saved as a file comes back; false: it is none.
+bool Application::drop_chat(const std::string& path) {
+    std::error_code error;
+    if (!path.ends_with(".json") || !std::filesystem::is_regular_file(path, error)) {
+        return false;
+    }
+    std::ifstream in(path, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    LoadedChat chat;
+    std::string problem;
+    if (!read_chat_json(text, chat, problem)) {
+        ui.view.say("'" + path + "' was not read: " + problem);
+        return true;
+    }
+    state.import_chat(chat);
+    return true;
 }
 
 bool Application::pump_history() {
@@ -157,8 +202,7 @@ bool Application::pump_history() {
     const bool held = state.file.held.has_value();
     const bool problem = state.file.problem.has_value();
     state.note_saved(history_->saved(), history_->problem());
-    return any || held != state.file.held.has_value() ||
-           problem != state.file.problem.has_value();
+    return any || held != state.file.held.has_value() || problem != state.file.problem.has_value();
 }
 
 /// Changes that find the queue full stay for the next time.
@@ -209,7 +253,9 @@ void Application::save_config() {
 }
 
 void Application::drop(const std::string& path) {
-    state.open_model(path, ui.view.device, state.n_ctx);
+    if (!drop_chat(path)) {
+        state.open_model(path, ui.view.device, state.n_ctx);
+    }
 }
 
 }  // namespace app::ui

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 #include <vector>
 
 #include "app/engine.h"
@@ -55,7 +57,9 @@ public:
 
 private:
     void save_config();
+    bool drop_chat(const std::string& path);
     bool pump_history();
+    bool pump_writes();
     void flush_history();
     void say_broken(const BrokenLoad& broken);
     void look_around();
@@ -68,7 +72,9 @@ private:
 
     EngineLink& engine_;
     ConfigFile config_file_;
+    const std::function<void()> wake_;
     std::unique_ptr<HistoryThreads> history_;
+    std::vector<std::future<std::string>> writes_;  // each gives what is to be said of it
 };
 
 }  // namespace app::ui

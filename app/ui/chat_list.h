@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "app/ui/field_text.h"
 #include "app/ui/registry.h"
 
 namespace app::ui {
@@ -20,7 +21,11 @@ struct ChatListView {
     bool open_menu = false;
     Rect menu_anchor;
     std::optional<size_t> under_pointer;  // F2 and Delete mean this one
-    bool show_system = false;             // the system prompt's field is open
+    bool show_system = false;             // open the system prompt's dialog
+    FieldText system;
+    bool show_export = false;  // open the dialog once the current chat's messages are here
+    bool export_json = false;
+    std::string export_path;
 };
 
 /// Heading that a chat of this day stands under, "Today" to "Earlier". Times in seconds since 1970;

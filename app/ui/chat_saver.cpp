@@ -49,7 +49,7 @@ StoredMessage stored_of(const Conversation& chat, NodeId id) {
     out.role = m.role;
     out.text = m.text;
     const bool going_on = m.state == AnswerState::prefill || m.state == AnswerState::writing;
-    out.state = going_on                        ? StoredState::writing
+    out.state = going_on                         ? StoredState::writing
                 : m.state == AnswerState::failed ? StoredState::failed
                                                  : StoredState::complete;
     out.shown = shown_child(chat, m);
@@ -59,8 +59,8 @@ StoredMessage stored_of(const Conversation& chat, NodeId id) {
 
 /// How many tokens at the beginning of m are those of `before`.
 uint32_t n_shared(const Message& m, const Message& before) {
-    const size_t most = std::min<size_t>({m.tokens.size(), before.tokens.size(),
-                                          before.saved_tokens});
+    const size_t most =
+        std::min<size_t>({m.tokens.size(), before.tokens.size(), before.saved_tokens});
     size_t n = 0;
     while (n < most && m.tokens[n].id == before.tokens[n].id) {
         ++n;
@@ -186,6 +186,23 @@ void ChatSaver::hidden(const Conversation& chat, bool hide) {
     if (chat.info.stored != 0) {
         push(HideChat{chat.info.stored, hide}, true);
     }
+}
+
+LoadedChat loaded_of(const Conversation& chat) {
+    LoadedChat out;
+    const auto id_of = [](NodeId id) { return MessageId(id) + 1; };  // kNoNode: 0
+    out.chat.name = chat.title();
+    out.chat.system = chat.info.system;
+    out.chat.shown = id_of(chat.shown_root());
+    for (NodeId id = 0; id < NodeId(chat.size()); ++id) {
+        const Message& m = chat.at(id);
+        StoredMessage stored = stored_of(chat, id);
+        stored.id = id_of(id);
+        stored.parent = id_of(m.parent);
+        stored.shown = m.active_child < m.children.size() ? id_of(m.children[m.active_child]) : 0;
+        out.messages.push_back(std::move(stored));
+    }
+    return out;
 }
 
 // ---- from the file ----

@@ -61,6 +61,8 @@ private:
 /// A message and a conversation as they were stored.
 Message message_of(const StoredMessage& stored);
 Conversation conversation_of(const LoadedChat& loaded);
+/// The same the other way; ids are those of the nodes, from 1.
+LoadedChat loaded_of(const Conversation& chat);
 ChatInfo info_of(const StoredChat& stored);
 
 /// Searching all chats, as it is typed.
@@ -78,6 +80,7 @@ struct ChatFile {
     bool readable = false;
     std::optional<HistoryProblem> problem;  // why what is written now is not saved
     ChatSearch search;
+    std::vector<std::pair<std::string, std::string>> exports;  // path and text, to be written
     /// An answer that waits until its question is on the disk, up to this serial.
     std::optional<std::pair<Generate, uint64_t>> held;
     MessageId reveal_later = 0;    // once the current chat's messages are here

@@ -145,7 +145,8 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
     ImGui::PushStyleVar(ImGuiStyleVar_FramePadding, {0, gui.px(2)});
     ImGui::PushID(id.data(), id.data() + id.size());
     // Taking the keyboard from an open dialog would close it: then it is taken afterwards.
-    if (field.take_focus && !ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopup)) {
+    const bool free = field.in_dialog || !ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopup);
+    if (field.take_focus && free) {
         ImGui::SetKeyboardFocusHere();
         field.take_focus = false;
     }

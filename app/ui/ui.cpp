@@ -132,6 +132,9 @@ void chat_keys(Panel& p) {
     if (chord(ImGuiMod_Ctrl | ImGuiKey_F)) {
         v.rail_open = v.chat_list.focus_search = true;
     }
+    if (chord(ImGuiMod_Ctrl | ImGuiKey_S) && !p.state.chat().empty()) {
+        v.chat_list.show_export = true;
+    }
     if (chord(ImGuiMod_Ctrl | ImGuiKey_LeftBracket)) {
         step_chat(p, -1);
     }
@@ -336,6 +339,8 @@ void Ui::draw(UiState& state) {
     draw_menus(p);
     draw_message_menus(p);
     draw_chat_menu(p);
+    draw_system_dialog(p);
+    draw_chat_export_dialog(p);
     draw_shortcuts(p);
     draw_open_dialog(p);
     draw_export_dialog(p);
@@ -385,7 +390,11 @@ void Ui::layout_chat(Panel& p, const Rect& r, bool with_inspector) {
     const Rect box{std::round(r.x + (r.w - column) / 2 - gui.px(4)),
                    std::round(r.bottom() - gui.px(16) - composer), std::round(column + gui.px(8)),
                    composer};
-    const Rect chat{r.x, r.y + trouble, r.w, box.y - note_h - r.y - trouble};
+    const float question = std::round(context_question_height(p));
+    const Rect chat{r.x, r.y + trouble, r.w, box.y - note_h - question - r.y - trouble};
+    if (question > 0) {
+        draw_context_question(p, {box.x, std::round(chat.bottom()), box.w, question - gui.px(8)});
+    }
     if (chat.h > gui.px(20)) {
         draw_chat(p, chat, column);
     }

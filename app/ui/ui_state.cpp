@@ -22,7 +22,7 @@ void UiState::open_model(const std::string& path, const std::string& device, uin
     device_selector = device;
     n_ctx = context;
     trouble.reset();
-    open_path_ = path;
+    reopening_.path = path;
     load = LoadStatus{next_id_++, path, {}, 0, 0, false};
     LoadModel command;
     command.id = load->id;

@@ -65,6 +65,9 @@ public:
     /// Changes up to this serial are on the disk; `problem`: why the later ones are not.
     void note_saved(uint64_t serial, const std::optional<HistoryProblem>& problem);
     void search_chats(const std::string& words);
+    void export_chat(const std::string& path, bool as_json);
+    /// As a new chat, which is shown.
+    void import_chat(const LoadedChat& chat);
     void open_hit(const SearchHit& hit);
 
     void select_position(int64_t position);
@@ -188,11 +191,8 @@ private:
     uint32_t asked_row_ = ~0u;     // the row that was asked for ahead of its token
     bool restore_wanted_ = false;  // an answer that may not be in the cache was turned to
     bool restoring_ = false;       // the generation only brings a sequence back
-    bool resuming_ = false;        // it goes on with an answer that was begun
-    Stats begun_stats_;            // of the part that was there
-    std::string open_path_;        // of the newest model
-    static constexpr int kMaxLosses = 3;
-    int n_losses_ = 0;  // of the device, since an answer was finished
+    Resuming resuming_;
+    Reopening reopening_;
 };
 
 }  // namespace app::ui

@@ -92,7 +92,7 @@ void UiState::start(NodeId answer, Generate command, const model::SamplingParams
     m.sampling = command.sampling;
     m.model_name = model->name;
     m.model_key = model_key();
-    resuming_ = false;
+    resuming_.on = false;
     hand_over(std::move(command), answer);
     if (!head_chosen) {
         selection.head = 0;
@@ -104,8 +104,7 @@ void UiState::start(NodeId answer, Generate command, const model::SamplingParams
 void UiState::hand_over(Generate command, NodeId answer) {
     Message& m = chat().at(answer);
     command.id = next_id_++;
-    command.drop_oldest =
-        command.drop_oldest || chat().info.policy == ContextPolicy::drop_oldest;
+    command.drop_oldest = command.drop_oldest || chat().info.policy == ContextPolicy::drop_oldest;
     m.request = command.id;
     m.state = AnswerState::prefill;
     m.prefill_done = m.prefill_total = 0;
@@ -252,8 +251,8 @@ void UiState::continue_answer(NodeId answer) {
             command.tokens = ids_before(m, uint32_t(m.tokens.size()));
         }
     }
-    begun_stats_ = m.stats;
-    resuming_ = true;
+    resuming_.begun = m.stats;
+    resuming_.on = true;
     hand_over(std::move(command), answer);
 }
 
@@ -279,7 +278,7 @@ void UiState::restore_selected() {
     generating = command.id;
     generating_chat_ = current_chat;
     restoring_ = true;
-    resuming_ = false;
+    resuming_.on = false;
     stopping = false;
     chat().at(node).request = command.id;
     outbox.push_back(std::move(command));

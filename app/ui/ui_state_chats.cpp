@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/chat_export.h"
 #include "app/ui/format.h"
 #include "app/ui/ui_state.h"
 
@@ -152,9 +153,8 @@ std::vector<size_t> UiState::listed_chats() const {
             out.push_back(i);
         }
     }
-    std::stable_sort(out.begin(), out.end(), [&](size_t a, size_t b) {
-        return chats[a].info.use > chats[b].info.use;
-    });
+    std::stable_sort(out.begin(), out.end(),
+                     [&](size_t a, size_t b) { return chats[a].info.use > chats[b].info.use; });
     return out;
 }
 
@@ -201,8 +201,8 @@ void UiState::apply_history(const HistoryAnswer& answer) {
             }
             Message& m = c.at(id);
             m.stored_tokens = 0;
-            for (const StoredToken& t : read_tokens->ok ? read_tokens->tokens
-                                                        : std::vector<StoredToken>{}) {
+            for (const StoredToken& t :
+                 read_tokens->ok ? read_tokens->tokens : std::vector<StoredToken>{}) {
                 m.tokens.push_back(t.token);
                 m.text_end.push_back(t.text_end);
             }
@@ -256,6 +256,36 @@ void UiState::search_chats(const std::string& words) {
         file.search.waiting = true;
         file.questions.emplace_back(AskSearch{file.search.serial, words});
     }
+}
+
+void UiState::export_chat(const std::string& path, bool as_json) {
+    const LoadedChat whole = loaded_of(chat());
+    file.exports.emplace_back(path, as_json ? chat_json(whole) : chat_markdown(whole));
+}
+
+void UiState::import_chat(const LoadedChat& from) {
+    if (from.messages.empty()) {
+        return;
+    }
+    Conversation fresh = conversation_of(from);
+    fresh.info.stored = 0;
+    for (NodeId id = 0; id < NodeId(fresh.size()); ++id) {
+        fresh.at(id).stored = 0;
+        fresh.at(id).stored_tokens = 0;
+    }
+    chats.push_back(std::move(fresh));
+    Conversation& added = chats.back();
+    file.saver.used(added);
+    for (NodeId id = 0; id < NodeId(added.size()); ++id) {
+        file.saver.message(added, id, false);
+    }
+    for (NodeId id = 0; id < NodeId(added.size()); ++id) {
+        if (added.at(id).children.size() > 1) {
+            file.saver.shown(added, added.at(id).children[added.at(id).active_child]);
+        }
+    }
+    file.saver.shown(added, added.shown_root());
+    show_chat(chats.size() - 1);
 }
 
 void UiState::open_hit(const SearchHit& hit) {

@@ -77,7 +77,7 @@ void UiState::on(const PromptReady& e) {
     if (e.scored) {
         // Complete tokens; what was drawn keeps the distribution it was drawn from, and answer
         // tokens that came meanwhile stay.
-        const size_t n = resuming_ ? m->answer_begin : e.tokens.size();
+        const size_t n = resuming_.on ? m->answer_begin : e.tokens.size();
         for (size_t i = 0; i < std::min({n, e.tokens.size(), m->tokens.size()}); ++i) {
             m->tokens[i] = e.tokens[i];
         }
@@ -85,7 +85,7 @@ void UiState::on(const PromptReady& e) {
         return;
     }
     m->n_dropped_turns = e.tokens.empty() ? 0 : e.n_dropped_turns;
-    if (resuming_) {
+    if (resuming_.on) {
         resume_prompt(*m, e);
     } else {
         take_prompt(*m, e);
@@ -249,7 +249,7 @@ Stats sum_of(const Stats& begun, Stats rest) {
 
 void UiState::on(const StatsReady& e) {
     if (Message* m = writing(e.id); m != nullptr && !restoring_) {
-        m->stats = resuming_ ? sum_of(begun_stats_, e.stats) : e.stats;
+        m->stats = resuming_.on ? sum_of(resuming_.begun, e.stats) : e.stats;
     }
 }
 
@@ -261,7 +261,7 @@ void UiState::end_generation() {
         file.saver.message(c, cache_node_, true);
     }
     generating = 0;
-    stopping = restoring_ = resuming_ = false;
+    stopping = restoring_ = resuming_.on = false;
 }
 
 void UiState::on(const Finished& e) {
@@ -274,8 +274,8 @@ void UiState::on(const Finished& e) {
     if (answered) {
         m->state = AnswerState::done;
         m->finish = e.reason;
-        m->stats = resuming_ ? sum_of(begun_stats_, e.stats) : e.stats;
-        n_losses_ = 0;
+        m->stats = resuming_.on ? sum_of(resuming_.begun, e.stats) : e.stats;
+        reopening_.n_losses = 0;
     }
     end_generation();
     if (answered && e.reason == FinishReason::context_full) {
@@ -342,10 +342,12 @@ void UiState::lose_device(const Failed& e) {
     const bool had_model = model != nullptr;
     model.reset();
     forget_cache();
-    if (had_model && !load && ++n_losses_ <= kMaxLosses) {
+    if (had_model && !load && ++reopening_.n_losses <= Reopening::kMost) {
         const std::optional<Trouble> why = trouble;
-        open_model(open_path_, device_selector, n_ctx);
+        open_model(reopening_.path, device_selector, n_ctx);
         trouble = why;
+    } else if (had_model) {
+        trouble = Trouble{e.message, e.hint, true};
     }
 }
 

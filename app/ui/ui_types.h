@@ -44,6 +44,20 @@ struct OpenOptions {
     bool device_optional = false;  // where the device is gone, another will do
 };
 
+/// The generation goes on with an answer that was begun.
+struct Resuming {
+    bool on = false;
+    Stats begun;  // figures of the part that was there
+};
+
+/// After a loss of the device the newest model is opened anew, so many times until an answer comes
+/// to its end.
+struct Reopening {
+    static constexpr int kMost = 3;
+    std::string path;
+    int n_losses = 0;
+};
+
 /// An answer of a chat that has outgrown the model's context: what is to happen is asked once.
 struct ContextQuestion {
     size_t chat = 0;

@@ -13,6 +13,7 @@
 #include "app/ui/config_file.h"
 #include "app/ui/conversation.h"
 #include "app/ui/export_view.h"
+#include "app/ui/field_text.h"
 #include "app/ui/gui.h"
 #include "app/ui/models_view.h"
 #include "app/ui/message_view.h"
@@ -29,13 +30,6 @@ struct MatrixZoom {
     bool whole = true;
     double key = 0, query = 0;  // top left
     double span = 0;
-};
-
-/// A text field that wraps: see text_field.h.
-struct FieldText {
-    std::string buffer;  // with soft breaks
-    bool take_focus = false;
-    bool caret_to_end = false;  // once it has the keyboard
 };
 
 /// The sampler's stages of one row, computed here from the full logits.

@@ -233,7 +233,7 @@ ModelInfo FakeEngine::info(const std::string& path) const {
     m.head_dim = 32;
     m.hidden_size = 128;
     m.vocab_size = uint32_t(pieces_.size());
-    m.n_ctx = m.n_ctx_train = 2048;
+    m.n_ctx = m.n_ctx_train = options_.n_ctx;
     for (uint32_t l = 0; l < m.n_layers; ++l) {
         m.layers.push_back({window_of(l), 10000, 1});
     }
@@ -250,25 +250,66 @@ uint32_t FakeEngine::window_of(uint32_t layer) const {
     return layer % 3 == 2 ? 0 : options_.window;
 }
 
+/// The ids of the prompt; false when they do not fit. Oldest turns go two at a time.
+bool FakeEngine::compose(const Generate& c) {
+    if (!c.tokens.empty()) {
+        ids_ = c.tokens;
+        return ids_.size() <= options_.n_ctx;
+    }
+    for (size_t first = 0; first < c.turns.size(); first += 2, n_dropped_ += 2) {
+        ids_ = {kBos};
+        for (size_t i = first; i < c.turns.size(); ++i) {
+            ids_.push_back(4);
+            const std::vector<TokenId> text = encode(c.turns[i].text);
+            ids_.insert(ids_.end(), text.begin(), text.end());
+            ids_.push_back(kEnd);
+        }
+        ids_.push_back(4);
+        answer_begin_ = uint32_t(ids_.size());
+        const std::vector<TokenId> begun = c.answer.empty() ? encode(c.answer_text) : c.answer;
+        ids_.insert(ids_.end(), begun.begin(), begun.end());
+        const size_t room = first > 0 ? options_.n_ctx / 4 : c.drop_oldest ? 1 : 0;
+        if (ids_.size() + room <= options_.n_ctx) {
+            return true;
+        }
+        if (!c.drop_oldest) {
+            return false;
+        }
+    }
+    return false;
+}
+
+void FakeEngine::fail_after(int n, Failed failure) {
+    fail_in_ = n;
+    failure_ = std::move(failure);
+}
+
+/// As the engine does: the request's ending, then, with the device, the model.
+void FakeEngine::fail_now() {
+    events_.clear();
+    failure_.id = generating_ ? running_.id : load_left_ >= 0 ? loading_.id : 0;
+    events_.push_back(failure_);
+    if (failure_.device_lost && load_left_ < 0) {
+        events_.push_back(ModelUnloaded{});
+    }
+    generating_ = false;
+    load_left_ = -1;
+}
+
 void FakeEngine::handle(const Generate& c) {
     if (generating_) {
         events_.push_back(Failed{c.id, "busy", "", false});
         return;
     }
     running_ = c;
-    generating_ = true;
     n_predicted_ = 0;
-    ids_ = c.tokens;
-    if (ids_.empty()) {
-        ids_ = {kBos};
-        for (const model::Turn& turn : c.turns) {
-            ids_.push_back(4);
-            const std::vector<TokenId> text = encode(turn.text);
-            ids_.insert(ids_.end(), text.begin(), text.end());
-            ids_.push_back(kEnd);
-        }
-        ids_.push_back(4);
+    answer_begin_ = n_dropped_ = 0;
+    if (!compose(c)) {
+        events_.push_back(Failed{c.id, "The prompt does not fit.", "Shorten it.", false,
+                                 n_dropped_ == 0 && c.turns.size() > 1});
+        return;
     }
+    generating_ = true;
     plan_.clear();
     for (const std::string& piece : options_.answer.empty() ? default_answer() : options_.answer) {
         plan_.push_back(id_of(piece));
@@ -278,9 +319,13 @@ void FakeEngine::handle(const Generate& c) {
         // A branch goes on where the plan would have been.
         const auto bos_turns = std::find(ids_.rbegin(), ids_.rend(), 4) - ids_.rbegin();
         planned_ = std::min(size_t(bos_turns), plan_.size());
+    } else if (answer_begin_ > 0) {
+        planned_ = std::min(ids_.size() - answer_begin_, plan_.size());
     }
     PromptReady prompt;
     prompt.id = c.id;
+    prompt.answer_begin = answer_begin_;
+    prompt.n_dropped_turns = n_dropped_;
     for (uint32_t i = 0; i < ids_.size(); ++i) {
         TokenInfo t = token(i, ids_[i]);
         t.logprob = std::numeric_limits<float>::quiet_NaN();
@@ -387,6 +432,9 @@ std::shared_ptr<const model::Capture> FakeEngine::capture(uint32_t position) con
 }
 
 std::optional<Event> FakeEngine::poll() {
+    if (fail_in_ >= 0 && fail_in_-- == 0) {
+        fail_now();
+    }
     if (events_.empty()) {
         step();
     }
@@ -423,6 +471,10 @@ void FakeEngine::step() {
 }
 
 void FakeEngine::next_token() {
+    if (ids_.size() >= options_.n_ctx) {
+        finish(FinishReason::context_full);
+        return;
+    }
     const bool limit = running_.max_tokens >= 0 && n_predicted_ >= uint64_t(running_.max_tokens);
     if (limit) {
         finish(FinishReason::length);

@@ -21,6 +21,7 @@ struct FakeOptions {
     std::string fail_generate;  // non-empty: answers end in this message after some tokens
     int load_steps = 3;
     std::vector<std::string> answer;  // tokens of every answer; empty: a built-in one
+    uint32_t n_ctx = 2048;
 };
 
 /// A text as the tokens of an answer: words with the space before them, signs, line ends.
@@ -32,6 +33,9 @@ public:
 
     bool send(app::Command command) override;
     std::optional<app::Event> poll() override;
+
+    /// The event that would come after n more is this failure; what was going on is over.
+    void fail_after(int n, app::Failed failure);
 
     /// Every command that came, in order.
     const std::vector<app::Command>& commands() const { return commands_; }
@@ -46,6 +50,8 @@ private:
     void handle(const app::Generate& c);
     void handle(const app::Inspect& c);
     void step();
+    void fail_now();
+    bool compose(const app::Generate& c);
     void next_token();
     void finish(app::FinishReason reason);
     app::TokenInfo token(uint32_t position, app::TokenId id) const;
@@ -67,6 +73,9 @@ private:
     std::vector<app::TokenId> ids_, plan_;
     size_t planned_ = 0;
     uint64_t n_predicted_ = 0;
+    uint32_t answer_begin_ = 0, n_dropped_ = 0;
+    int fail_in_ = -1;
+    app::Failed failure_;
 };
 
 }  // namespace test

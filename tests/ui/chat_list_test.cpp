@@ -58,8 +58,9 @@ TEST_CASE("a chat is renamed by a double click and by F2, Escape leaves it") {
                 "refute rail.name\n");
     CHECK(c.title(0) == "Write a Python function");
     CHECK_FALSE(c.rig->view().inspector);
-    c.rig->play("away\nkey Shift+F2\nwait frames 4\nkey Ctrl+A\ntype Current\nkey Enter\n"
-                "wait frames 3\n");
+    c.rig->play(
+        "away\nkey Shift+F2\nwait frames 4\nkey Ctrl+A\ntype Current\nkey Enter\n"
+        "wait frames 3\n");
     CHECK(c.state().chat().title() == "Current");
     c.rig->play("away\nkey F2\nwait frames 3\n");
     CHECK(c.rig->view().inspector);

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "app/ui/panels/panels.h"
-#include "app/ui/text_field.h"
 
 namespace app::ui {
 
@@ -82,38 +81,6 @@ void draw_pager(Panel& p, NodeId id, float right, float cy) {
     }
 }
 
-/// As many of the figures as fit, the most telling first.
-std::string speed_line(const Gui& gui, const Message& m, float room) {
-    std::string out;
-    bool full = false;
-    const auto add = [&](const std::string& part) {
-        const std::string longer = out.empty() ? part : out + "  ·  " + part;
-        full = full || gui.width(type::kNote, longer) > room;
-        out = full ? out : longer;
-    };
-    const Stats& s = m.stats;
-    if (s.predicted_n > 0) {
-        add(fmt::format("{} tokens", thousands(s.predicted_n)));
-    }
-    if (m.finish == FinishReason::stopped) {
-        add("stopped");
-    } else if (m.finish == FinishReason::context_full) {
-        add("the context is full");
-    } else if (m.finish == FinishReason::length) {
-        add("length limit");
-    }
-    if (s.predicted_ms > 0 && s.predicted_n > 1) {
-        add(fmt::format("{:.1f} t/s", double(s.predicted_n) * 1000 / s.predicted_ms));
-    }
-    if (s.first_token_ms > 0) {
-        add("first token " + duration(s.first_token_ms));
-    }
-    if (s.gb_per_s > 0) {
-        add(fmt::format("{:.1f} GB/s", s.gb_per_s));
-    }
-    return out;
-}
-
 float draw_user(Panel& p, NodeId id, float x, float y, float column) {
     Gui& gui = p.gui;
     const Message& m = p.state.chat().at(id);
@@ -122,35 +89,7 @@ float draw_user(Panel& p, NodeId id, float x, float y, float column) {
     draw_pager(p, id, x + column, y + gui.px(12));
     y += gui.px(28);
     if (p.view.editing == id) {
-        const float lines = float(std::clamp(line_count(p.view.edit_field), 1, 10));
-        const Rect card{x, y, column, gui.px(68) + lines * gui.px(20)};
-        gui.card(card, gui.theme().dark ? Color::card : Color::bg, Color::accent, 10);
-        const Rect field{x + gui.px(14), y + gui.px(10), column - gui.px(28), card.h - gui.px(56)};
-        const FieldResult result =
-            text_field(gui, base + ".edit_text", field, p.view.edit_field, "");
-        Rect taken;
-        const float cy = card.bottom() - gui.px(24);
-        ButtonOptions send{
-            Look::primary, Icon::none, {}, "The old version stays, on the pager", !p.state.busy()};
-        const float send_w = button_width(gui, "Send again", send);
-        const bool go = button_at(gui, base + ".resend", card.right() - gui.px(12) - send_w, cy,
-                                  "Send again", send, &taken) ||
-                        result.submitted;
-        const ButtonOptions quiet{Look::quiet, Icon::none, {}, {}, true};
-        const float cancel_w = button_width(gui, "Cancel", quiet);
-        const bool cancel =
-            button_at(gui, base + ".cancel", taken.x - gui.px(8) - cancel_w, cy, "Cancel", quiet) ||
-            result.cancelled;
-        if (go) {
-            p.later([id, text = typed_text(p.view.edit_field)](UiState& s) {
-                s.edit_and_resend(id, text);
-            });
-        }
-        p.gui.escape_used = p.gui.escape_used || result.cancelled;
-        if (go || cancel) {
-            p.view.editing = kNoNode;
-        }
-        return card.bottom() + gui.px(20);
+        return draw_edit_card(p, id, x, y, column) + gui.px(20);
     }
     const float inner = column - gui.px(28);
     MessageText& text = message_text(p, id, inner, inner);
@@ -161,46 +100,9 @@ float draw_user(Panel& p, NodeId id, float x, float y, float column) {
     draw_message_text(p, id, text, card.x + gui.px(14), card.y + gui.px(9));
     const bool near = hit.hovered || gui.clip().contains(card.right(), card.cy());
     if (near && !p.state.busy()) {
-        const float cy = card.bottom() + gui.px(14);
-        if (icon_button(gui, base + ".copy", card.right() - gui.px(42), cy, Icon::copy, "Copy",
-                        true, 24)) {
-            copy_text(p, m.text);
-        }
-        if (icon_button(gui, base + ".edit", card.right() - gui.px(12), cy, Icon::pencil,
-                        "Edit and send again", true, 24)) {
-            p.view.editing = id;
-            set_text(p.view.edit_field, m.text);
-            p.view.edit_field.take_focus = p.view.edit_field.caret_to_end = true;
-        }
+        draw_user_actions(p, id, card);
     }
     return card.bottom() + gui.px(30);
-}
-
-float draw_failure(Panel& p, const Message& m, NodeId id, float x, float y, float column) {
-    Gui& gui = p.gui;
-    const TextStyle message{Face::medium, 13, Color::text};
-    const float w = column - gui.px(52);
-    const float h1 = gui.paragraph(message, 0, 0, w, 19, m.error, true);
-    const float h2 = m.hint.empty() ? 0 : gui.paragraph(type::kNote, 0, 0, w, 18, m.hint, true);
-    const Rect card{x, y, column, h1 + h2 + gui.px(64)};
-    gui.card(card, Color::card, Color::edge, 10);
-    gui.fill({card.x, card.y + gui.px(10), gui.px(3), card.h - gui.px(20)}, Color::error, 1.5f);
-    gui.icon(Icon::warning, card.x + gui.px(24), card.y + gui.px(22), 16, Color::error);
-    gui.paragraph(message, card.x + gui.px(42), card.y + gui.px(12), w, 19, m.error);
-    gui.paragraph(type::kNote, card.x + gui.px(42), card.y + gui.px(14) + h1, w, 18, m.hint);
-    Rect taken;
-    const std::string base = "chat." + std::to_string(id);
-    const float cy = card.bottom() - gui.px(24);
-    if (button_at(gui, base + ".retry", card.x + gui.px(42), cy, "Try again",
-                  {Look::outline, Icon::refresh, {}, {}, p.state.ready() && !p.state.busy()},
-                  &taken)) {
-        p.later([id](UiState& s) { s.regenerate(id); });
-    }
-    if (button_at(gui, base + ".copy_error", taken.right() + gui.px(8), cy, "Copy",
-                  {Look::outline, Icon::copy})) {
-        copy_text(p, m.error + "\n" + m.hint);
-    }
-    return card.bottom() + gui.px(12);
 }
 
 void draw_answer_head(Panel& p, NodeId id, float x, float y, float column) {
@@ -223,6 +125,10 @@ void draw_answer_head(Panel& p, NodeId id, float x, float y, float column) {
         gui.draw()->AddCircleFilled({at + gui.px(14), cy}, gui.px(3.5f), gui.color(Color::accent));
         at = gui.text(type::kNote, at + gui.px(23), cy, what);
     }
+    if (m.edited) {
+        gui.icon(Icon::pencil, at + gui.px(18), cy, 12, Color::text2);
+        at = gui.text(type::kNote, at + gui.px(29), cy, "edited by you");
+    }
     if (m.branch) {
         gui.icon(Icon::branch, at + gui.px(18), cy, 13, Color::text2);
         const BranchNote& b = *m.branch;
@@ -237,32 +143,14 @@ void draw_answer_head(Panel& p, NodeId id, float x, float y, float column) {
     draw_pager(p, id, x + column, cy);
 }
 
-void draw_answer_actions(Panel& p, NodeId id, float x, float y, float column) {
-    Gui& gui = p.gui;
-    const Message& m = p.state.chat().at(id);
-    const float cy = y + gui.px(12);
-    const bool done = m.state == AnswerState::done || m.state == AnswerState::failed;
-    const float room = column - (done ? gui.px(64) : 0);
-    gui.text_fit(type::kNote, x, cy, room, speed_line(gui, m, room));
-    if (!done || p.state.busy()) {
-        return;
-    }
-    const std::string base = "chat." + std::to_string(id);
-    if (icon_button(gui, base + ".copy", x + column - gui.px(42), cy, Icon::copy, "Copy the answer",
-                    !m.text.empty(), 24)) {
-        copy_text(p, m.text);
-    }
-    if (icon_button(gui, base + ".regenerate", x + column - gui.px(12), cy, Icon::refresh,
-                    "Write another answer; this one stays", p.state.ready(), 24)) {
-        p.later([id](UiState& s) { s.regenerate(id); });
-    }
-}
-
 float draw_answer(Panel& p, NodeId id, float x, float y, float column, float wide) {
     Gui& gui = p.gui;
     draw_answer_head(p, id, x, y, column);
     y += gui.px(28);
     const Message& m = p.state.chat().at(id);
+    if (p.view.editing == id) {
+        return draw_edit_card(p, id, x, y, column) + gui.px(20);
+    }
     MessageText& text = message_text(p, id, column, wide);
     const TextLayout& layout = text.layout();
     if (!m.text.empty()) {
@@ -280,7 +168,7 @@ float draw_answer(Panel& p, NodeId id, float x, float y, float column, float wid
     }
     y += std::max(layout.height(), m.state == AnswerState::writing ? gui.px(24) : 0.0f) + gui.px(8);
     if (m.state == AnswerState::failed) {
-        y = draw_failure(p, m, id, x, y, column);
+        y = draw_failure(p, id, x, y, column);
     }
     draw_answer_actions(p, id, x, y, column);
     return y + gui.px(38);
@@ -323,6 +211,7 @@ struct Columns {
 };
 
 float draw_message(Panel& p, NodeId id, float y, const Columns& c) {
+    y = draw_above_message(p, id, c.x, y, c.column);
     const bool user = p.state.chat().at(id).role == model::Role::user;
     return std::round(user ? draw_user(p, id, c.x, y, c.column)
                            : draw_answer(p, id, c.x, y, c.column, c.wide));

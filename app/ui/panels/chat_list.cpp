@@ -1,5 +1,5 @@
-// The list of chats in the opened rail: new, search with hits, rows by last use, rename, delete with
-// undo.
+// The list of chats in the opened rail: new, search with hits, rows by last use, rename, delete
+// with undo.
 #include <algorithm>
 #include <cmath>
 #include <ctime>
@@ -156,12 +156,11 @@ float draw_hits(Panel& p, float x, float y, float w) {
     const ChatSearch& search = p.state.file.search;
     const Rect seen = gui.clip();
     const std::string head =
-        !p.state.file.readable         ? "The chats' file cannot be read"
-        : search.hits.empty()          ? (search.waiting ? "Searching" : "Nothing was found")
+        !p.state.file.readable ? "The chats' file cannot be read"
+        : search.hits.empty()  ? (search.waiting ? "Searching" : "Nothing was found")
         : search.hits.size() >= HistoryThreads::kMaxHits
             ? "The newest " + thousands(search.hits.size()) + " messages"
-            : thousands(search.hits.size()) +
-                  (search.hits.size() == 1 ? " message" : " messages");
+            : thousands(search.hits.size()) + (search.hits.size() == 1 ? " message" : " messages");
     gui.text_fit(with(type::kNote, Color::text2), x + gui.px(8), y + gui.px(10), w - gui.px(16),
                  head);
     y += gui.px(26);
@@ -235,6 +234,14 @@ void draw_chat_menu(Panel& p) {
     }
     if (menu_item(gui, "chat_menu.rename", "Rename", "F2", false, Icon::pencil)) {
         begin_rename(p, v.menu_chat);
+    }
+    if (menu_item(gui, "chat_menu.export", "Save as a file…", "Ctrl S", false, Icon::arrow_down)) {
+        p.later([index = v.menu_chat](UiState& s) { s.show_chat(index); });
+        v.show_export = true;
+    }
+    if (v.menu_chat == p.state.current_chat && menu_item(gui, "chat_menu.system", "System prompt…",
+                                                         {}, false, Icon::none, !p.state.busy())) {
+        v.show_system = true;
     }
     if (menu_item(gui, "chat_menu.delete", "Delete", "Ctrl Shift D", false, Icon::trash)) {
         delete_with_undo(p, v.menu_chat);

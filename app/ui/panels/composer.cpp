@@ -37,7 +37,7 @@ void draw_preset(Panel& p, float x, float cy) {
     gui.icon(Icon::chevron_down, end + gui.px(12), cy, 12, Color::text2);
     if (hit.clicked) {
         p.view.menu_sampling = true;
-        p.view.menu_anchor = {r.x, r.y - gui.px(128), 0, 0};
+        p.view.menu_anchor = {r.x, r.y - gui.px(160), 0, 0};
     }
 }
 

@@ -37,6 +37,7 @@ void message_menu(Panel& p) {
         v.looked_at = v.menu_node;
         mark_message(p);
     }
+    message_menu_items(p, v.menu_node);
     if (!v.menu_link.empty()) {
         menu_separator(gui);
         if (menu_item(gui, "message.copy_link", "Copy the address", {}, false, Icon::copy)) {

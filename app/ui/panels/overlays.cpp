@@ -12,7 +12,7 @@ namespace {
 struct Shortcut {
     std::string_view keys, what;
 };
-constexpr std::array<Shortcut, 27> kShortcuts = {{
+constexpr std::array<Shortcut, 28> kShortcuts = {{
     {"Enter", "send the message"},
     {"Shift Enter", "new line"},
     {"Esc", "stop, follow again, close"},
@@ -21,6 +21,7 @@ constexpr std::array<Shortcut, 27> kShortcuts = {{
     {"Ctrl F", "search all chats"},
     {"Ctrl [ ]", "previous, next chat"},
     {"Shift F2", "rename the chat"},
+    {"Ctrl S", "save the chat as a file"},
     {"Ctrl Shift D", "delete the chat"},
     {"Ctrl O", "open a model"},
     {"Ctrl R", "write another answer"},

@@ -20,6 +20,7 @@ struct Panel {
 void draw_rail(Panel& p, const Rect& r);
 void draw_chat_list(Panel& p, const Rect& r);
 void draw_chat_menu(Panel& p);
+void draw_chat_export_dialog(Panel& p);
 void begin_rename(Panel& p, size_t index);
 void delete_with_undo(Panel& p, size_t index);
 /// Why what is written now is not saved.
@@ -31,6 +32,19 @@ void draw_chat(Panel& p, const Rect& r, float column);
 MessageText& message_text(Panel& p, NodeId id, float width, float wide);
 void draw_message_text(Panel& p, NodeId id, MessageText& text, float x, float y);
 void draw_message_menus(Panel& p);
+// ---- of one message (message_actions.cpp) ----
+void begin_edit(Panel& p, NodeId id);
+/// These return the y below what they drew.
+float draw_edit_card(Panel& p, NodeId id, float x, float y, float column);
+float draw_failure(Panel& p, NodeId id, float x, float y, float column);
+float draw_above_message(Panel& p, NodeId id, float x, float y, float column);
+void draw_user_actions(Panel& p, NodeId id, const Rect& card);
+void draw_answer_actions(Panel& p, NodeId id, float x, float y, float column);
+void message_menu_items(Panel& p, NodeId id);
+/// 0: nothing is to be asked in this chat.
+float context_question_height(const Panel& p);
+void draw_context_question(Panel& p, const Rect& r);
+void draw_system_dialog(Panel& p);
 void copy_text(Panel& p, const std::string& text);
 /// False when nothing is marked.
 bool copy_marked(Panel& p, bool markdown);

@@ -180,6 +180,10 @@ void sampling_menu(Panel& p) {
     if (menu_item(gui, "sampling.reset", "Back to the model's own", {}, false, Icon::refresh)) {
         p.state.reset_sampling();
     }
+    if (menu_item(gui, "sampling.system", "System prompt…", {}, !p.state.chat().info.system.empty(),
+                  Icon::none, !p.state.busy())) {
+        p.view.chat_list.show_system = true;
+    }
     if (menu_item(gui, "sampling.show", "Show the sampler", {}, false, Icon::panel)) {
         p.view.inspector = true;
         p.view.tab = Tab::overview;

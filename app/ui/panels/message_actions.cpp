@@ -1,0 +1,379 @@
+// What can be done with a message: copy, edit, write again, continue, a chat of its own; and what
+// is asked when a chat has outgrown the model's context.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "app/ui/panels/panels.h"
+#include "app/ui/text_field.h"
+
+namespace app::ui {
+
+void begin_edit(Panel& p, NodeId id) {
+    p.view.editing = id;
+    set_text(p.view.edit_field, p.state.chat().at(id).text);
+    p.view.edit_field.take_focus = p.view.edit_field.caret_to_end = true;
+}
+
+float draw_edit_card(Panel& p, NodeId id, float x, float y, float column) {
+    Gui& gui = p.gui;
+    const bool user = p.state.chat().at(id).role == model::Role::user;
+    const std::string base = "chat." + std::to_string(id);
+    const float lines = float(std::clamp(line_count(p.view.edit_field), 1, user ? 10 : 20));
+    const Rect card{x, y, column, gui.px(68) + lines * gui.px(20)};
+    gui.card(card, gui.theme().dark ? Color::card : Color::bg, Color::accent, 10);
+    const Rect field{x + gui.px(14), y + gui.px(10), column - gui.px(28), card.h - gui.px(56)};
+    const FieldResult result = text_field(gui, base + ".edit_text", field, p.view.edit_field, "");
+    Rect taken;
+    const float cy = card.bottom() - gui.px(24);
+    const std::string_view label = user ? "Send again" : "Keep as another version";
+    ButtonOptions send{
+        Look::primary, Icon::none, {}, "The old version stays, on the pager", !p.state.busy()};
+    const float send_w = button_width(gui, label, send);
+    const bool go = button_at(gui, base + ".resend", card.right() - gui.px(12) - send_w, cy, label,
+                              send, &taken) ||
+                    result.submitted;
+    const ButtonOptions quiet{Look::quiet, Icon::none, {}, {}, true};
+    const float cancel_w = button_width(gui, "Cancel", quiet);
+    const bool cancel =
+        button_at(gui, base + ".cancel", taken.x - gui.px(8) - cancel_w, cy, "Cancel", quiet) ||
+        result.cancelled;
+    if (go) {
+        p.later([id, user, text = typed_text(p.view.edit_field)](UiState& s) {
+            user ? s.edit_and_resend(id, text) : s.edit_answer(id, text);
+        });
+    }
+    p.gui.escape_used = p.gui.escape_used || result.cancelled;
+    if (go || cancel) {
+        p.view.editing = kNoNode;
+    }
+    return card.bottom();
+}
+
+namespace {
+
+void open_message_menu(Panel& p, NodeId id, float x, float y) {
+    p.view.messages.open_menu = true;
+    p.view.messages.menu_node = id;
+    p.view.messages.menu_link.clear();
+    p.view.menu_anchor = {x, y, 0, 0};
+}
+
+}  // namespace
+
+void draw_user_actions(Panel& p, NodeId id, const Rect& card) {
+    Gui& gui = p.gui;
+    const Message& m = p.state.chat().at(id);
+    const std::string base = "chat." + std::to_string(id);
+    const float cy = card.bottom() + gui.px(14);
+    float x = card.right() - gui.px(12);
+    const auto action = [&](const char* name, Icon icon, const char* tooltip) {
+        const bool clicked = icon_button(gui, base + name, x, cy, icon, tooltip, true, 24);
+        x -= gui.px(30);
+        return clicked;
+    };
+    if (action(".more", Icon::more, "More")) {
+        open_message_menu(p, id, card.right() - gui.px(24), cy + gui.px(12));
+    }
+    if (action(".edit", Icon::pencil, "Edit and send again")) {
+        begin_edit(p, id);
+    }
+    if (action(".copy", Icon::copy, "Copy")) {
+        copy_text(p, m.text);
+    }
+    if (m.children.empty() && p.state.ready() &&
+        action(".answer", Icon::refresh, "Answer this message")) {
+        p.later([id](UiState& s) { s.answer(id); });
+    }
+}
+
+namespace {
+
+/// As many of the figures as fit, the most telling first.
+std::string speed_line(const Gui& gui, const Message& m, float room) {
+    std::string out;
+    bool full = false;
+    const auto add = [&](const std::string& part) {
+        const std::string longer = out.empty() ? part : out + "  ·  " + part;
+        full = full || gui.width(type::kNote, longer) > room;
+        out = full ? out : longer;
+    };
+    const Stats& s = m.stats;
+    if (s.predicted_n > 0) {
+        add(fmt::format("{} tokens", thousands(s.predicted_n)));
+    }
+    if (m.finish == FinishReason::stopped) {
+        add("stopped");
+    } else if (m.finish == FinishReason::context_full) {
+        add("the context is full");
+    } else if (m.finish == FinishReason::length) {
+        add("length limit");
+    }
+    if (s.predicted_ms > 0 && s.predicted_n > 1) {
+        add(fmt::format("{:.1f} t/s", double(s.predicted_n) * 1000 / s.predicted_ms));
+    }
+    if (s.first_token_ms > 0) {
+        add("first token " + duration(s.first_token_ms));
+    }
+    if (s.gb_per_s > 0) {
+        add(fmt::format("{:.1f} GB/s", s.gb_per_s));
+    }
+    if (s.predicted_n > 0) {
+        add(fmt::format("seed {}", m.sampling.seed));
+    }
+    return out;
+}
+
+/// Offered where an answer did not come to its own end.
+bool offers_continue(const Panel& p, NodeId id) {
+    const Message& m = p.state.chat().at(id);
+    return m.role == model::Role::model && p.state.continue_obstacle(id).empty();
+}
+
+}  // namespace
+
+float draw_failure(Panel& p, NodeId id, float x, float y, float column) {
+    Gui& gui = p.gui;
+    const Message& m = p.state.chat().at(id);
+    const TextStyle message{Face::medium, 13, Color::text};
+    const float w = column - gui.px(52);
+    const float h1 = gui.paragraph(message, 0, 0, w, 19, m.error, true);
+    const float h2 = m.hint.empty() ? 0 : gui.paragraph(type::kNote, 0, 0, w, 18, m.hint, true);
+    const Rect card{x, y, column, h1 + h2 + gui.px(64)};
+    gui.card(card, Color::card, Color::edge, 10);
+    gui.fill({card.x, card.y + gui.px(10), gui.px(3), card.h - gui.px(20)}, Color::error, 1.5f);
+    gui.icon(Icon::warning, card.x + gui.px(24), card.y + gui.px(22), 16, Color::error);
+    gui.paragraph(message, card.x + gui.px(42), card.y + gui.px(12), w, 19, m.error);
+    gui.paragraph(type::kNote, card.x + gui.px(42), card.y + gui.px(14) + h1, w, 18, m.hint);
+    Rect taken;
+    const std::string base = "chat." + std::to_string(id);
+    const float cy = card.bottom() - gui.px(24);
+    if (button_at(gui, base + ".retry", card.x + gui.px(42), cy, "Try again",
+                  {Look::outline, Icon::refresh, {}, {}, p.state.ready() && !p.state.busy()},
+                  &taken)) {
+        p.later([id](UiState& s) { s.regenerate(id); });
+    }
+    if (button_at(gui, base + ".copy_error", taken.right() + gui.px(8), cy, "Copy",
+                  {Look::outline, Icon::copy})) {
+        copy_text(p, m.error + "\n" + m.hint);
+    }
+    return card.bottom() + gui.px(12);
+}
+
+void draw_answer_actions(Panel& p, NodeId id, float x, float y, float column) {
+    Gui& gui = p.gui;
+    const Message& m = p.state.chat().at(id);
+    const float cy = y + gui.px(12);
+    const bool done = m.state == AnswerState::done || m.state == AnswerState::failed;
+    const std::string base = "chat." + std::to_string(id);
+    float room = column - (done ? gui.px(126) : 0);
+    const bool going_on = done && offers_continue(p, id);
+    if (going_on) {
+        const ButtonOptions options{Look::outline,
+                                    Icon::chevron_right,
+                                    {},
+                                    "Write on from the last token, with the same seed",
+                                    true,
+                                    24};
+        const float w = button_width(gui, "Continue", options);
+        if (button_at(gui, base + ".continue", x, cy, "Continue", options)) {
+            p.later([id](UiState& s) { s.continue_answer(id); });
+            p.view.scroll_to_bottom = true;
+        }
+        x += w + gui.px(12);
+        room -= w + gui.px(12);
+    }
+    gui.text_fit(type::kNote, x, cy, room, speed_line(gui, m, room));
+    if (!done || p.state.busy()) {
+        return;
+    }
+    float at = x + room + gui.px(114);
+    const auto action = [&](const char* name, Icon icon, const char* tooltip, bool enabled) {
+        const bool clicked = icon_button(gui, base + name, at, cy, icon, tooltip, enabled, 24);
+        at -= gui.px(30);
+        return clicked;
+    };
+    if (action(".more", Icon::more, "More", true)) {
+        open_message_menu(p, id, at + gui.px(18), cy + gui.px(12));
+    }
+    if (action(".edit", Icon::pencil, "Edit; the model's wording stays", !m.text.empty())) {
+        begin_edit(p, id);
+    }
+    if (action(".regenerate", Icon::refresh, "Write another answer; this one stays",
+               p.state.ready())) {
+        p.later([id](UiState& s) { s.regenerate(id); });
+    }
+    if (action(".copy", Icon::copy, "Copy the answer", !m.text.empty())) {
+        copy_text(p, m.text);
+    }
+}
+
+void message_menu_items(Panel& p, NodeId id) {
+    Gui& gui = p.gui;
+    if (!p.state.chat().valid(id)) {
+        return;
+    }
+    const Message& m = p.state.chat().at(id);
+    const bool free = !p.state.busy();
+    menu_separator(gui);
+    if (menu_item(gui, "message.edit", "Edit", {}, false, Icon::pencil, free && !m.text.empty())) {
+        begin_edit(p, id);
+    }
+    if (m.role == model::Role::model) {
+        if (offers_continue(p, id) &&
+            menu_item(gui, "message.continue", "Continue", {}, false, Icon::chevron_right)) {
+            p.later([id](UiState& s) { s.continue_answer(id); });
+        }
+        const bool drawn = m.stats.predicted_n > 0;
+        if (drawn && menu_item(gui, "message.same_seed", "Again with the same seed",
+                               std::to_string(m.sampling.seed), false, Icon::refresh,
+                               free && p.state.ready())) {
+            p.later([id](UiState& s) { s.regenerate(id, true); });
+        }
+        if (drawn && menu_item(gui, "message.copy_seed", "Copy the seed")) {
+            copy_text(p, std::to_string(m.sampling.seed));
+        }
+    }
+    if (menu_item(gui, "message.fork", "New chat from here", {}, false, Icon::branch, free)) {
+        p.later([id](UiState& s) { s.fork(id); });
+    }
+}
+
+// ---- above messages ----
+
+namespace {
+
+/// The first message that the model was shown for the newest answer; kNoNode: it saw all.
+NodeId first_seen(const UiState& state) {
+    const NodeId answer = state.chat().last(model::Role::model);
+    const uint32_t n = state.chat().valid(answer) ? state.chat().at(answer).n_dropped_turns : 0;
+    const std::vector<NodeId> path = state.chat().path();
+    return n > 0 && n < path.size() ? path[n] : kNoNode;
+}
+
+float draw_system_card(Panel& p, float x, float y, float column) {
+    Gui& gui = p.gui;
+    const std::string& text = p.state.chat().info.system;
+    gui.text(with(type::kTitle, Color::text2), x, y + gui.px(12), "System prompt");
+    const float label = gui.width(type::kTitle, "System prompt");
+    gui.text_fit(type::kNote, x + label + gui.px(10), y + gui.px(12), column - label - gui.px(50),
+                 "goes before your first message");
+    if (icon_button(gui, "chat.system", x + column - gui.px(12), y + gui.px(12), Icon::pencil,
+                    "Change the system prompt", !p.state.busy(), 24)) {
+        p.view.chat_list.show_system = true;
+    }
+    const std::string shown = one_line(text, 600);
+    const float h = gui.paragraph(type::kNote, 0, 0, column - gui.px(28), 18, shown, true);
+    const Rect card{x, y + gui.px(28), column, h + gui.px(20)};
+    gui.card(card, Color::bg, Color::edge, 10);
+    gui.paragraph(type::kNote, card.x + gui.px(14), card.y + gui.px(10), column - gui.px(28), 18,
+                  shown);
+    return card.bottom() + gui.px(20);
+}
+
+float draw_dropped_mark(Panel& p, float x, float y, float column) {
+    Gui& gui = p.gui;
+    const std::string text = "The model no longer sees the messages above: the context is full";
+    const float cy = y + gui.px(10);
+    const float w = std::min(gui.width(type::kNote, text), column - gui.px(40));
+    const float left = x + (column - w) / 2;
+    gui.hline(x, cy, left - x - gui.px(10), Color::row);
+    gui.text_fit(with(type::kNote, Color::row_text), left, cy, w + 1, text);
+    gui.hline(left + w + gui.px(10), cy, x + column - left - w - gui.px(10), Color::row);
+    gui.registry().add("chat.dropped", {{x, y, column, gui.px(20)}, {}, "note", text, true});
+    return y + gui.px(32);
+}
+
+}  // namespace
+
+float draw_above_message(Panel& p, NodeId id, float x, float y, float column) {
+    if (p.state.chat().at(id).parent == kNoNode && !p.state.chat().info.system.empty()) {
+        y = draw_system_card(p, x, y, column);
+    }
+    return id == first_seen(p.state) ? draw_dropped_mark(p, x, y, column) : y;
+}
+
+// ---- a chat that has outgrown the context ----
+
+float context_question_height(const Panel& p) {
+    const auto& question = p.state.context_question;
+    return question && question->chat == p.state.current_chat ? p.gui.px(118) : 0;
+}
+
+void draw_context_question(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    gui.card(r, Color::card, Color::edge, 12);
+    gui.icon(Icon::warning, r.x + gui.px(22), r.y + gui.px(24), 16, Color::row_text);
+    const float x = r.x + gui.px(40), w = r.w - gui.px(56);
+    const uint32_t n_ctx = p.state.ready() ? p.state.model->n_ctx : 0;
+    gui.text_fit(
+        {Face::semibold, 14, Color::text}, x, r.y + gui.px(24), w,
+        fmt::format("This chat no longer fits into the model's {} tokens.", thousands(n_ctx)));
+    gui.text_fit(type::kNote, x, r.y + gui.px(48), w,
+                 "Your choice holds for this chat; the messages stay where they are.");
+    Rect taken{x - gui.px(8), 0, 0, 0};
+    const float cy = r.bottom() - gui.px(28);
+    const auto choice = [&](const char* id, const char* label, Look look, const char* tooltip,
+                            ContextChoice chosen) {
+        const ButtonOptions options{look, Icon::none, {}, tooltip, !p.state.busy()};
+        if (button_at(gui, id, taken.right() + gui.px(8), cy, label, options, &taken)) {
+            p.later([chosen](UiState& s) { s.choose_context(chosen); });
+        }
+    };
+    choice("context.drop", "Leave out the oldest", Look::primary,
+           "The model goes on without the first messages; a line marks where it begins to see",
+           ContextChoice::drop_oldest);
+    choice("context.stop", "Stop here", Look::outline,
+           "Nothing more is written in this chat until you choose otherwise", ContextChoice::stop);
+    choice("context.new", "New chat", Look::outline, "Ask the last message again in a new chat",
+           ContextChoice::new_chat);
+}
+
+// ---- the system prompt ----
+
+void draw_system_dialog(Panel& p) {
+    Gui& gui = p.gui;
+    ChatListView& v = p.view.chat_list;
+    if (std::exchange(v.show_system, false)) {
+        ImGui::OpenPopup("system prompt");
+        set_text(v.system, p.state.chat().info.system);
+        v.system.take_focus = v.system.caret_to_end = v.system.in_dialog = true;
+    }
+    const ImVec2 size = ImGui::GetIO().DisplaySize;
+    ImGui::SetNextWindowPos({size.x / 2, size.y * 0.4f}, ImGuiCond_Always, {0.5f, 0.5f});
+    ImGui::SetNextWindowSize(
+        {std::min(gui.px(600), size.x - gui.px(16)), std::min(gui.px(330), size.y - gui.px(16))});
+    if (!begin_dialog(gui, "system prompt")) {
+        return;
+    }
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    const ImVec2 room = ImGui::GetContentRegionAvail();
+    gui.text({Face::semibold, 16, Color::text}, at.x, at.y + gui.px(10), "System prompt");
+    gui.text_fit(type::kNote, at.x, at.y + gui.px(38), room.x,
+                 "Gemma has no system role: this text goes before your first message.");
+    const Rect card{at.x, std::round(at.y + gui.px(56)), room.x, room.y - gui.px(108)};
+    gui.card(card, Color::card, Color::edge, 8);
+    text_field(gui, "system.text", card.inset(gui.px(12), gui.px(8)), v.system,
+               "You are a geologist. Answer in one sentence.");
+    const float cy = at.y + room.y - gui.px(16);
+    const ButtonOptions primary{Look::primary}, quiet{Look::quiet};
+    Rect taken;
+    const float save_w = button_width(gui, "Keep", primary);
+    const bool save =
+        button_at(gui, "system.keep", at.x + room.x - save_w, cy, "Keep", primary, &taken);
+    const float cancel_w = button_width(gui, "Cancel", quiet);
+    const bool cancel =
+        button_at(gui, "system.cancel", taken.x - gui.px(8) - cancel_w, cy, "Cancel", quiet) ||
+        ImGui::IsKeyPressed(ImGuiKey_Escape);
+    if (save) {
+        p.later([text = typed_text(v.system)](UiState& s) { s.set_system(text); });
+    }
+    if (save || cancel) {
+        ImGui::CloseCurrentPopup();
+    }
+    end_dialog();
+}
+
+}  // namespace app::ui

@@ -1,0 +1,178 @@
+// What can be done with messages and chats, by clicks and keys, off the screen.
+#include "app/ui/text_field.h"
+#include "tests/support/temp_dir.h"
+#include "tests/ui/rig.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+using namespace app;
+using test::Rig;
+
+namespace {
+
+const char* const kTalk = "wait ready\nsend Write a Python function\nwait idle\n";
+
+std::string node(const Rig& r) {
+    return "chat." + std::to_string(const_cast<Rig&>(r).state().selection.branch);
+}
+
+/// Where LAPIDARY_SHOTS names a folder, pictures are kept there to be looked at.
+void shot(Rig& rig, const std::string& name) {
+    if (const char* folder = std::getenv("LAPIDARY_SHOTS")) {
+        rig.play("shot " + std::string(folder) + "/" + name + ".png\n");
+    }
+}
+
+void check_inside(const ui::Registry& registry) {
+    for (const ui::DrawnText& t : registry.texts()) {
+        INFO("'" << t.text << "' at " << t.rect.x << " width " << t.rect.w << " in " << t.clip.x
+                 << ".." << t.clip.right());
+        CHECK(t.rect.x >= t.clip.x - 1);
+        CHECK(t.rect.right() <= t.clip.right() + 1);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a stopped answer has a Continue button, which goes on in place") {
+    test::FakeOptions options;
+    options.answer.assign(900, " n");  // so many do not come within one frame
+    Rig r(1280, 800, options);
+    r.play(
+        "wait ready\ninspector off\nsend Write a Python function\nwait tokens 9\n"
+        "click composer.stop\nwait idle\n");
+    const std::string answer = node(r), begun = r.state().selected()->text;
+    r.play("expect stopped\n");
+    shot(r, "chat-stopped");
+    r.play("click " + answer + ".continue\nwait idle\nrefute " + answer + ".continue\n");
+    CHECK(node(r) == answer);
+    CHECK(r.state().selected()->finish == FinishReason::stop);
+    CHECK(r.state().selected()->text.size() > begun.size());
+}
+
+TEST_CASE("an answer is edited beside the model's wording") {
+    Rig r(1280, 800);
+    r.play(kTalk);
+    const std::string answer = node(r), text = r.state().selected()->text;
+    r.play("click " + answer + ".edit\nwait frames 4\nexpect Keep as another version\n");
+    shot(r, "chat-edit-answer");
+    r.play("key Ctrl+A\ntype Mine.\nclick " + answer + ".resend\nwait frames 4\n");
+    CHECK(r.state().selected()->text == "Mine.");
+    r.play("expect edited by you\nclick " + node(r) + ".previous\nwait frames 4\n");
+    CHECK(r.state().selected()->text == text);
+    r.play("click " + answer + ".edit\nwait frames 4\nkey Escape\nwait frames 4\nrefute " + answer +
+           ".edit_text\n");
+    CHECK(r.state().chat().sibling_count(r.state().selection.branch) == 2);
+}
+
+TEST_CASE("the menu writes again with the same seed and makes a chat of its own") {
+    Rig r(1280, 800);
+    r.play(std::string(kTalk) + "inspector off\n");
+    const uint64_t seed = r.state().selected()->sampling.seed;
+    r.play("expect seed " + std::to_string(seed) + "\n");
+    r.play("click " + node(r) + ".more\nwait frames 4\nexpect message.same_seed\n");
+    shot(r, "chat-menu");
+    r.play("click message.same_seed\nwait idle\n");
+    CHECK(r.state().selected()->sampling.seed == seed);
+    CHECK(r.state().chat().sibling_count(r.state().selection.branch) == 2);
+    r.play("click " + node(r) + ".regenerate\nwait idle\n");
+    CHECK(r.state().selected()->sampling.seed != seed);
+    r.play("click chat.0.more\nwait frames 4\nclick message.fork\nwait frames 4\n");
+    CHECK(r.state().listed_chats().size() == 2);
+    CHECK(r.state().chat().path().size() == 1);
+    r.play("click chat.0.answer\nwait idle\n");
+    CHECK(r.state().chat().path().size() == 2);
+}
+
+TEST_CASE("the system prompt is shown where it goes, and changed there") {
+    Rig r(1280, 800);
+    r.play("wait ready\nclick composer.sampling\nwait frames 4\nclick sampling.system\n"
+           "wait frames 4\nexpect system.text\ntype You are a geologist.\nwait frames 4\n");
+    CHECK(ui::typed_text(r.view().chat_list.system) == "You are a geologist.");
+    r.play("click system.keep\nwait frames 4\ninspector off\nsend What is it\nwait idle\n");
+    CHECK(r.state().chat().info.system == "You are a geologist.");
+    r.play("expect You are a geologist.\nexpect goes before your first message\n");
+    shot(r, "chat-system");
+    check_inside(r.registry());
+    r.play(
+        "click chat.system\nwait frames 4\nkey Ctrl+A\ntype Be brief.\nkey Escape\n"
+        "wait frames 4\n");
+    CHECK(r.state().chat().info.system == "You are a geologist.");
+    r.play(
+        "click chat.system\nwait frames 4\nkey Ctrl+A\ntype Be brief.\nclick system.keep\n"
+        "wait frames 4\nexpect Be brief.\n");
+    CHECK(r.state().chat().info.system == "Be brief.");
+}
+
+TEST_CASE("a full context is asked about on the screen, and a line marks what is left out") {
+    test::FakeOptions options;
+    options.n_ctx = 120;
+    Rig r(1280, 800, options);
+    r.play(
+        "wait ready\ninspector off\nsend What is it\nwait idle\nsend see\nwait idle\n"
+        "expect no longer fits\nexpect context.drop\nexpect context.stop\nexpect context.new\n");
+    shot(r, "chat-context");
+    check_inside(r.registry());
+    r.play(
+        "click context.drop\nwait idle\nrefute no longer fits\nwheel chat.pane 100\n"
+        "wait frames 6\n");
+    for (int i = 0; i < 4 && r.registry().find("chat.dropped") == nullptr; ++i) {
+        r.play("wheel chat.pane -4\nwait frames 6\n");
+    }
+    r.play("expect no longer sees the messages above\n");
+    shot(r, "chat-dropped");
+    check_inside(r.registry());
+    for (const char* setup : {"resize 700x600\n", "scale 150\nresize 1280x800\n"}) {
+        r.play(std::string(setup) + "wait frames 6\n");
+        check_inside(r.registry());
+    }
+}
+
+TEST_CASE("a chat is saved as a file and comes back by dropping it") {
+    namespace fs = std::filesystem;
+    support::TempDir folder;
+    Rig r(1280, 800);
+    r.play(std::string(kTalk) + "inspector off\n");
+    r.play("click " + node(r) +
+           ".regenerate\nwait idle\nkey Ctrl+S\nwait frames 4\nexpect save_chat.path\n");
+    shot(r, "chat-export");
+    const std::string path = (folder.path() / "a.json").string();
+    r.play("click save_chat.format.JSON\nwait frames 3\n");
+    CHECK(r.view().chat_list.export_path.ends_with(".json"));
+    r.play("click save_chat.path\nwait frames 3\nkey Ctrl+A\ntype " + path + "\nclick save_chat.go\n");
+    for (int i = 0; i < 5000 && !fs::exists(path); ++i) {
+        r.screen->frame();
+    }
+    r.play("wait frames 30\nexpect Saved as\n");
+    const size_t n_chats = r.state().listed_chats().size();
+    r.screen->app().drop(path);
+    r.play("wait frames 4\n");
+    CHECK(r.state().listed_chats().size() == n_chats + 1);
+    CHECK(r.state().chat().size() == 3);
+    CHECK(r.state().chat().sibling_count(1) == 2);
+    CHECK(r.state().chats[0].at(2).text == r.state().chat().at(2).text);
+    // Markdown, and a name that is taken.
+    const std::string markdown = (folder.path() / "a.md").string();
+    for (const char* expected : {"Saved as", "already"}) {
+        r.play(
+            "key Ctrl+S\nwait frames 4\nclick save_chat.format.Markdown\nwait frames 3\n"
+            "click save_chat.path\nwait frames 3\nkey Ctrl+A\ntype " +
+            markdown + "\nclick save_chat.go\n");
+        for (int i = 0; i < 5000 && !fs::exists(markdown); ++i) {
+            r.screen->frame();
+        }
+        for (int i = 0; i < 3000 && !r.registry().has_text(expected); ++i) {
+            r.screen->frame();
+        }
+        CHECK(r.registry().has_text(expected));
+    }
+    std::ifstream in(markdown);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    CHECK(text.find("## You\n\nWrite a Python function") != std::string::npos);
+    std::ofstream(folder.path() / "b.json") << "{}";
+    r.screen->app().drop((folder.path() / "b.json").string());
+    CHECK(r.state().listed_chats().size() == n_chats + 1);
+}
