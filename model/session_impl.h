@@ -49,6 +49,13 @@ struct Session::Impl {
     /// pattern, attn_scores, attn_scores_raw and lse of queries [position, position + n).
     void append_attention_taps(std::vector<TapRows>& out, uint32_t position, uint32_t n);
     AttentionTile tile(const AttentionRequest& request);
+    /// Throws base::Error(usage) where the residuals of position `at` are not there.
+    void check_residuals(uint32_t at) const;
+    /// The head on n_rows rows: fill(begin, x) puts rows begin, begin + 1... into x, and
+    /// on_logits(i, logits) gets what row i gives.
+    void head_rows(uint32_t n_rows,
+                   const std::function<void(uint32_t begin, const Tensor& x)>& fill,
+                   const LogitsSink& on_logits);
     ops::AttentionShape attention_shape(uint32_t layer) const;
 
     Runtime& runtime;

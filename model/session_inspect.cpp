@@ -1,12 +1,8 @@
-// What the inspector asks of a Session: attention cells, LSE, lens, logits of earlier positions.
+// What the inspector asks of a Session: attention cells, LSE, stored rows.
 #include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <limits>
 
 #include "model/ops.h"
 #include "model/quant.h"
-#include "model/sampler.h"
 #include "model/session_impl.h"
 #include "shaders/visible.h"
 
@@ -195,60 +191,6 @@ std::vector<float> Session::lse(uint32_t layer) {
             std::as_writable_bytes(std::span(out).subspan(size_t{h} * position(), position())),
             s.act.lse[layer].range.slice(4 * uint64_t{h} * s.options.n_ctx,
                                          4 * uint64_t{position()}));
-    }
-    return out;
-}
-
-std::vector<float> Session::logits_at(uint32_t at) {
-    Impl& s = *impl_;
-    if (at >= position()) {
-        refuse(fmt::format("position {}: {} positions were computed", at, position()));
-    }
-    if (s.act.residuals.empty()) {
-        refuse("the session does not keep residuals, so past logits cannot be recomputed");
-    }
-    s.taps.begin(at, 1, false);
-    s.run([&] { head(s.step(at, 1), s.act.residuals.back().rows(at, 1), 0); });
-    std::vector<float> out(s.act.host_logits(0), s.act.host_logits(0) + s.model->config.vocab_size);
-    return out;
-}
-
-std::vector<LensRow> Session::lens(uint32_t at, uint32_t n_top, std::span<const TokenId> ids) {
-    Impl& s = *impl_;
-    if (at >= position() || s.act.residuals.empty()) {
-        refuse(s.act.residuals.empty()
-                   ? "the session does not keep residuals"
-                   : fmt::format("position {}: {} positions were computed", at, position()));
-    }
-    for (const TokenId id : ids) {
-        if (id < 0 || uint32_t(id) >= s.model->config.vocab_size) {
-            refuse(
-                fmt::format("token id {}: the vocabulary has {}", id, s.model->config.vocab_size));
-        }
-    }
-    const uint32_t n_layers = s.model->config.num_hidden_layers;
-    std::vector<LensRow> out;
-    s.taps.begin(at, 1, false);
-    const uint32_t at_once = std::min(kHeadRows, s.act.x.shape.rows);
-    for (uint32_t begin = 0; begin < n_layers; begin += at_once) {
-        // The rows of several layers go through the head together: the embedding is read once.
-        const uint32_t n = std::min(at_once, n_layers - begin);
-        s.run([&] {
-            const Tensor rows = s.act.x.first_rows(n);
-            for (uint32_t i = 0; i < n; i++) {
-                s.cmd.copy(rows.rows(i, 1).range, s.act.residuals[begin + i].rows(at, 1).range);
-            }
-            head(s.step(at, n), rows, 0);
-        });
-        for (uint32_t i = 0; i < n; i++) {
-            const std::span<const float> logits(s.act.host_logits(i), s.model->config.vocab_size);
-            LensRow row{begin + i, top_logprobs(logits, n_top), {}};
-            const double log_sum = token_stats(logits, 0).log_sum_exp;
-            for (const TokenId id : ids) {
-                row.asked.push_back(float(double(logits[size_t(id)]) - log_sum));
-            }
-            out.push_back(std::move(row));
-        }
     }
     return out;
 }

@@ -107,6 +107,36 @@ TEST_CASE("logits are the same bits when handed out, asked for later, and seen t
     }
 }
 
+// The lens of seven layers once recorded a row per layer into staging for the rows of one step.
+TEST_CASE("lens and earlier logits are no part of a step whose taps are captured") {
+    const std::vector<TokenId> ids = random_ids(6, 8);
+    const std::vector<TokenId> asked = {0, 5, 419};
+    model::Session session(support::runtime(), support::load_model(kGemma3),
+                           {.n_ctx = 64, .n_ubatch = 2, .keep_q = true, .keep_residuals = true});
+    session.sync(ids);
+    const std::vector<model::LensRow> lens = session.lens(3, 2, asked);
+    const std::vector<float> earlier = session.logits_at(3);
+
+    support::TapCollector collector(static_cast<uint32_t>(ids.size()) + 1);
+    for (const model::TapSet& taps : {model::TapSet{Tap::logits}, model::TapSet::all()}) {
+        session.rewind(0);
+        session.set_capture({.taps = taps, .layers = {}, .live_rows = false}, collector.sink());
+        session.sync(ids);
+        const std::vector<model::LensRow> again = session.lens(3, 2, asked);
+        REQUIRE(again.size() == lens.size());
+        for (size_t l = 0; l < lens.size(); ++l) {
+            CHECK(again[l].top == lens[l].top);
+            CHECK(same_bits(again[l].asked, lens[l].asked));
+        }
+        CHECK(same_bits(session.logits_at(3), earlier));
+        session.decode(7);  // a step after them is captured as before
+    }
+    session.set_capture({}, {});
+    const std::vector<float>& captured = collector.taps().at({Tap::logits, 0});
+    const size_t width = session.logits().size();
+    CHECK(same_bits(std::span(captured).last(width), session.logits()));
+}
+
 TEST_CASE("a tile of attention has the bits of the captured pattern, one cell or all") {
     for (const char* name : support::kTinyModels) {
         INFO(name);
