@@ -273,7 +273,7 @@ void Worker::score(TokenInfo& info, std::span<const float> logits) const {
     info.rank = stats.rank;
     info.entropy = stats.entropy;
     info.top.clear();
-    for (const auto& [id, logprob] : model::top_logprobs(logits, kTop)) {
+    for (const auto& [id, logprob] : model::top_logprobs(logits, kTop, stats.log_sum_exp)) {
         info.top.push_back(top_token(id, logprob));
     }
 }

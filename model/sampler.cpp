@@ -388,18 +388,18 @@ TokenStats token_stats(std::span<const float> logits, TokenId id) {
     return stats;
 }
 
-std::vector<std::pair<TokenId, float>> top_logprobs(std::span<const float> logits, uint32_t k) {
+double log_sum_exp(std::span<const float> logits) {
     check_numbers(logits);
     const double largest = *std::max_element(logits.begin(), logits.end());
     double sum = 0;
     for (const float l : logits) {
         sum += l == -kInf ? 0 : portable_exp(double(l) - largest);
     }
-    return top_logprobs(logits, k, largest + std::log(sum));
+    return largest + std::log(sum);
 }
 
 std::vector<std::pair<TokenId, float>> top_logprobs(std::span<const float> logits, uint32_t k,
-                                                    double log_sum_exp) {
+                                                    double log_sum) {
     std::vector<uint64_t> keys;
     std::vector<uint64_t> swap;
     fill_keys(keys, logits);
@@ -407,7 +407,7 @@ std::vector<std::pair<TokenId, float>> top_logprobs(std::span<const float> logit
     std::vector<std::pair<TokenId, float>> top;
     top.reserve(keys.size());
     for (const uint64_t key : keys) {
-        top.emplace_back(key_id(key), float(double(key_logit(key)) - log_sum_exp));
+        top.emplace_back(key_id(key), float(double(key_logit(key)) - log_sum));
     }
     return top;
 }

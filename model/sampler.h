@@ -139,11 +139,12 @@ struct TokenStats {
 };
 /// Throws as Sampler::sample on invalid numbers. `id` must be in range (CHECK).
 TokenStats token_stats(std::span<const float> logits, TokenId id);
-/// The k most likely tokens with log-probabilities, best first, ties to the lowest id.
-std::vector<std::pair<TokenId, float>> top_logprobs(std::span<const float> logits, uint32_t k);
-/// The same where token_stats has already been asked: saves the pass over the vocabulary's exp.
+/// Log of the sum of exp over the vocabulary: TokenStats::log_sum_exp alone. Throws as token_stats.
+double log_sum_exp(std::span<const float> logits);
+/// The k most likely tokens with log-probabilities, best first, ties to the lowest id. log_sum: of
+/// these logits, which the caller has as a rule; it costs more than the rest.
 std::vector<std::pair<TokenId, float>> top_logprobs(std::span<const float> logits, uint32_t k,
-                                                    double log_sum_exp);
+                                                    double log_sum);
 TokenId argmax(std::span<const float> logits);
 
 }  // namespace model

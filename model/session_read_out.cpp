@@ -77,8 +77,8 @@ std::vector<LensRow> Session::lens(uint32_t at, uint32_t n_top, std::span<const 
             }
         },
         [&](uint32_t layer, std::span<const float> logits) {
-            LensRow row{layer, top_logprobs(logits, n_top), {}};
-            const double log_sum = token_stats(logits, 0).log_sum_exp;
+            const double log_sum = log_sum_exp(logits);
+            LensRow row{layer, top_logprobs(logits, n_top, log_sum), {}};
             for (const TokenId id : ids) {
                 row.asked.push_back(float(double(logits[size_t(id)]) - log_sum));
             }

@@ -70,7 +70,8 @@ StageArray::StageArray(const model::SamplingParams& params, uint32_t vocab_size,
 void StageArray::add(uint32_t position, std::span<const float> logits,
                      std::span<const model::TokenId> history) {
     std::vector<model::TokenId> ids;
-    for (const auto& [id, logprob] : model::top_logprobs(logits, n_top_)) {
+    constexpr double kAnySum = 0;  // the order alone is looked at
+    for (const auto& [id, logprob] : model::top_logprobs(logits, n_top_, kAnySum)) {
         ids.push_back(id);
     }
     const std::vector<float> p = sampler_.stage_probabilities(logits, params_, history, ids);
@@ -114,7 +115,8 @@ void LensArrays::add(const model::Capture& capture) {
         const size_t plane = 2 * size_t(layer - layers_.begin()) + (rows.tap == Tap::resid_post);
         session_.read_out(rows.values, [&](uint32_t row, std::span<const float> logits) {
             size_t at = (plane * n_tokens_ + rows.first_position + row) * n_top_;
-            for (const auto& [id, logprob] : model::top_logprobs(logits, n_top_)) {
+            const double log_sum = model::log_sum_exp(logits);
+            for (const auto& [id, logprob] : model::top_logprobs(logits, n_top_, log_sum)) {
                 ids_[at] = id;
                 logprobs_[at++] = logprob;
             }

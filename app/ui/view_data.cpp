@@ -104,7 +104,9 @@ void add_next(const UiState& s, ViewExport& out) {
     }
     out.table.columns = {"rank", "id", "text", "probability"};
     double rank = 0;
-    for (const auto& [id, logprob] : model::top_logprobs(*s.distribution.logits, kNextTokens)) {
+    const std::vector<float>& logits = *s.distribution.logits;
+    const double log_sum = model::log_sum_exp(logits);
+    for (const auto& [id, logprob] : model::top_logprobs(logits, kNextTokens, log_sum)) {
         out.table.rows.push_back({rank++, double(id), s.token_text(id), std::exp(double(logprob))});
     }
 }

@@ -372,7 +372,7 @@ TokenInfo FakeEngine::token(uint32_t position, TokenId id) const {
     t.logprob = stats.logprob;
     t.rank = stats.rank;
     t.entropy = stats.entropy;
-    for (const auto& [other, logprob] : model::top_logprobs(l, 10)) {
+    for (const auto& [other, logprob] : model::top_logprobs(l, 10, stats.log_sum_exp)) {
         t.top.push_back({other, (*displays_)[size_t(other)], logprob});
     }
     return t;
@@ -567,7 +567,9 @@ void FakeEngine::handle(const Inspect& c) {
                 const float sharp = float(l + 1) / float(options_.n_layers);
                 lens.asked.push_back(s.logprob * (2 - sharp) - (1 - sharp) * 4);
             }
-            for (const auto& [id, logprob] : model::top_logprobs(logits(c.position), 10)) {
+            const std::vector<float> row = logits(c.position);
+            for (const auto& [id, logprob] :
+                 model::top_logprobs(row, 10, model::log_sum_exp(row))) {
                 // Less likely from place to place, down to a thousandth of a percent and below.
                 const float later = 3 * float(lens.top.size());
                 lens.top.push_back({id, (*displays_)[size_t(id)], logprob - later});

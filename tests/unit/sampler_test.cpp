@@ -112,7 +112,7 @@ bool throws_invalid(std::span<const float> logits, const SamplingParams& params)
     count([&] { sampler.sample(logits, params, {}, 0); });
     count([&] { sampler.stages(logits, params, {}, 5); });
     count([&] { token_stats(logits, 0); });
-    count([&] { top_logprobs(logits, 3); });
+    count([&] { log_sum_exp(logits); });
     return n == 4;
 }
 
@@ -511,11 +511,12 @@ TEST_CASE("token_stats and top_logprobs are the full softmax") {
     CHECK(token_stats(logits, 5).rank == 0);
     CHECK(double(stats.entropy) == Catch::Approx(entropy));
     CHECK(stats.log_sum_exp == Catch::Approx(std::log(sum)));
+    CHECK(log_sum_exp(logits) == stats.log_sum_exp);
     CHECK(token_stats(logits, 1).logprob == -kInf);
     CHECK(token_stats(logits, 1).rank == 2999);
 
     for (const uint32_t k : {0u, 1u, 10u, 2999u, 5000u}) {
-        const auto top = top_logprobs(logits, k);
+        const auto top = top_logprobs(logits, k, stats.log_sum_exp);
         CHECK(top.size() == std::min(k, 2999u));
         for (size_t i = 0; i < top.size(); ++i) {
             CHECK(token_stats(logits, top[i].first).rank == int32_t(i));
