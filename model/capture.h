@@ -122,8 +122,10 @@ struct Capture {
     std::vector<LiveRows> live;  // one per layer when live rows were asked for
 };
 
-/// Cells of one head's attention, recomputed exactly from kept Q, cached K and LSE:
-/// p(i,j) = exp(cap(scale * q_i.k_j) - LSE_i), 0 where masked.
+/// Cells of one head's attention, recomputed from kept Q, cached K and LSE by the plain path's
+/// formula: p(i,j) = exp(cap(scale * q_i.k_j) - LSE_i), 0 where masked. After the plain path these
+/// are the very bits that it weighed the values with; after the fast path, whose sums have another
+/// order, they are its weights within rounding.
 struct AttentionTile {
     uint32_t layer = 0;
     uint32_t head = 0;

@@ -444,13 +444,21 @@ private:
         out.add<int64_t>("kv_bytes", {bytes.size()}, bytes);
     }
 
+    bool fast() const { return session_.options().path == model::Path::fast; }
+
     /// How each array came about.
     std::string badges() const {
+        // attention_tile computes the plain path's formula. After the fast path, whose attention
+        // sums in another order, its cells are what the fast path weighed with within rounding.
+        const std::string recomputed =
+            fast() ? "recomputed from kept Q, cached K and LSE by the plain path's formula: equal to "
+                     "the fast path's own within rounding"
+                   : "recomputed exactly from kept Q, cached K and LSE";
         JsonObject badges;
         for (const Tap tap : select_.taps) {
             const Source source = source_of(tap);
             badges.add(model::tap_info(tap).name,
-                       source == Source::square ? "recomputed exactly from kept Q, cached K and LSE"
+                       source == Source::square   ? recomputed
                        : source == Source::stored ? "as cached"
                                                   : "as computed by the forward pass");
         }
@@ -462,8 +470,9 @@ private:
         }
         if (select_.thumbnails) {
             badges.add("thumb",
-                       "pooled from cells recomputed exactly: the largest of a cell's "
-                       "weights; their sum per query, mean over the cell's queries");
+                       "the largest of a picture cell's weights; their sum per query, mean over the "
+                       "cell's queries; pooled from weights " +
+                           recomputed);
         }
         return badges.str();
     }
@@ -496,6 +505,7 @@ private:
             .add("cache_v", model::dtype_name(session_.options().type_v))
             .add("bf16_embedding_scale", session_.options().bf16_embedding_scale.value_or(false))
             .add("device", opened_.runtime->device.info().name)
+            .add("path", fast() ? "fast" : "plain")
             .add("last_logits_xxh64", fmt::format("{:016x}", session_.logits_hash()))
             .add(
                 "conventions",

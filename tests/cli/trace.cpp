@@ -122,6 +122,20 @@ TEST_CASE("a trace agrees with itself") {
     CHECK(nlohmann::json::parse(meta)["config"]["layers"] == 7);
 }
 
+TEST_CASE("the file says which path made its numbers, and by which formula cells are recomputed") {
+    for (const std::string path : {"plain", "fast"}) {
+        const Npz npz = trace("tests/golden/tiny-gemma2.gguf", "2,9,17,33",
+                              {"--taps", "pattern,lse", "--path", path});
+        const NpyArray& bytes = npz.at("meta_json");
+        const auto meta =
+            nlohmann::json::parse(std::string(bytes.values.begin(), bytes.values.end()));
+        CHECK(meta["path"] == path);
+        const std::string badge = meta["badges"]["pattern"];
+        CHECK((badge.find("exactly") != std::string::npos) == (path == "plain"));
+        CHECK((badge.find("within rounding") != std::string::npos) == (path == "fast"));
+    }
+}
+
 TEST_CASE("keys and values are written as they are multiplied") {
     const Npz half = trace("tests/golden/tiny-gemma2.gguf", "2,9,17,33", {"--taps", "rot_k,v"});
     const Npz full = trace("tests/golden/tiny-gemma2.gguf", "2,9,17,33",
