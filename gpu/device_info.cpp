@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kUnified = "unified";
 constexpr std::string_view kMatrices = "coopmat";
 constexpr std::string_view kSubgroups = "subgroups";
-constexpr std::string_view kHalf = "fp16";  // arithmetic; nothing asks for it so far
+constexpr std::string_view kHalf = "fp16";  // arithmetic, and so matrices: f16 is what they take
 constexpr std::string_view kCpu = "cpu";
 constexpr std::string_view kTexels = "texels";
 constexpr std::string_view kWords[] = {kUnified, kMatrices, kSubgroups, kHalf, kCpu, kTexels};
@@ -341,7 +341,7 @@ DeviceInfo describe_device(const VulkanFunctions& vk, VkPhysicalDevice physical,
     describe_memory(info, vk, physical);
     if (basics.apiVersion >= VK_API_VERSION_1_3) {
         describe_properties(info, vk, physical);
-        if (!disables(disable, kMatrices)) {
+        if (!disables(disable, kMatrices) && !disables(disable, kHalf)) {
             describe_matrices(info, vk, physical);
         }
     } else {

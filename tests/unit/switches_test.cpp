@@ -1,6 +1,7 @@
 // The environment variables that switch gpu/: a word nobody knows is an error, not silence.
 #include "gpu/base.h"
 #include "gpu/device.h"
+#include "gpu/device_info.h"
 #include "gpu/shader_source.h"
 
 #include "tests/support/temp_dir.h"
@@ -70,14 +71,23 @@ TEST_CASE("switches: LAPIDARY_DISABLE names what it does not know") {
     CHECK(usage_error([] { const gpu::Device device; }).find("'unfied'") != std::string::npos);
 }
 
-TEST_CASE("switches: coopmat hides cooperative matrices, where there are any") {
+TEST_CASE("switches: coopmat and fp16 hide cooperative matrices, where there are any") {
     const gpu::Device with({.validate = 0});
     if (with.info().matrix_shapes.empty()) {
         SKIP(with.info().name + " has no cooperative matrices");
     }
     CHECK(with.info().matrix_subgroup_size > 0);
-    const gpu::Device without({.validate = 0, .disable = "coopmat"});
-    CHECK(without.info().matrix_shapes.empty());
+    for (const char* const word : {"coopmat", "fp16"}) {
+        CAPTURE(word);
+        const gpu::Device without({.validate = 0, .disable = word});
+        CHECK(without.info().matrix_shapes.empty());
+        gpu::Features wanted;
+        gpu::require_features(wanted, without.info());
+        CHECK(wanted.v12.shaderFloat16 == VK_FALSE);
+    }
+    gpu::Features wanted;
+    gpu::require_features(wanted, with.info());
+    CHECK(wanted.v12.shaderFloat16 == VK_TRUE);
 }
 
 TEST_CASE("switches: what LAPIDARY_DISABLE names is hidden, nothing else") {
