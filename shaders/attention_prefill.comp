@@ -12,7 +12,7 @@
 // spec 1..   HEAD_DIM (a multiple of 8 LANES), GROUP, LANES, Q_HALF (q and K are f16), V_HALF,
 //            CAPPED (1: with soft-cap), WHOLE, ONE_SUBGROUP
 // cost       reads K and V of the visible keys once per query and group of heads, mostly from caches
-// reference  Reference64 in tests/support, within rounding
+// reference  ref::attention_* in tests/support/twins.h in double (tests/ops/attention_prefill.cpp)
 
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

@@ -13,7 +13,7 @@
 // dispatch   x: rows
 // spec 0     workgroup size, one whole subgroup
 // cost       reads x twice (once from caches), writes half of it
-// reference  none of its own: tests/ops/matmul_coopmat.cpp
+// reference  tests/ops/half_rows.cpp, the bounds above
 
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require

@@ -72,6 +72,15 @@ if ((n_files == 0)); then
     breaches=$((breaches + 1))
 fi
 
+# One kernel, one file that proves it.
+for kernel in shaders/*.comp; do
+    name=$(basename "$kernel" .comp)
+    if [[ ! -f tests/ops/$name.cpp ]]; then
+        echo "$kernel has no tests/ops/$name.cpp"
+        breaches=$((breaches + 1))
+    fi
+done
+
 # The tree names no package archive: addresses come from the machine's own settings.
 hosts='(deb|security|snapshot)[.]debian[.]org|archive[.]ubuntu|(pypi|pythonhosted)[.]org|registry[.]npm|crates[.]io'
 search "the tree names no package archive; use the machine's own settings" -I "$hosts" \
