@@ -6,6 +6,7 @@
 
 #include "app/engine_worker.h"
 #include "app/prompt.h"
+#include "gpu/clock.h"
 
 namespace app {
 namespace {
@@ -13,11 +14,6 @@ namespace {
 constexpr uint32_t kTop = 10;  // alternatives reported of every token
 constexpr std::chrono::milliseconds kStatsInterval{500};
 constexpr std::chrono::milliseconds kProgressInterval{33};
-
-double ms_between(std::chrono::steady_clock::time_point a,
-                  std::chrono::steady_clock::time_point b) {
-    return std::chrono::duration<double, std::milli>(b - a).count();
-}
 
 /// How many ids at the start are the same.
 template <class A, class B, class IdOfA>
@@ -130,7 +126,7 @@ void Worker::prefill(Generation& g) {
 
     g.stats.load_ms = load_ms_;
     g.stats.prompt_n = result.n_prefilled;
-    g.stats.prompt_ms = ms_between(begun, Clock::now());
+    g.stats.prompt_ms = base::ms_between(begun, Clock::now());
     offer(PrefillProgressed{g.request.id, uint32_t(g.ids.size()), uint32_t(g.ids.size())});
     if (scored) {
         const uint32_t n = result.n_reused;  // its row was not computed now
@@ -158,7 +154,7 @@ FinishReason Worker::decode(Generation& g) {
         if (const std::optional<FinishReason> reason = next_token(g)) {
             return *reason;
         }
-        g.stats.predicted_ms = ms_between(begun, Clock::now());
+        g.stats.predicted_ms = base::ms_between(begun, Clock::now());
         report_stats(g);
         inspect_between_tokens();
     }
@@ -186,7 +182,7 @@ std::optional<FinishReason> Worker::next_token(Generation& g) {
     const bool stop = ready.stop;
     const bool first = g.stats.predicted_n++ == 0;
     if (first) {
-        g.stats.first_token_ms = ms_between(g.begun, Clock::now());
+        g.stats.first_token_ms = base::ms_between(g.begun, Clock::now());
     }
     sequence_.push_back(ready.token);
     emit(std::move(ready), first);
@@ -200,7 +196,7 @@ std::optional<FinishReason> Worker::next_token(Generation& g) {
     logits_valid_ = false;
     const Clock::time_point begun = Clock::now();
     session_->decode(id);
-    decode_ms_ = ms_between(begun, Clock::now());
+    decode_ms_ = base::ms_between(begun, Clock::now());
     logits_valid_ = true;
     g.decode_ms += decode_ms_;
     g.decode_bytes += decode_bytes();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "app/engine_worker.h"
+#include "gpu/clock.h"
 #include "shaders/visible.h"
 
 namespace app {
@@ -12,11 +13,6 @@ constexpr double kBlockMs = 15;  // one block of a long answer
 constexpr uint32_t kLensTop = 10;
 constexpr uint64_t kMaxTileCells = 16ULL << 20;
 constexpr uint64_t kMaxScoredCells = 1ULL << 16;  // larger tiles come without scores
-
-double ms_since(std::chrono::steady_clock::time_point begun) {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun)
-        .count();
-}
 
 bool replaces(const Inspect& newer, const Inspect& older) {
     return newer.kind == older.kind &&
@@ -84,8 +80,8 @@ double Worker::budget_between_tokens() const {
 
 void Worker::inspect_between_tokens() {
     const Clock::time_point begun = Clock::now();
-    while (ms_since(begun) < budget_between_tokens()) {
-        const auto next = next_inspection(budget_between_tokens() - ms_since(begun));
+    while (base::ms_since(begun) < budget_between_tokens()) {
+        const auto next = next_inspection(budget_between_tokens() - base::ms_since(begun));
         if (next == inspections_.end()) {
             return;
         }
@@ -190,7 +186,7 @@ uint32_t Worker::block_rows(uint32_t n_keys) const {
 model::AttentionTile Worker::timed_attention(const model::Session::AttentionRequest& request) {
     const Clock::time_point begun = Clock::now();
     model::AttentionTile tile = session_->attention(request);
-    const double ms = ms_since(begun);
+    const double ms = base::ms_since(begun);
     const double cells = double(request.n_queries) * request.n_keys;
     if (ms > 1 && cells > 1000) {  // below that the clock says more of the submit than of the work
         cells_per_ms_ = std::clamp(0.7 * cells_per_ms_ + 0.3 * cells / ms, 10.0, 1e9);
@@ -319,7 +315,7 @@ void Worker::answer_distribution(const Inspection& job, InspectReady& ready) {
         logits->assign(newest.begin(), newest.end());
     } else {
         *logits = session_->logits_at(job.request.position);
-        last_head_ms_ = ms_since(begun);
+        last_head_ms_ = base::ms_since(begun);
     }
     ready.logits = std::move(logits);
 }
@@ -334,7 +330,7 @@ void Worker::answer_lens(const Inspection& job, InspectReady& ready) {
         }
         ready.lens.push_back(std::move(answer));
     }
-    last_head_ms_ = ms_since(begun);
+    last_head_ms_ = base::ms_since(begun);
 }
 
 }  // namespace app

@@ -9,15 +9,12 @@
 #include "app/engine.h"
 #include "app/engine_worker.h"
 #include "app/fit_check.h"
+#include "gpu/clock.h"
+#include "gpu/sizes.h"
 #include "model/source.h"
 
 namespace app {
 namespace {
-
-double ms_since(std::chrono::steady_clock::time_point begun) {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun)
-        .count();
-}
 
 model::DType kv_type(const std::string& name) {
     if (const std::optional<model::DType> type = model::parse_cache_type(name)) {
@@ -26,10 +23,6 @@ model::DType kv_type(const std::string& name) {
     throw base::Error(base::ErrorKind::usage,
                       fmt::format("the cache type '{}' is not known", base::escaped(name, 20)),
                       "Use f16 or f32.");
-}
-
-double gib(uint64_t bytes) {
-    return double(bytes) / double(1ULL << 30);
 }
 
 /// Empty: there is none.
@@ -101,7 +94,7 @@ void Worker::load(const LoadModel& request) {
         drop_model();
         throw;
     }
-    load_ms_ = ms_since(begun);
+    load_ms_ = base::ms_since(begun);
     base::log(base::LogArea::app, "loaded in {:.0f} ms on {}, {} bytes", load_ms_,
               runtime_->device.info().name, runtime_->device.allocated_bytes());
     emit(ModelReady{request.id, info_});
@@ -229,14 +222,14 @@ void Worker::make_session(const LoadModel& request, std::vector<std::string>& no
                     base::ErrorKind::out_of_memory,
                     fmt::format("a context of {} tokens needs {:.2f} GiB and the device has {:.2f} "
                                 "GiB left",
-                                options.n_ctx, gib(needed), gib(free_bytes())),
+                                options.n_ctx, base::gib(needed), base::gib(free_bytes())),
                     "Ask for a smaller context, or take a smaller model.");
             }
             not_kept_ = fmt::format(
                 "Keeping {} for {} tokens needs {:.2f} GiB and the device has "
                 "{:.2f} GiB left: a smaller context would do.",
-                level == 2 ? "residuals" : "queries and residuals", options.n_ctx, gib(needed),
-                gib(free_bytes()));
+                level == 2 ? "residuals" : "queries and residuals", options.n_ctx, base::gib(needed),
+                base::gib(free_bytes()));
         }
     }
 }

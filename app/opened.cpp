@@ -4,11 +4,11 @@
 #include "app/engine.h"
 #include "app/fit_check.h"
 #include "app/interrupt.h"
+#include "gpu/clock.h"
 
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -153,7 +153,7 @@ void fit_session(const Options& options, const model::ModelSource& source,
 
 Opened open_session(const Options& options, const model::SessionOptions& session_options,
                     std::optional<model::ModelFiles> files) {
-    const auto begin = std::chrono::steady_clock::now();
+    const auto begin = base::Clock::now();
     install_interrupt();
     Opened opened;
     // The path first: a missing file is told before a device is woken.
@@ -189,8 +189,7 @@ Opened open_session(const Options& options, const model::SessionOptions& session
     for (const std::string& notice : opened.model->notices) {
         tell("lapidary: {}\n", base::escaped(notice, 400));
     }
-    opened.load_ms =
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+    opened.load_ms = base::ms_since(begin);
     return opened;
 }
 

@@ -1,5 +1,6 @@
 #include "gpu/buffer.h"
 
+#include "gpu/sizes.h"
 #include "gpu/transfer.h"
 #include "gpu/vulkan_functions.h"
 
@@ -13,10 +14,6 @@ namespace gpu {
 namespace {
 
 constexpr uint64_t kBindingAlignment = 64;  // a cache line, where the device asks for less
-
-uint64_t round_up(uint64_t value, uint64_t multiple) {
-    return (value + multiple - 1) / multiple * multiple;
-}
 
 struct MemoryWish {
     VkMemoryPropertyFlags wanted;
@@ -40,7 +37,7 @@ MemoryWish wish_of(Memory memory, bool unified) {
 }
 
 std::string mebibytes(uint64_t bytes) {
-    return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+    return fmt::format("{:.1f} MiB", base::mib(bytes));
 }
 
 [[noreturn]] void throw_no_memory(const std::string& name, uint64_t asked, uint64_t free) {
@@ -87,7 +84,7 @@ Buffer::Impl::~Impl() {
 void Buffer::Impl::create_buffer() {
     const VkBufferCreateInfo info{
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-        .size = round_up(size, 16),  // whole words for fill, whole vectors for the last load
+        .size = base::round_up(size, 16),  // whole words for fill, whole vectors for the last load
         .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT |
                  VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
         .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
@@ -103,7 +100,7 @@ VkBufferView Buffer::Impl::texels(uint64_t offset) {
         return known->second;
     }
     constexpr uint64_t kTexelBytes = 16;
-    const uint64_t bytes = std::min(round_up(size, kTexelBytes) - offset, device.info().max_range_bytes);
+    const uint64_t bytes = std::min(base::round_up(size, kTexelBytes) - offset, device.info().max_range_bytes);
     const VkBufferViewCreateInfo info{
         .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
         .buffer = buffer,
@@ -200,11 +197,11 @@ uint64_t arena_alignment(uint32_t range_alignment) {
 }
 
 ArenaPlan::Place ArenaPlan::add(uint64_t size_bytes) {
-    Place place{.offset = round_up(used_in_last_, alignment_)};
+    Place place{.offset = base::round_up(used_in_last_, alignment_)};
     if (place.offset > last_block_ || size_bytes > last_block_ - place.offset) {
         place = {.new_block = true, .block_bytes = std::max(block_bytes_, size_bytes)};
         last_block_ = place.block_bytes;
-        bytes_ += round_up(place.block_bytes, 16);  // as Buffer rounds
+        bytes_ += base::round_up(place.block_bytes, 16);  // as Buffer rounds
     }
     used_in_last_ = place.offset + size_bytes;
     return place;

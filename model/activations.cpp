@@ -3,16 +3,16 @@
 #include <algorithm>
 
 #include "gpu/base.h"
+#include "gpu/sizes.h"
 #include "shaders/params.h"
 
 namespace model {
 namespace {
 
-constexpr uint64_t kAlign = 256;                       // no device asks for more between two ranges
 constexpr uint64_t kScratchCells = uint64_t{1} << 21;  // 8 MiB of scores
 
 uint64_t aligned(uint64_t n) {
-    return (n + kAlign - 1) / kAlign * kAlign;
+    return base::round_up(n, gpu::kRangeAlignment);
 }
 
 uint64_t inputs_bytes(const Config& config, const ActivationOptions& o) {
@@ -32,7 +32,7 @@ uint64_t scratch_cells(const Config& config, const ActivationOptions& o) {
 
 /// The arena of these tensors, before there is a device.
 struct Activations::Plan : ActivationTensors {
-    Plan(const Config& config, const ActivationOptions& o, uint64_t block) : arena(block, kAlign) {
+    Plan(const Config& config, const ActivationOptions& o, uint64_t block) : arena(block, gpu::kRangeAlignment) {
         lay_out(config, o, [&](const char* name, DType dtype, uint32_t rows, uint32_t dim) {
             const uint64_t bytes = uint64_t{rows} * dim * model::block_bytes(dtype);
             end = arena.add(bytes).offset + bytes;

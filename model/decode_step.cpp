@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "gpu/sizes.h"
 #include "model/ops.h"
 #include "shaders/params.h"
 
@@ -212,7 +213,7 @@ void DecodeStep::record(gpu::CommandBuffer& cmd, bool live) const {
 
 gpu::Range DecodeStep::live_range(uint32_t layer) const {
     const uint64_t bytes = 4 * uint64_t{model_.config.num_attention_heads} * n_ctx_;
-    const uint64_t stride = (bytes + 255) / 256 * 256;
+    const uint64_t stride = base::round_up(bytes, gpu::kRangeAlignment);
     return live_.front().range().slice(layer * stride, bytes);
 }
 
@@ -220,7 +221,8 @@ void DecodeStep::allocate_live(gpu::Device& device) {
     if (live_.empty()) {
         const uint64_t bytes = 4 * uint64_t{model_.config.num_attention_heads} * n_ctx_;
         live_.emplace_back(device,
-                           (bytes + 255) / 256 * 256 * model_.config.num_hidden_layers,
+                           base::round_up(bytes, gpu::kRangeAlignment) *
+                               model_.config.num_hidden_layers,
                            gpu::Memory::readback, "live attention rows");
     }
 }

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstring>
 #include <utility>
 
 #include <xxhash.h>
 
+#include "gpu/clock.h"
 #include "model/gemma.h"
 #include "model/ops/dispatch.h"
 #include "model/product_race.h"
@@ -53,11 +53,6 @@ ActivationOptions activation_options(const SessionOptions& o) {
             .q_dtype = o.type_k,
             .keep_q = o.keep_q,
             .keep_residuals = o.keep_residuals};
-}
-
-double ms_since(std::chrono::steady_clock::time_point begin) {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-        .count();
 }
 
 }  // namespace
@@ -258,7 +253,7 @@ SyncResult Session::sync(std::span<const TokenId> all, WantLogits want,
     result.refilled = !rewind(keep);
     result.n_reused = position();
 
-    const auto begin = std::chrono::steady_clock::now();
+    const auto begin = base::Clock::now();
     const uint32_t chunk_limit = s.taps.spec().taps.empty()
                                      ? s.options.n_ubatch
                                      : std::min(s.options.n_ubatch, kCaptureChunk);
@@ -270,7 +265,7 @@ SyncResult Session::sync(std::span<const TokenId> all, WantLogits want,
         s.run_chunk(all.subspan(position(), n), chunk_want, on_logits);
         result.n_prefilled += n;
     }
-    s.stats.prompt_ms += ms_since(begin);
+    s.stats.prompt_ms += base::ms_since(begin);
     s.stats.prompt_n += result.n_prefilled;
     return result;
 }

@@ -1,8 +1,8 @@
 // One token after another: Session::decode, on the recorded step where that can do it.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "gpu/clock.h"
 #include "model/session_impl.h"
 #include "shaders/visible.h"
 
@@ -37,14 +37,13 @@ void Session::decode(TokenId token) {
                           "ask for a longer context with -c");
     }
     s.check_tokens({&token, 1});
-    const auto begin = std::chrono::steady_clock::now();
+    const auto begin = base::Clock::now();
     if (s.decodes_recorded()) {
         s.decode_recorded(token);
     } else {
         s.run_chunk({&token, 1}, WantLogits::last, {});
     }
-    const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - begin;
-    s.stats.predicted_ms += ms.count();
+    s.stats.predicted_ms += base::ms_since(begin);
     s.stats.predicted_n++;
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "gpu/base.h"
+#include "gpu/sizes.h"
 #include "shaders/exact.h"
 #include "shaders/visible.h"
 
@@ -11,7 +12,7 @@ namespace model {
 namespace {
 
 uint64_t aligned(uint64_t n) {
-    return (n + 255) / 256 * 256;
+    return base::round_up(n, gpu::kRangeAlignment);
 }
 
 /// Elements of one row of a tap that is copied out of the forward pass; 0: it is made otherwise.
@@ -61,7 +62,8 @@ uint64_t TapRecorder::bytes_for(const CaptureSpec& spec, uint32_t max_rows) cons
         for (uint32_t l = 0; l < n_layers; l++) {
             if (spec.wants(info.tap, l)) {
                 // Rows of the head come in several pieces, each aligned apart.
-                bytes += aligned(4 * max_rows * row_elements(info.tap, config_)) + 256 * max_rows;
+                bytes += aligned(4 * max_rows * row_elements(info.tap, config_)) +
+                         gpu::kRangeAlignment * max_rows;
             }
         }
     }

@@ -4,6 +4,7 @@
 #include "app/json_out.h"
 #include "app/library.h"
 #include "gpu/device.h"
+#include "gpu/sizes.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -39,10 +40,6 @@ std::string matrices(const gpu::DeviceInfo& d) {
         out += fmt::format("{}{}x{}x{}", out.empty() ? "" : " ", s.m, s.n, s.k);
     }
     return out;
-}
-
-double mib(uint64_t bytes) {
-    return double(bytes) / (1024 * 1024);
 }
 
 void print_json(size_t index, const gpu::DeviceInfo& d, bool chosen, const std::string& why,
@@ -83,8 +80,8 @@ void print_text(size_t index, const gpu::DeviceInfo& d, bool chosen, double gb_p
     put("    {}, Vulkan {}, {} {}\n", type_name(d.type), api_version(d.api_version), d.driver_name,
         d.driver_version);
     put("    memory {:.0f} MiB, {:.0f} free; one binding {:.0f} MiB, one buffer {:.0f} MiB\n",
-        mib(d.local_heap_bytes), mib(d.budget_bytes), mib(d.max_range_bytes),
-        mib(d.max_buffer_bytes));
+        base::mib(d.local_heap_bytes), base::mib(d.budget_bytes), base::mib(d.max_range_bytes),
+        base::mib(d.max_buffer_bytes));
     put("    workgroup {}, shared {} KiB, subgroup {}, timestamps {}\n", d.max_workgroup_size,
         d.max_shared_bytes / 1024, d.subgroup_size, d.timestamp_ns > 0 ? "yes" : "no");
     if (!d.matrix_shapes.empty()) {

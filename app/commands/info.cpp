@@ -5,6 +5,7 @@
 #include "app/json_out.h"
 #include "app/opened.h"
 #include "app/state_folder.h"
+#include "gpu/sizes.h"
 #include "model/chat.h"
 #include "model/fit.h"
 #include "model/source.h"
@@ -17,10 +18,6 @@
 namespace app {
 
 namespace {
-
-double mib(uint64_t bytes) {
-    return double(bytes) / (1024 * 1024);
-}
 
 /// 268,098,176
 std::string grouped(uint64_t n) {
@@ -133,7 +130,7 @@ void print_parameters(const Facts& facts) {
     put("{}\n", counts.output > 0 ? fmt::format(", output {:.1f} M", double(counts.output) / 1e6)
                                   : " (the embedding is also the output)");
     for (const auto& [name, use] : facts.types) {
-        put("  {:<7} {:>4} tensors {:>9.1f} MiB\n", name, use.n_tensors, mib(use.n_bytes));
+        put("  {:<7} {:>4} tensors {:>9.1f} MiB\n", name, use.n_tensors, base::mib(use.n_bytes));
     }
 }
 
@@ -147,11 +144,11 @@ void print_memory(const Facts& facts) {
         request.weight_bytes = facts.weight_bytes;
         request.n_ctx = n_ctx;
         const model::Fit f = model::fit(c, request);
-        put("  {:>8} {:>9.1f} {:>9.1f} {:>9.1f} {:>9.1f}  ", n_ctx, mib(f.weights), mib(f.kv),
-            mib(f.scratch), mib(f.total()));
+        put("  {:>8} {:>9.1f} {:>9.1f} {:>9.1f} {:>9.1f}  ", n_ctx, base::mib(f.weights), base::mib(f.kv),
+            base::mib(f.scratch), base::mib(f.total()));
         for (const model::QuantMix mix : model::quant_mixes()) {
             put(" {} {:.0f}", model::quant_mix_name(mix),
-                mib(f.total() - f.weights + model::weight_bytes(c, mix)));
+                base::mib(f.total() - f.weights + model::weight_bytes(c, mix)));
         }
         put("\n");
     }
@@ -160,7 +157,7 @@ void print_memory(const Facts& facts) {
 void print_text(const Facts& facts) {
     const model::ModelSource& source = *facts.source;
     put("{}\n  {}\n  {}, {:.1f} MiB{}\n\n", base::escaped(source.name), source.path, source.format,
-        mib(source.file_bytes), facts.base_model ? ", a base model" : "");
+        base::mib(source.file_bytes), facts.base_model ? ", a base model" : "");
     print_structure(source);
     print_parameters(facts);
     print_memory(facts);

@@ -7,6 +7,7 @@
 #include "app/json_out.h"
 #include "app/npz.h"
 #include "app/output_file.h"
+#include "gpu/sizes.h"
 #include "model/quant.h"
 
 #include <algorithm>
@@ -166,7 +167,7 @@ public:
 
     void announce() const {
         const uint64_t bytes = size();
-        const double mib = double(bytes) / (1024 * 1024);
+        const double mib = base::mib(bytes);
         tell("lapidary: {} will have about {:.1f} MiB\n", options_.output, mib);
         if (bytes > uint64_t{options_.limit_mib} << 20) {
             throw base::Error(base::ErrorKind::usage,
