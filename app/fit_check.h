@@ -9,7 +9,7 @@
 
 #include "app/discovery.h"
 #include "app/messages.h"
-#include "gpu/pick.h"
+#include "gpu/device_info.h"
 #include "model/session.h"
 #include "model/weights.h"
 

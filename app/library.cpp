@@ -13,6 +13,7 @@
 #include "app/fit_check.h"
 #include "gpu/copy_rate.h"
 #include "gpu/device.h"
+#include "gpu/pick.h"
 #include "model/model.h"
 
 namespace app {

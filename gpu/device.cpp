@@ -1,7 +1,8 @@
 #include "gpu/device.h"
 
-#include "gpu/device_info.h"
+#include "gpu/device_features.h"
 #include "gpu/instance.h"
+#include "gpu/pick.h"
 #include "gpu/transfer.h"
 
 #include <algorithm>
@@ -215,9 +216,6 @@ const VulkanFunctions& Device::vk() const {
 }
 VkDevice Device::handle() const {
     return impl_->device;
-}
-VkPhysicalDevice Device::physical() const {
-    return impl_->physical;
 }
 VkQueue Device::queue() const {
     return impl_->queue;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "gpu/base.h"
-#include "gpu/pick.h"
+#include "gpu/device_info.h"
 
 #include <vulkan/vulkan_core.h>
 
@@ -49,7 +49,6 @@ public:
     const std::string& why_chosen() const;
     const VulkanFunctions& vk() const;
     VkDevice handle() const;
-    VkPhysicalDevice physical() const;
     VkQueue queue() const;
     uint32_t queue_family() const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "gpu/base.h"
 
@@ -30,20 +31,13 @@ bool contains(std::string_view text, std::string_view part) {
     return lower(text).find(lower(part)) != std::string::npos;
 }
 
-const char* type_name(DeviceType type) {
-    switch (type) {
-        case DeviceType::discrete:
-            return "discrete GPU";
-        case DeviceType::integrated:
-            return "integrated GPU";
-        case DeviceType::virtual_gpu:
-            return "virtual GPU";
-        case DeviceType::cpu:
-            return "CPU device";
-        case DeviceType::other:
-            return "device of unknown type";
+/// "integrated GPU", "CPU device"
+std::string in_words(DeviceType type) {
+    if (type == DeviceType::cpu) {
+        return "CPU device";
     }
-    return "device";
+    return type == DeviceType::other ? "device of unknown type"
+                                     : fmt::format("{} GPU", type_name(type));
 }
 
 int rank(DeviceType type) {
@@ -77,7 +71,7 @@ bool better(const DeviceInfo& a, const DeviceInfo& b) {
 std::string describe(const DeviceInfo& device) {
     const std::string lack =
         device.missing.empty() ? "" : fmt::format(", not usable: lacks {}", device.missing);
-    return fmt::format("{} ({}, {}{})", base::escaped(device.name), type_name(device.type),
+    return fmt::format("{} ({}, {}{})", base::escaped(device.name), in_words(device.type),
                        base::escaped(device.driver_name), lack);
 }
 
@@ -139,14 +133,14 @@ std::string reason(const std::vector<DeviceInfo>& devices, size_t chosen,
         return fmt::format("asked for as '{}'", base::escaped(selector));
     }
     if (devices.size() == 1) {
-        return fmt::format("the only device, a {}", type_name(devices[chosen].type));
+        return fmt::format("the only device, a {}", in_words(devices[chosen].type));
     }
     if (devices[chosen].type == DeviceType::cpu) {
         return "no usable GPU, so the CPU device";
     }
     const auto same_type = [&](const DeviceInfo& d) { return d.type == devices[chosen].type; };
     const bool alone = std::count_if(devices.begin(), devices.end(), same_type) == 1;
-    return fmt::format("the {} {}", alone ? "only" : "best", type_name(devices[chosen].type));
+    return fmt::format("the {} {}", alone ? "only" : "best", in_words(devices[chosen].type));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 // comes near a driver's watchdog and Stop works within one submit. Pure; corrected by timings.
 #pragma once
 
-#include "gpu/pick.h"
+#include "gpu/device_info.h"
 
 #include <cstdint>
 #include <vector>

@@ -4,6 +4,7 @@
 #include "app/json_out.h"
 #include "app/library.h"
 #include "gpu/device.h"
+#include "gpu/pick.h"
 #include "gpu/sizes.h"
 
 #include <cstdio>
@@ -12,22 +13,6 @@
 namespace app {
 
 namespace {
-
-const char* type_name(gpu::DeviceType type) {
-    switch (type) {
-        case gpu::DeviceType::discrete:
-            return "discrete";
-        case gpu::DeviceType::integrated:
-            return "integrated";
-        case gpu::DeviceType::virtual_gpu:
-            return "virtual";
-        case gpu::DeviceType::cpu:
-            return "cpu";
-        case gpu::DeviceType::other:
-            return "other";
-    }
-    return "other";
-}
 
 std::string api_version(uint32_t v) {
     return fmt::format("{}.{}.{}", (v >> 22) & 0x7F, (v >> 12) & 0x3FF, v & 0xFFF);
@@ -48,7 +33,7 @@ void print_json(size_t index, const gpu::DeviceInfo& d, bool chosen, const std::
     line.add("index", uint64_t{index})
         .add("name", d.name)
         .add("uuid", d.uuid)
-        .add("type", type_name(d.type))
+        .add("type", gpu::type_name(d.type))
         .add("driver", d.driver_name)
         .add("driver_version", d.driver_version)
         .add("pci", d.pci)
@@ -77,7 +62,7 @@ void print_json(size_t index, const gpu::DeviceInfo& d, bool chosen, const std::
 void print_text(size_t index, const gpu::DeviceInfo& d, bool chosen, double gb_per_s) {
     put("{} {}: {}\n", chosen ? '*' : ' ', index, d.name);
     put("    uuid {}{}{}\n", d.uuid, d.pci.empty() ? "" : ", PCI ", d.pci);
-    put("    {}, Vulkan {}, {} {}\n", type_name(d.type), api_version(d.api_version), d.driver_name,
+    put("    {}, Vulkan {}, {} {}\n", gpu::type_name(d.type), api_version(d.api_version), d.driver_name,
         d.driver_version);
     put("    memory {:.0f} MiB, {:.0f} free; one binding {:.0f} MiB, one buffer {:.0f} MiB\n",
         base::mib(d.local_heap_bytes), base::mib(d.budget_bytes), base::mib(d.max_range_bytes),

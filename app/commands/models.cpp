@@ -7,6 +7,7 @@
 #include "app/interrupt.h"
 #include "app/json_out.h"
 #include "gpu/device.h"
+#include "gpu/pick.h"
 
 #include <algorithm>
 #include <cstdlib>

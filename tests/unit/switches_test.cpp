@@ -1,7 +1,7 @@
 // The environment variables that switch gpu/: a word nobody knows is an error, not silence.
 #include "gpu/base.h"
 #include "gpu/device.h"
-#include "gpu/device_info.h"
+#include "gpu/device_features.h"
 #include "gpu/shader_source.h"
 
 #include "tests/support/temp_dir.h"

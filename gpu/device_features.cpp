@@ -1,4 +1,4 @@
-#include "gpu/device_info.h"
+#include "gpu/device_features.h"
 
 #include "gpu/base.h"
 #include "gpu/device.h"
