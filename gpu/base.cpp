@@ -126,10 +126,6 @@ uint8_t parse_log_mask(std::string_view list, std::vector<std::string_view>* unk
     return mask;
 }
 
-void set_log_mask(uint8_t mask) {
-    log_mask() = mask & kAllAreas;
-}
-
 namespace {
 
 struct LogSink {

@@ -32,7 +32,8 @@ int exit_code(ErrorKind kind);
 /// what()  one sentence that names the thing, what was expected and what was found
 /// hint()  one sentence that says what to do; may be empty
 ///
-/// Thrown by gpu/ and model/; caught in main, in the engine loop and in test runners only.
+/// Thrown by gpu/ and model/; caught where a command or a request ends, or where the failure is an
+/// answer (ARCHITECTURE.md, Errors).
 class Error : public std::runtime_error {
 public:
     explicit Error(ErrorKind kind, const std::string& message, std::string hint = {})
@@ -61,7 +62,6 @@ std::vector<std::string_view> list_words(std::string_view list);
 /// Parse a list such as "gpu,model", "all" or "none" into a mask. Words that are none of these add
 /// nothing and come back in `unknown`.
 uint8_t parse_log_mask(std::string_view list, std::vector<std::string_view>* unknown = nullptr);
-void set_log_mask(uint8_t mask);
 bool log_enabled(LogArea area);
 
 /// Also give every line, of all areas whatever the mask, to `sink` (a log file); an empty one ends

@@ -30,7 +30,6 @@ public:
     const SpecConstants& constants() const { return constants_; }
     VkPipeline pipeline() const { return pipeline_; }
     VkPipelineLayout layout() const { return layout_; }
-    VkDescriptorSetLayout set_layout() const { return set_layout_; }
 
 private:
     friend class KernelCache;

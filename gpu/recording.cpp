@@ -17,14 +17,6 @@ Recording::~Recording() {
     device_.vk().DestroyCommandPool(device_.handle(), pool_, nullptr);
 }
 
-double Recording::planned_ms() const {
-    double sum = 0;
-    for (const Submit& submit : submits_) {
-        sum += submit.planned_ms;
-    }
-    return sum;
-}
-
 void Recording::clear() {
     for (const Submit& submit : submits_) {
         device_.vk().FreeCommandBuffers(device_.handle(), pool_, 1, &submit.commands);

@@ -16,12 +16,10 @@ public:
     Recording(const Recording&) = delete;
     Recording& operator=(const Recording&) = delete;
 
-    bool empty() const { return submits_.empty(); }
     /// Submits of one replay, and what they hold.
     uint32_t n_submits() const { return uint32_t(submits_.size()); }
     uint32_t n_dispatches() const { return n_dispatches_; }
     uint32_t n_barriers() const { return n_barriers_; }
-    double planned_ms() const;
     /// Bytes that the dispatches say they move.
     double bytes() const { return bytes_; }
 

@@ -67,11 +67,6 @@ public:
         return value;
     }
 
-    void skip(uint64_t n, std::string_view field) {
-        need(n, field);
-        offset_ += n;
-    }
-
 private:
     static constexpr size_t kWindowBytes = size_t{64} * 1024;
 

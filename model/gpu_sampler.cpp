@@ -273,8 +273,4 @@ GpuDraw GpuSampler::result(uint32_t step) const {
     return draw;
 }
 
-uint64_t GpuSampler::allocated_bytes() const {
-    return impl_->arena.allocated_bytes() + impl_->params.size() + impl_->results.size();
-}
-
 }  // namespace model

@@ -71,9 +71,6 @@ public:
     /// Throws as Sampler::sample on invalid numbers.
     GpuDraw result(uint32_t step) const;
 
-    /// Device memory held.
-    uint64_t allocated_bytes() const;
-
 private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
