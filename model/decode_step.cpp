@@ -1,17 +1,15 @@
 #include "model/decode_step.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "gpu/sizes.h"
 #include "model/ops.h"
+#include "model/rope.h"
 #include "shaders/params.h"
 
 namespace model {
 namespace {
-
-constexpr uint32_t kRopeLow = 64;  // positions of the fine table; the coarse one steps by as many
 
 /// Longest row that a product of many tokens takes.
 uint32_t longest_row(const Config& config) {
@@ -19,7 +17,7 @@ uint32_t longest_row(const Config& config) {
 }
 
 uint64_t arena_bytes(const Config& config, const DecodeStepOptions& o) {
-    const uint64_t rope = uint64_t{kRopeLow + o.n_ctx / kRopeLow + 1} * config.head_dim * 4;
+    const uint64_t rope = uint64_t{split_rope_rows(o.n_ctx)} * config.head_dim * 4;
     const uint64_t products = ops::ProductScratch::codes_bytes(o.n_ubatch, longest_row(config)) +
                               ops::ProductScratch::scales_bytes(o.n_ubatch, longest_row(config));
     const uint64_t rows = 4 * (uint64_t{3} * config.hidden_size + config.intermediate_size);
@@ -60,42 +58,20 @@ DecodeStep::DecodeStep(gpu::Device& device, const Model& model, const KvCache& c
     parts_ = splits > 1 ? arena_.allocate(4 * uint64_t{splits} * c.q_width()) : unused_[0];
     part_stats_ =
         splits > 1 ? arena_.allocate(8 * uint64_t{splits} * c.num_attention_heads) : unused_[1];
-    fill_rope(true, rope_local_, device);
-    fill_rope(false, rope_global_, device);
+    rope_local_ = upload_rope(true, device);
+    rope_global_ = upload_rope(false, device);
 }
 
-/// cos and sin of positions 0..63, then of 0, 64, 128...: their product is any position's, with the
-/// rounding of one multiplication. Angles in double.
-void DecodeStep::fill_rope(bool local, gpu::Range& range, gpu::Device& device) {
+gpu::Range DecodeStep::upload_rope(bool local, gpu::Device& device) {
     const Config& c = model_.config;
-    const LayerConfig* layer = nullptr;  // layers of a kind are alike
-    for (const LayerConfig& l : c.layers) {
-        if (l.is_local() == local) {
-            layer = &l;
-        }
-    }
+    const LayerConfig* const layer = layer_of_kind(c, local);
     if (layer == nullptr) {
-        range = unused_[2];
-        return;
+        return unused_[2];
     }
-    std::vector<float> table;
-    const auto add = [&](uint32_t position) {
-        for (uint32_t i = 0; i < c.head_dim / 2; i++) {
-            const double frequency =
-                std::pow(layer->rope_theta, -2.0 * double(i) / double(c.head_dim));
-            const double angle = double(position) / layer->rope_factor * frequency;
-            table.push_back(float(std::cos(angle)));
-            table.push_back(float(std::sin(angle)));
-        }
-    };
-    for (uint32_t p = 0; p < kRopeLow; p++) {
-        add(p);
-    }
-    for (uint32_t p = 0; p <= n_ctx_; p += kRopeLow) {
-        add(p);
-    }
-    range = arena_.allocate(4 * table.size());
+    const std::vector<float> table = split_rope_table(*layer, c.head_dim, n_ctx_);
+    const gpu::Range range = arena_.allocate(4 * table.size());
     gpu::upload(device, range, std::as_bytes(std::span(table)));
+    return range;
 }
 
 void DecodeStep::set_state(TokenId token, uint32_t position) {
@@ -234,10 +210,6 @@ std::span<const float> DecodeStep::live_scores(uint32_t layer) const {
 
 uint64_t DecodeStep::bytes_for(const Config& config, const DecodeStepOptions& options) {
     return arena_bytes(config, options) + sizeof(params::StepState);
-}
-
-uint64_t DecodeStep::allocated_bytes() const {
-    return arena_.allocated_bytes() + host_.size() + (live_.empty() ? 0 : live_.front().size());
 }
 
 }  // namespace model

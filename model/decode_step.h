@@ -46,7 +46,6 @@ public:
     /// After a live step: capped scores [n_heads, n_ctx] of one layer; visible keys only.
     std::span<const float> live_scores(uint32_t layer) const;
 
-    uint64_t allocated_bytes() const;
     static uint64_t bytes_for(const Config& config, const DecodeStepOptions& options);
 
 private:
@@ -55,7 +54,7 @@ private:
     ops::NormInput layer_input(uint32_t l) const;
     ops::ResidualRow after_layer(uint32_t l) const;
     gpu::Range live_range(uint32_t layer) const;
-    void fill_rope(bool local, gpu::Range& range, gpu::Device& device);
+    gpu::Range upload_rope(bool local, gpu::Device& device);
 
     const Model& model_;
     const KvCache& cache_;
@@ -65,7 +64,7 @@ private:
     gpu::Buffer host_;  // state
     gpu::Arena arena_;
     gpu::Range state_;
-    gpu::Range rope_local_, rope_global_;  // vec2 [64 + n_ctx / 64 + 1, head_dim / 2]
+    gpu::Range rope_local_, rope_global_;  // split_rope_table, f32 [., head_dim / 2, 2]
     Tensor mid_;                           // f32 [1, d]: residual between the two blocks
     Tensor attn_out_, mlp_out_;            // f32 [1, d]
     Tensor activated_;                     // f32 [1, ff]

@@ -71,7 +71,7 @@ struct AttentionDecodeTensors {
     Tensor q;               // f32 [1, n_heads * head_dim]       read
     Tensor k, v;            // f32 [1, n_kv_heads * head_dim]    read
     Tensor q_norm, k_norm;  // f32 [1, head_dim]; empty: no QK-norm
-    gpu::Range rope;        // vec2 [64 + n_ctx / 64 + 1, head_dim / 2]
+    gpu::Range rope;        // split_rope_table of model/rope.h, f32 [., head_dim / 2, 2]
     gpu::Range state;       // params::StepState
     Tensor k_cache, v_cache;  // f16 or f32 [capacity, n_kv_heads * head_dim]
     Tensor stored_q;          // type of K; [1 or n_ctx, n_heads * head_dim]

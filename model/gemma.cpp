@@ -5,6 +5,7 @@
 
 #include "model/ops.h"
 #include "model/quant.h"
+#include "model/rope.h"
 
 namespace model {
 namespace {
@@ -145,22 +146,12 @@ float embedding_scale(const Config& config, bool bf16) {
 }
 
 void fill_rope_tables(const Config& config, const Activations& act, uint32_t position, uint32_t n) {
-    bool done[2] = {false, false};  // one local and one global table; layers of a kind are alike
-    for (const LayerConfig& layer : config.layers) {
-        if (done[layer.is_local()]) {
-            continue;
-        }
-        done[layer.is_local()] = true;
-        std::byte* out = act.host_rope(layer.is_local());
-        for (uint32_t t = 0; t < n; t++) {
-            for (uint32_t i = 0; i < config.head_dim / 2; i++) {
-                const double frequency =
-                    std::pow(layer.rope_theta, -2.0 * double(i) / double(config.head_dim));
-                const double angle = double(position + t) / layer.rope_factor * frequency;
-                const float cos_sin[2] = {float(std::cos(angle)), float(std::sin(angle))};
-                std::memcpy(out, cos_sin, sizeof(cos_sin));
-                out += sizeof(cos_sin);
-            }
+    std::vector<float> row(config.head_dim);
+    for (const bool local : {false, true}) {
+        const LayerConfig* const layer = layer_of_kind(config, local);
+        for (uint32_t t = 0; t < n && layer != nullptr; t++) {
+            rope_row(row, *layer, position + t);
+            std::memcpy(act.host_rope(local) + t * 4 * row.size(), row.data(), 4 * row.size());
         }
     }
 }

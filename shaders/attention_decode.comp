@@ -7,7 +7,8 @@
 //   1        k           f32         [n_kv_heads, HEAD_DIM]   read
 //   2        v           f32         [n_kv_heads, HEAD_DIM]   read
 //   3, 4     wq, wk      f32         [HEAD_DIM]               read    QK-norm; unused without
-//   5        rope        vec2        [64 + n_ctx/64, HEAD_DIM/2]  read  cos, sin of p%64, then p/64*64
+//   5        rope        vec2        [64 + n_ctx/64 + 1, HEAD_DIM/2]  read  cos, sin of p = 0..63 (kRopeLow),
+//                                    then of p = 0, 64, 128 ... up to n_ctx
 //   6        state       StepState                            read
 //   7, 8     k, v cache  f16 or f32  [capacity, n_kv_heads * HEAD_DIM]  row `position` written
 //   9        stored_q    as K        [n_heads, HEAD_DIM] of row 0 or `position`   write

@@ -6,8 +6,8 @@ float rounded(float v, uint half_type) {
 }
 
 vec2 cos_sin(uint i) {
-    const vec2 low = rope[state.position % 64u * (HEAD_DIM / 2u) + i];
-    const vec2 high = rope[(64u + state.position / 64u) * (HEAD_DIM / 2u) + i];
+    const vec2 low = rope[state.position % kRopeLow * (HEAD_DIM / 2u) + i];
+    const vec2 high = rope[(kRopeLow + state.position / kRopeLow) * (HEAD_DIM / 2u) + i];
     return vec2(high.x * low.x - high.y * low.y, high.y * low.x + high.x * low.y);
 }
 

@@ -18,9 +18,13 @@ PARAMS_CONST kBlock = 32u;          // elements of one block of a dot product
 PARAMS_CONST kNormLanes = 64u;      // element i of a norm's row belongs to lane i % 64; then a tree
 PARAMS_CONST kKeyTile = 64u;        // softmax tiles: keys [64 n, 64 n + 64), absolute positions
 
+// The decode step's RoPE table: positions 0 .. kRopeLow - 1, then every kRopeLow-th (model/rope.h).
+PARAMS_CONST kRopeLow = 64u;
+
 PARAMS_CONST kRowGroup = 4u;        // rows interleaved in the repacked weights (model/repack.h)
 
-// Values of the TYPE constant of matmul and embed; same numbers as model::DType.
+// Values of the TYPE constant of the products and of embed; same numbers as model::DType, which
+// model/dtype.cpp checks.
 PARAMS_CONST kF32 = 0u;
 PARAMS_CONST kF16 = 1u;
 PARAMS_CONST kBF16 = 2u;
@@ -39,7 +43,6 @@ PARAMS_CONST kIQ4_XS = 14u;
 
 struct Embed {
     uint dim;        // columns of the table
-    uint n_tokens;
     uint row_begin;  // of this slab
     uint n_rows;     // of this slab
     float scale;     // sqrt(d), maybe rounded to bf16
@@ -53,7 +56,6 @@ struct RmsNorm {
 };
 
 struct Matmul {
-    uint n_rows;       // rows of this slab
     uint row_first;    // first row of the slab that this dispatch computes
     uint row_end;      // one past the last
     uint y_row_begin;  // row of the whole matrix that the slab's row 0 is
@@ -67,17 +69,14 @@ struct Matmul {
 };
 
 struct Rope {
-    uint n_tokens;
     uint n_heads;
     uint head_dim;
 };
 
 struct KvWrite {
-    uint n_tokens;
-    uint width;       // elements of one position
-    uint position;    // of the first token
-    uint capacity;    // slots; position p goes to slot p % capacity
-    uint rows_begin;  // first slot row of the destination range (0)
+    uint width;     // elements of one position
+    uint position;  // of the first token
+    uint capacity;  // slots; position p goes to slot p % capacity
 };
 
 // One sub-batch of queries of one layer. Scratch rows are (t, h); columns are keys key_begin + c.
@@ -99,7 +98,6 @@ struct Attention {
 
 struct AttentionTile {
     uint query_begin;
-    uint n_queries;
     uint key_begin;
     uint n_keys;
     uint head;

@@ -189,7 +189,6 @@ void attention_tile(gpu::CommandBuffer& cmd, const Tensor& pattern, const Tensor
 
     const params::AttentionTile push{
         .query_begin = tile.query_begin,
-        .n_queries = n_queries,
         .key_begin = tile.key_begin,
         .n_keys = n_keys,
         .head = tile.head,

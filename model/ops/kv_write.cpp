@@ -17,7 +17,7 @@ void kv_write(gpu::CommandBuffer& cmd, const Tensor& dst, const Tensor& x, uint3
     cmd.dispatch(cmd.kernel("kv_write", {/* workgroup_size */ kElementwiseGroup,
                                          uint32_t(dst.dtype == DType::f16)}),
                  {.x = divide_up(width / 2, kElementwiseGroup), .y = n_tokens},
-                 params::KvWrite{n_tokens, width, position, capacity, 0}, {x.range, dst.range},
+                 params::KvWrite{width, position, capacity}, {x.range, dst.range},
                  {.flops = 20.0 * n_tokens * width, .bytes = 10.0 * n_tokens * width});
 }
 

@@ -57,8 +57,7 @@ void matmul_slab(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, cons
         const uint32_t begin = uint32_t(uint64_t{n_groups} * part / parts) * group_rows;
         const uint32_t end =
             std::min(uint32_t(uint64_t{n_groups} * (part + 1) / parts) * group_rows, slab.n_rows);
-        const params::Matmul push{.n_rows = slab.n_rows,
-                                  .row_first = begin,
+        const params::Matmul push{.row_first = begin,
                                   .row_end = end,
                                   .y_row_begin = slice.y_begin + slab.row_begin,
                                   .y_stride = y.shape.dim,

@@ -15,7 +15,7 @@ void rope(gpu::CommandBuffer& cmd, const Tensor& x, const Tensor& table, uint32_
 
     cmd.dispatch(cmd.kernel("rope", {/* workgroup_size */ kElementwiseGroup}),
                  {.x = divide_up(head_dim / 2, kElementwiseGroup), .y = n_heads, .z = n_tokens},
-                 params::Rope{n_tokens, n_heads, head_dim}, {x.range, table.range},
+                 params::Rope{n_heads, head_dim}, {x.range, table.range},
                  {.flops = 3.0 * n_tokens * width, .bytes = 12.0 * n_tokens * width});
 }
 

@@ -60,10 +60,10 @@ std::vector<float> numbers_of(const op_test::Array& array, DType type) {
     return values;
 }
 
-/// The kernel's table: cos, sin of positions 0..63, then of 0, 64, 128...
+/// The kernel's table: cos, sin of positions below kRopeLow, then of every kRopeLow-th.
 std::vector<float> rope_tables(uint32_t n_ctx, uint32_t head_dim) {
-    std::vector<float> table = ref::rope_table<float>(0, 64, head_dim, kTheta, 1);
-    for (uint32_t p = 0; p <= n_ctx; p += 64) {
+    std::vector<float> table = ref::rope_table<float>(0, params::kRopeLow, head_dim, kTheta, 1);
+    for (uint32_t p = 0; p <= n_ctx; p += params::kRopeLow) {
         const std::vector<float> row = ref::rope_table<float>(p, 1, head_dim, kTheta, 1);
         table.insert(table.end(), row.begin(), row.end());
     }
@@ -123,7 +123,7 @@ std::vector<double> rotated(std::span<const float> x, std::span<const float> w, 
         y = out;
     }
     const std::vector<double> table = ref::rope_table<double>(c.position, 1, c.head_dim, kTheta, 1);
-    ref::rope<double>(y, table, {.n_tokens = 1, .n_heads = n_heads, .head_dim = c.head_dim});
+    ref::rope<double>(y, table, {.n_heads = n_heads, .head_dim = c.head_dim});
     return y;
 }
 

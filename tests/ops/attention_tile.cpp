@@ -36,7 +36,6 @@ void run_case(const op_test::AttentionData& data, const TileCase& tile, bool wan
     cmd.finish();
 
     const params::AttentionTile push{.query_begin = tile.query_begin,
-                                     .n_queries = tile.n_queries,
                                      .key_begin = tile.key_begin,
                                      .n_keys = tile.n_keys,
                                      .head = tile.head,
@@ -99,7 +98,7 @@ TEST_CASE("a row of the tile sums to one and has the bits of the forward's score
     const op_test::AttentionData data(op_test::attention_cases()[5]);
     const params::Attention& p = data.p;
     std::vector<float> pattern(size_t{p.n_tokens} * p.n_keys), scores(2 * pattern.size());
-    const params::AttentionTile push{p.position, p.n_tokens, p.key_begin, p.n_keys, 2, 0,
+    const params::AttentionTile push{p.position, p.key_begin, p.n_keys, 2, 0,
                                      0u - p.position, p.n_heads, p.n_kv_heads, p.head_dim,
                                      p.capacity, p.window, p.lse_stride, p.scale, p.cap};
     ref::attention_tile<float>(pattern, scores, data.q, data.k, data.exact.lse, push);

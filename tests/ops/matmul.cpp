@@ -67,8 +67,7 @@ void run_variant(const Variant& v, DType type, uint32_t rows, uint32_t cols, uin
     const std::vector<float> x = op_test::random_floats(size_t{n_tokens} * cols, cols);
     const op_test::Array x_array(x);
     const op_test::Array y_array = op_test::Array::output(size_t{n_tokens} * rows);
-    const params::Matmul push{.n_rows = rows,
-                              .row_first = 0,
+    const params::Matmul push{.row_first = 0,
                               .row_end = rows,
                               .y_row_begin = 0,
                               .y_stride = rows,

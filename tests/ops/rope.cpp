@@ -22,7 +22,7 @@ void run_case(uint32_t n_tokens, uint32_t n_heads, uint32_t head_dim, uint32_t p
     cmd.finish();
 
     std::vector<double> x64 = op_test::as_doubles(x);
-    const params::Rope p{n_tokens, n_heads, head_dim};
+    const params::Rope p{n_heads, head_dim};
     ref::rope<float>(x, table, p);
     op_test::check_bits(x_array.floats(), x);
     ref::rope<double>(x64, ref::rope_table<double>(position, n_tokens, head_dim, theta, factor), p);

@@ -67,7 +67,8 @@ std::vector<Real> rope_table(uint32_t position, uint32_t n_tokens, uint32_t head
 template <class Real>
 void rope(std::span<Real> x, std::span<const Real> table, const params::Rope& p) {
     const size_t pairs = p.head_dim / 2;
-    for (size_t t = 0; t < p.n_tokens; ++t) {
+    const size_t n_tokens = x.size() / (size_t{p.n_heads} * p.head_dim);
+    for (size_t t = 0; t < n_tokens; ++t) {
         for (size_t h = 0; h < p.n_heads; ++h) {
             Real* head = x.data() + (t * p.n_heads + h) * p.head_dim;
             for (size_t i = 0; i < pairs; ++i) {
@@ -258,7 +259,7 @@ template <class Real>
 void attention_tile(std::span<Real> pattern, std::span<Real> scores, std::span<const Real> q,
                     std::span<const Real> k, std::span<const Real> lse,
                     const params::AttentionTile& p) {
-    support::parallel_for(p.n_queries, 1, [&](size_t begin, size_t end) {
+    support::parallel_for(pattern.size() / p.n_keys, 1, [&](size_t begin, size_t end) {
         for (size_t cell = begin * p.n_keys; cell < end * p.n_keys; ++cell) {
             const uint32_t query = p.query_begin + static_cast<uint32_t>(cell / p.n_keys);
             const uint32_t key = p.key_begin + static_cast<uint32_t>(cell % p.n_keys);
