@@ -1,7 +1,5 @@
 #include "model/fit.h"
 
-#include "model/session.h"
-
 #include <algorithm>
 #include <array>
 
@@ -108,17 +106,9 @@ uint64_t weight_bytes(const Config& c, QuantMix mix) {
     return bytes + 4 * d;
 }
 
-Fit fit(const Config& c, const FitRequest& request) {
-    Fit result;
-    result.weights = request.weight_bytes;
-    const SessionOptions session{.n_ctx = request.n_ctx,
-                                 .n_ubatch = request.n_ubatch,
-                                 .type_k = request.type_k,
-                                 .type_v = request.type_v,
-                                 .full_cache = request.full_cache};
-    result.kv = Session::kv_bytes_for(c, session);
-    result.scratch = Session::bytes_for(c, session) - result.kv;
-    return result;
+Fit fit(const Config& c, uint64_t weight_bytes, const SessionOptions& session) {
+    const uint64_t kv = Session::kv_bytes_for(c, session);
+    return {.weights = weight_bytes, .kv = kv, .scratch = Session::bytes_for(c, session) - kv};
 }
 
 double decode_bound(const Fit& fit, double bytes_per_second) {

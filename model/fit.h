@@ -3,7 +3,7 @@
 #pragma once
 
 #include "model/config.h"
-#include "model/dtype.h"
+#include "model/session.h"
 
 #include <cstdint>
 #include <span>
@@ -28,21 +28,13 @@ ParameterCounts count_parameters(const Config& config);
 /// fallbacks for row lengths that are no multiple of 256 and "more bits" layers included.
 uint64_t weight_bytes(const Config& config, QuantMix mix);
 
-struct FitRequest {
-    uint64_t weight_bytes = 0;
-    uint32_t n_ctx = kDefaultContext;
-    uint32_t n_ubatch = 256;
-    DType type_k = DType::f16;
-    DType type_v = DType::f16;
-    bool full_cache = false;
-};
-
 struct Fit {
     uint64_t weights = 0, kv = 0, scratch = 0;
     uint64_t total() const { return weights + kv + scratch; }
 };
-/// KV and scratch are what a Session with these options allocates (Session::bytes_for).
-Fit fit(const Config& config, const FitRequest& request);
+/// KV and scratch are what a Session with these options allocates (Session::bytes_for), so say which
+/// path; weight_bytes are planned_weight_bytes() of a file that is there, else weight_bytes() above.
+Fit fit(const Config& config, uint64_t weight_bytes, const SessionOptions& session);
 
 /// Tokens per second that memory of this bandwidth allows at most: every weight and every cached
 /// key and value in use is read once per token.

@@ -9,6 +9,7 @@
 #include "model/chat.h"
 #include "model/fit.h"
 #include "model/source.h"
+#include "model/weights.h"
 
 #include <algorithm>
 #include <cmath>
@@ -28,6 +29,12 @@ std::string grouped(uint64_t n) {
     return digits;
 }
 
+/// Of most devices; none is asked here. Where less can be bound at once, slabs and so blocks end
+/// elsewhere.
+constexpr model::WeightLimits kUsualLimits{.max_range_bytes = UINT32_MAX,
+                                           .max_buffer_bytes = UINT32_MAX,
+                                           .range_alignment = 64};
+
 struct TypeUse {
     uint64_t n_tensors = 0, n_bytes = 0;
 };
@@ -35,7 +42,7 @@ struct TypeUse {
 struct Facts {
     std::unique_ptr<model::ModelSource> source;
     std::map<std::string, TypeUse> types;
-    uint64_t weight_bytes = 0;
+    uint64_t weight_bytes = 0;  // on a device
     bool base_model = false;
     std::vector<std::string> lacks;
 };
@@ -72,8 +79,8 @@ Facts read_facts(const Options& options) {
         TypeUse& use = facts.types[std::string(model::dtype_name(tensor.dtype))];
         ++use.n_tensors;
         use.n_bytes += tensor.n_bytes;
-        facts.weight_bytes += tensor.n_bytes;
     }
+    facts.weight_bytes = model::planned_weight_bytes(source, kUsualLimits);
     const model::Tokenizer tokenizer(source.tokenizer, source.config);
     facts.base_model = model::chat_format(tokenizer) == model::ChatFormat::question_answer;
     facts.lacks = what_it_lacks(source, facts.base_model);
@@ -89,6 +96,12 @@ std::vector<uint32_t> context_sizes(const model::Config& config) {
     }
     sizes.push_back(config.max_position_embeddings);
     return sizes;
+}
+
+/// What run and chat take: the fast path, which is the default, and its decode step included.
+model::Fit fit_at(const Facts& facts, uint32_t n_ctx) {
+    return model::fit(facts.source->config, facts.weight_bytes,
+                      {.path = model::Path::fast, .n_ctx = n_ctx});
 }
 
 void print_structure(const model::ModelSource& source) {
@@ -140,10 +153,7 @@ void print_memory(const Facts& facts) {
     put("  {:>8} {:>9} {:>9} {:>9} {:>9}   as other quantizations\n", "context", "weights",
         "KV cache", "scratch", "total");
     for (const uint32_t n_ctx : context_sizes(c)) {
-        model::FitRequest request;
-        request.weight_bytes = facts.weight_bytes;
-        request.n_ctx = n_ctx;
-        const model::Fit f = model::fit(c, request);
+        const model::Fit f = fit_at(facts, n_ctx);
         put("  {:>8} {:>9.1f} {:>9.1f} {:>9.1f} {:>9.1f}  ", n_ctx, base::mib(f.weights), base::mib(f.kv),
             base::mib(f.scratch), base::mib(f.total()));
         for (const model::QuantMix mix : model::quant_mixes()) {
@@ -183,10 +193,7 @@ std::string memory_json(const Facts& facts) {
     const model::Config& c = facts.source->config;
     JsonArray list;
     for (const uint32_t n_ctx : context_sizes(c)) {
-        model::FitRequest request;
-        request.weight_bytes = facts.weight_bytes;
-        request.n_ctx = n_ctx;
-        const model::Fit f = model::fit(c, request);
+        const model::Fit f = fit_at(facts, n_ctx);
         JsonObject quants;
         for (const model::QuantMix mix : model::quant_mixes()) {
             quants.add(model::quant_mix_name(mix),
