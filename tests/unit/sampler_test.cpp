@@ -2,13 +2,13 @@
 
 #include "gpu/base.h"
 #include "model/sampler_math.h"
+#include "tests/support/real_model.h"
 
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <random>
 #include <set>
@@ -350,9 +350,7 @@ TEST_CASE("draws follow the final distribution") {
 }
 
 TEST_CASE("E2: any parameters leave at least one candidate and match the definition") {
-    const char* full = std::getenv("LAPIDARY_FULL");
-    const bool is_full = full != nullptr && std::string_view(full) == "1";
-    const int n_sets = is_full ? 1'000'000 : 100'000;
+    const int n_sets = support::full_run() ? 1'000'000 : 100'000;
     std::mt19937 random(4);
     const auto pick = [&](auto... values) {
         const std::array list{values...};

@@ -5,6 +5,7 @@
 #include "model/source.h"
 #include "model/tokenizer.h"
 #include "tests/support/plain_bpe.h"
+#include "tests/support/real_model.h"
 #include "tests/support/vocabularies.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -14,7 +15,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
+#include <optional>
 #include <functional>
 
 using namespace model;
@@ -22,10 +23,6 @@ using namespace model;
 namespace {
 
 using Ids = std::vector<TokenId>;
-
-bool is_full_run() {
-    return std::getenv("LAPIDARY_FULL") != nullptr;
-}
 
 std::unique_ptr<ModelSource> shipped_model() {
     return open_model("assets/demo/lapidary-demo.gguf");
@@ -115,16 +112,15 @@ TEST_CASE("random vocabularies: the library and the twin agree", "[tokenizer][pa
 TEST_CASE("real vocabularies: the library and the twin agree", "[tokenizer][parity]") {
     std::vector<std::unique_ptr<ModelSource>> sources;
     sources.push_back(shipped_model());
-    const char* path = std::getenv("LAPIDARY_MODEL");
-    if (path != nullptr && *path != '\0') {
-        sources.push_back(open_model(path));
+    if (const std::optional<std::string> path = support::real_model_path()) {
+        sources.push_back(open_model(*path));
     }
     for (const auto& source : sources) {
         const Vocabulary vocabulary = make_vocabulary(source->tokenizer, source->config);
         const Tokenizer tokenizer(source->tokenizer, source->config);
         const support::PlainBpe twin(vocabulary);
         support::Random random(7);
-        const int n_lines = is_full_run() ? 100'000 : 2'000;
+        const int n_lines = support::full_run() ? 100'000 : 2'000;
         for (int i = 0; i < n_lines; ++i) {
             const std::string line =
                 i % 2 == 0 ? line_of_scripts(random)
@@ -196,7 +192,7 @@ TEST_CASE("windows give what the whole text gives where an end reaches far back"
 TEST_CASE("long texts take time in proportion, on a small stack", "[tokenizer]") {
     const auto source = shipped_model();
     const Tokenizer tokenizer(source->tokenizer, source->config);
-    const size_t n_bytes = is_full_run() ? 8'000'000 : 300'000;
+    const size_t n_bytes = support::full_run() ? 8'000'000 : 300'000;
     for (const std::string_view unit : {"a", " ", "\n", "us", "日", "\xFF", "▁"}) {
         const std::string once = repeated(unit, n_bytes), twice = repeated(unit, 2 * n_bytes);
         Ids ids;

@@ -3,12 +3,12 @@
 #include "model/chat.h"
 #include "model/source.h"
 #include "model/tokenizer.h"
+#include "tests/support/real_model.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <optional>
 
@@ -19,13 +19,13 @@ namespace {
 using Ids = std::vector<TokenId>;
 
 const Tokenizer& real_tokenizer() {
-    const char* path = std::getenv("LAPIDARY_MODEL");
-    if (path == nullptr || *path == '\0') {
-        SKIP("LAPIDARY_MODEL names no file (tests/fetch_model gets it)");
+    const std::optional<std::string> path = support::real_model_path();
+    if (!path) {
+        SKIP(support::kNoRealModel);
     }
     static std::optional<Tokenizer> tokenizer;  // takes a while to load; is not changed by use
     if (!tokenizer) {
-        const auto source = open_model(path);
+        const auto source = open_model(*path);
         tokenizer.emplace(source->tokenizer, source->config);
     }
     return *tokenizer;
