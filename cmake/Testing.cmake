@@ -7,9 +7,6 @@
 # lapidary_add_suite(TARGET LABEL SECONDS EXTRA_SOURCES LINK PATTERN...)
 function(lapidary_add_suite target label seconds extra link)
     lapidary_sources(files ${ARGN})
-    if(NOT files)
-        return()
-    endif()
     add_executable(${target} ${files} ${extra})
     set(embedded shaders)
     if(target STREQUAL op_tests)
@@ -31,9 +28,6 @@ endfunction()
 # Same bits at every subgroup width and thread count of lavapipe: the cases tagged [width] and, in
 # the full run, [width_270m] once more in processes of their own. Each width compiles its own code.
 function(lapidary_add_width_tests shader_cache)
-    if(NOT TARGET model_tests)
-        return()
-    endif()
     foreach(width IN ITEMS 128 256 512)
         foreach(threads IN ITEMS 1 2)
             set(test model/width_${width}_threads_${threads})
@@ -49,9 +43,6 @@ endfunction()
 # The fast path chooses its kernels by the device: once as a GPU would have them (several subgroups a
 # workgroup, split keys), and with the smallest subgroups and no texel buffers.
 function(lapidary_add_fast_tests shader_cache)
-    if(NOT TARGET model_tests)
-        return()
-    endif()
     foreach(form IN ITEMS "as_gpu;${shader_cache};LAPIDARY_DISABLE=cpu"
                           "width_128;${shader_cache}-128;LP_NATIVE_VECTOR_WIDTH=128;LAPIDARY_DISABLE=texels")
         list(POP_FRONT form name cache)
@@ -107,15 +98,9 @@ function(lapidary_add_tests)
     endif()
 
     lapidary_sources(support tests/support/*.cpp)
-    if(support)
-        # Objects, not an archive: listeners and reporters register themselves.
-        add_library(test_support OBJECT ${support})
-        target_link_libraries(test_support PUBLIC app_core Lapidary::catch2
-                                           PRIVATE lapidary_options)
-    else()
-        add_library(test_support INTERFACE)
-        target_link_libraries(test_support INTERFACE app_core Lapidary::catch2)
-    endif()
+    # Objects, not an archive: listeners and reporters register themselves.
+    add_library(test_support OBJECT ${support})
+    target_link_libraries(test_support PUBLIC app_core Lapidary::catch2 PRIVATE lapidary_options)
 
     lapidary_sources(op_harness tests/op_test*.cpp)
     lapidary_add_suite(unit_tests unit 120 "" app_core tests/unit/*.cpp)
@@ -132,11 +117,9 @@ function(lapidary_add_tests)
     endforeach()
     lapidary_add_suite(engine_tests engine 1800 "" app_core tests/engine/*.cpp)
     lapidary_add_suite(cli_tests cli 1800 "" app_core tests/cli/*.cpp)
-    if(TARGET cli_tests)  # these start the program itself
-        add_dependencies(cli_tests lapidary)
-        target_compile_definitions(cli_tests PRIVATE
-                                   LAPIDARY_PROGRAM="$<TARGET_FILE:lapidary>")
-    endif()
+    # These start the program itself.
+    add_dependencies(cli_tests lapidary)
+    target_compile_definitions(cli_tests PRIVATE LAPIDARY_PROGRAM="$<TARGET_FILE:lapidary>")
     get_property(all_tests DIRECTORY PROPERTY TESTS)
     foreach(test IN LISTS all_tests)
         if(test MATCHES "^engine/")  # these measure how fast a Stop is obeyed
