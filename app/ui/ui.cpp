@@ -334,6 +334,10 @@ void Ui::draw(UiState& state) {
                  ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
                      ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoBringToFrontOnFocus |
                      ImGuiWindowFlags_NoScrollWithMouse | ImGuiWindowFlags_NoBackground);
+    // What an answer's end brings, an error or a question, is followed as the answer was.
+    if (std::exchange(was_busy_, state.busy()) && !state.busy() && view.chat_at_bottom) {
+        view.scroll_to_bottom = true;
+    }
     Panel p{gui_, state, view};
     layout(p, {0, 0, io.DisplaySize.x, io.DisplaySize.y});
     draw_menus(p);

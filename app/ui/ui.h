@@ -34,7 +34,7 @@ private:
     void layout_chat(Panel& p, const Rect& r, bool with_inspector);
     void splitter(Panel& p, const Rect& body, float x);
 
-    bool popup_was_open_ = false, dialog_was_open_ = false, was_loading_ = false;
+    bool popup_was_open_ = false, dialog_was_open_ = false, was_loading_ = false, was_busy_ = false;
     size_t last_chat_ = 0;
 
     Fonts fonts_;

@@ -89,8 +89,9 @@ TEST_CASE("the menu writes again with the same seed and makes a chat of its own"
 
 TEST_CASE("the system prompt is shown where it goes, and changed there") {
     Rig r(1280, 800);
-    r.play("wait ready\nclick composer.sampling\nwait frames 4\nclick sampling.system\n"
-           "wait frames 4\nexpect system.text\ntype You are a geologist.\nwait frames 4\n");
+    r.play(
+        "wait ready\nclick composer.sampling\nwait frames 4\nclick sampling.system\n"
+        "wait frames 4\nexpect system.text\ntype You are a geologist.\nwait frames 4\n");
     CHECK(ui::typed_text(r.view().chat_list.system) == "You are a geologist.");
     r.play("click system.keep\nwait frames 4\ninspector off\nsend What is it\nwait idle\n");
     CHECK(r.state().chat().info.system == "You are a geologist.");
@@ -131,6 +132,23 @@ TEST_CASE("a full context is asked about on the screen, and a line marks what is
     }
 }
 
+TEST_CASE("where the user chose to stop, the choice is open to be made again") {
+    test::FakeOptions options;
+    options.n_ctx = 120;
+    Rig r(1280, 800, options);
+    r.play(
+        "wait ready\ninspector off\nsend What is it\nwait idle\nsend see\nwait idle\n"
+        "click context.stop\nwait idle\nrefute no longer fits\nsend What can you see\n"
+        "wait idle\nrefute no longer fits\n");
+    REQUIRE(r.state().selected()->state == ui::AnswerState::failed);
+    shot(r, "chat-stopped-full");
+    r.play("click " + node(r) +
+           ".context\nwait frames 4\nexpect no longer fits\n"
+           "click context.drop\nwait idle\n");
+    CHECK(r.state().selected()->state == ui::AnswerState::done);
+    CHECK(r.state().selected()->n_dropped_turns > 0);
+}
+
 TEST_CASE("a chat is saved as a file and comes back by dropping it") {
     namespace fs = std::filesystem;
     support::TempDir folder;
@@ -142,7 +160,8 @@ TEST_CASE("a chat is saved as a file and comes back by dropping it") {
     const std::string path = (folder.path() / "a.json").string();
     r.play("click save_chat.format.JSON\nwait frames 3\n");
     CHECK(r.view().chat_list.export_path.ends_with(".json"));
-    r.play("click save_chat.path\nwait frames 3\nkey Ctrl+A\ntype " + path + "\nclick save_chat.go\n");
+    r.play("click save_chat.path\nwait frames 3\nkey Ctrl+A\ntype " + path +
+           "\nclick save_chat.go\n");
     for (int i = 0; i < 5000 && !fs::exists(path); ++i) {
         r.screen->frame();
     }

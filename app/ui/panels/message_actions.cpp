@@ -132,6 +132,23 @@ bool offers_continue(const Panel& p, NodeId id) {
     return m.role == model::Role::model && p.state.continue_obstacle(id).empty();
 }
 
+/// Where the user chose to stop, an answer that met the full context asks anew on request.
+bool may_ask_again(const Panel& p, NodeId id) {
+    const Message& m = p.state.chat().at(id);
+    const bool met = m.state == AnswerState::failed || m.finish == FinishReason::context_full;
+    return met && p.state.chat().info.policy == ContextPolicy::stop && !p.state.busy() &&
+           m.children.empty();
+}
+
+void ask_again(Panel& p, NodeId id) {
+    p.later([id](UiState& s) {
+        s.chat().info.policy = ContextPolicy::ask;
+        s.file.saver.chat_changed(s.chat());
+        const bool begun = s.chat().at(id).finish == FinishReason::context_full;
+        s.context_question = ContextQuestion{s.current_chat, id, begun};
+    });
+}
+
 }  // namespace
 
 float draw_failure(Panel& p, NodeId id, float x, float y, float column) {
@@ -156,8 +173,12 @@ float draw_failure(Panel& p, NodeId id, float x, float y, float column) {
         p.later([id](UiState& s) { s.regenerate(id); });
     }
     if (button_at(gui, base + ".copy_error", taken.right() + gui.px(8), cy, "Copy",
-                  {Look::outline, Icon::copy})) {
+                  {Look::outline, Icon::copy}, &taken)) {
         copy_text(p, m.error + "\n" + m.hint);
+    }
+    if (may_ask_again(p, id) && button_at(gui, base + ".context", taken.right() + gui.px(8), cy,
+                                          "Full context…", {Look::outline})) {
+        ask_again(p, id);
     }
     return card.bottom() + gui.px(12);
 }
@@ -225,6 +246,9 @@ void message_menu_items(Panel& p, NodeId id) {
         if (offers_continue(p, id) &&
             menu_item(gui, "message.continue", "Continue", {}, false, Icon::chevron_right)) {
             p.later([id](UiState& s) { s.continue_answer(id); });
+        }
+        if (may_ask_again(p, id) && menu_item(gui, "message.context", "Full context…")) {
+            ask_again(p, id);
         }
         const bool drawn = m.stats.predicted_n > 0;
         if (drawn && menu_item(gui, "message.same_seed", "Again with the same seed",
