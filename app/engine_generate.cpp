@@ -7,11 +7,13 @@
 #include "app/engine_worker.h"
 #include "app/prompt.h"
 #include "gpu/clock.h"
+#include "model/gpu_sampler.h"
+#include "shaders/sample.h"
 
 namespace app {
 namespace {
 
-constexpr uint32_t kTop = 10;  // alternatives reported of every token
+constexpr uint32_t kTop = params::kSampleTop;  // alternatives reported of every token
 constexpr std::chrono::milliseconds kStatsInterval{500};
 constexpr std::chrono::milliseconds kProgressInterval{33};
 
@@ -35,7 +37,9 @@ struct Worker::Generation {
     model::StreamDecoder decoder;
     StopFilter filter;
     Stats stats;
-    double decode_ms = 0;  // inside Session::decode
+    bool drawing = false;                 // the device draws
+    std::optional<model::GpuDraw> drawn;  // and this is what
+    double decode_ms = 0;                 // inside Session::decode and next_drawn
     double decode_bytes = 0;
     Clock::time_point last_stats = Clock::now();
 };
@@ -160,14 +164,11 @@ FinishReason Worker::decode(Generation& g) {
     }
 }
 
-/// Draw one token, tell it, and compute what follows it.
+/// Take one token, tell it, and compute what follows it.
 std::optional<FinishReason> Worker::next_token(Generation& g) {
-    const uint32_t position = session_->position();
-    const std::span<const float> logits = session_->logits();
-    const TokenId id =
-        sampler_->sample(logits, g.request.sampling, session_->tokens(), position).id;
-    TokenReady ready{g.request.id, token_info(position, id)};
-    score(ready.token, logits);
+    TokenReady ready{g.request.id, draw(g)};
+    const uint32_t position = ready.token.position;
+    const TokenId id = ready.token.id;
     const bool stop_token = model_->tokenizer.is_stop(id);
     const bool last = position + 1 == session_->n_ctx() ||
                       g.stats.predicted_n + 1 == uint64_t(int64_t(g.request.max_tokens));
@@ -193,14 +194,45 @@ std::optional<FinishReason> Worker::next_token(Generation& g) {
         return FinishReason::length;  // nothing is asked of the row after the last token
     }
     apply_capture();
+    const bool drawing = session_->draws_on_device();  // not while taps are captured
+    if (drawing && !g.drawing) {
+        session_->start_drawing(id, g.request.sampling);
+    }
+    g.drawing = drawing;
     logits_valid_ = false;
     const Clock::time_point begun = Clock::now();
-    session_->decode(id);
+    if (g.drawing) {
+        g.drawn = session_->next_drawn();
+    } else {
+        session_->decode(id);
+    }
     decode_ms_ = base::ms_between(begun, Clock::now());
     logits_valid_ = true;
     g.decode_ms += decode_ms_;
     g.decode_bytes += decode_bytes();
     return std::nullopt;
+}
+
+/// The token after the last position: what the device has drawn, else drawn here.
+TokenInfo Worker::draw(Generation& g) {
+    const uint32_t position = session_->position();
+    if (g.drawn) {
+        const model::GpuDraw drawn = *std::exchange(g.drawn, std::nullopt);
+        TokenInfo info = token_info(position, drawn.id);
+        info.logprob = drawn.stats.logprob;
+        info.rank = drawn.stats.rank;
+        info.entropy = drawn.stats.entropy;
+        for (uint32_t i = 0; i < std::min(drawn.n_top, kTop); ++i) {
+            info.top.push_back(top_token(drawn.top[i].first, drawn.top[i].second));
+        }
+        return info;
+    }
+    const std::span<const float> logits = session_->logits();
+    const TokenId id =
+        sampler_->sample(logits, g.request.sampling, session_->tokens(), position).id;
+    TokenInfo info = token_info(position, id);
+    score(info, logits);
+    return info;
 }
 
 void Worker::apply_capture() {

@@ -105,6 +105,7 @@ private:
     void prefill(Generation& g);
     FinishReason decode(Generation& g);
     std::optional<FinishReason> next_token(Generation& g);
+    TokenInfo draw(Generation& g);
     void apply_capture();
     void report_prefill();
     void report_stats(Generation& g);

@@ -2,6 +2,8 @@
 
 #include "app/interrupt.h"
 #include "app/stop_filter.h"
+#include "model/gpu_sampler.h"
+#include "shaders/sample.h"
 
 #include <algorithm>
 
@@ -45,10 +47,7 @@ private:
             if (interrupted()) {
                 return finish(FinishReason::stopped);
             }
-            if (n_total > session_.position()) {  // the last drawn token is not computed yet
-                session_.decode(result_.ids.back());
-            }
-            const model::TokenId id = draw();
+            const model::TokenId id = next();
             if (tokenizer_.is_stop(id) ||
                 std::find(request_.stop_ids.begin(), request_.stop_ids.end(), id) !=
                     request_.stop_ids.end()) {
@@ -61,19 +60,46 @@ private:
         }
     }
 
-    model::TokenId draw() {
+    /// Compute the last token, unless that has been done, and draw the one after it.
+    model::TokenId next() {
+        const bool computed = result_.ids.empty();
+        if (!computed && drawing_) {
+            const model::GpuDraw drawn = session_.next_drawn();
+            tell(drawn.id, request_.top <= params::kSampleTop ? &drawn : nullptr);
+            return drawn.id;
+        }
+        if (!computed) {
+            session_.decode(result_.ids.back());
+        }
         const std::span<const float> logits = session_.logits();
-        const uint32_t position = session_.position();
         const model::TokenId id =
-            sampler_.sample(logits, request_.sampling, session_.tokens(), position).id;
-        result_.logits_hash = session_.logits_hash();
-        result_.ids.push_back(id);
-        if (request_.on_token) {
-            GeneratedToken token{position, id, model::token_stats(logits, id), {}};
-            token.top = model::top_logprobs(logits, request_.top, token.stats.log_sum_exp);
-            request_.on_token(token);
+            sampler_.sample(logits, request_.sampling, session_.tokens(), session_.position()).id;
+        tell(id, nullptr);
+        if (computed && session_.draws_on_device() && session_.position() < session_.n_ctx()) {
+            session_.start_drawing(id, request_.sampling);
+            drawing_ = true;
         }
         return id;
+    }
+
+    /// `drawn`: the device's own figures, where they are enough.
+    void tell(model::TokenId id, const model::GpuDraw* drawn) {
+        result_.logits_hash = session_.logits_hash();
+        result_.ids.push_back(id);
+        if (!request_.on_token) {
+            return;
+        }
+        GeneratedToken token{session_.position(), id, {}, {}};
+        if (drawn != nullptr) {
+            token.stats = drawn->stats;
+            token.top.assign(drawn->top.begin(),
+                             drawn->top.begin() + std::min(request_.top, drawn->n_top));
+        } else {
+            const std::span<const float> logits = session_.logits();
+            token.stats = model::token_stats(logits, id);
+            token.top = model::top_logprobs(logits, request_.top, token.stats.log_sum_exp);
+        }
+        request_.on_token(token);
     }
 
     void show(const std::string& text) {
@@ -90,6 +116,7 @@ private:
     model::Session& session_;
     model::Sampler& sampler_;
     const GenerateRequest& request_;
+    bool drawing_ = false;  // the device draws
     const model::Tokenizer& tokenizer_;
     model::StreamDecoder decoder_;
     StopFilter filter_;

@@ -27,10 +27,13 @@ public:
     DecodeStep(gpu::Device& device, const Model& model, const KvCache& cache,
                const Activations& act, const DecodeStepOptions& options);
 
-    /// Record embedding, all layers and the head: from `state` to act.logits row 0 (f32, after the
-    /// final cap). Keys, values, LSE, and Q and residuals where kept, land where the plain path puts
-    /// them. `live`: the capped scores of every head are kept too, see live_scores().
-    void record(gpu::CommandBuffer& cmd, bool live) const;
+    /// Record embedding, all layers and the head: from `state` to row `slot` of act.logits (f32, after
+    /// the final cap). Keys, values, LSE, and Q and residuals where kept, land where the plain path
+    /// puts them. `live`: the capped scores of every head are kept too, see live_scores().
+    void record(gpu::CommandBuffer& cmd, bool live, uint32_t slot = 0) const;
+
+    /// Two steps may be in flight, each with its own logits and live scores.
+    static constexpr uint32_t kSlots = 2;
 
     /// For the products of a prompt's chunks.
     const ops::ProductScratch& products() const { return products_; }
@@ -44,16 +47,16 @@ public:
     /// Set aside what record(live) needs. May throw out_of_memory.
     void allocate_live(gpu::Device& device);
     /// After a live step: capped scores [n_heads, n_ctx] of one layer; visible keys only.
-    std::span<const float> live_scores(uint32_t layer) const;
+    std::span<const float> live_scores(uint32_t layer, uint32_t slot = 0) const;
 
     static uint64_t bytes_for(const Config& config, const DecodeStepOptions& options);
 
 private:
-    void record_attention(gpu::CommandBuffer& cmd, uint32_t l, bool live) const;
+    void record_attention(gpu::CommandBuffer& cmd, uint32_t l, bool live, uint32_t slot) const;
     void record_mlp(gpu::CommandBuffer& cmd, uint32_t l) const;
     ops::NormInput layer_input(uint32_t l) const;
     ops::ResidualRow after_layer(uint32_t l) const;
-    gpu::Range live_range(uint32_t layer) const;
+    gpu::Range live_range(uint32_t layer, uint32_t slot) const;
     gpu::Range upload_rope(bool local, gpu::Device& device);
 
     const Model& model_;
@@ -71,7 +74,7 @@ private:
     gpu::Range parts_, part_stats_;        // of split attention
     ops::ProductScratch products_;
     gpu::Range unused_[3];
-    std::vector<gpu::Buffer> live_;        // 0 or 1: f32 [L, n_heads, n_ctx]
+    std::vector<gpu::Buffer> live_;        // 0 or 1: f32 [kSlots, L, n_heads, n_ctx]
 };
 
 }  // namespace model

@@ -1,6 +1,7 @@
 #include "model/gpu_sampler.h"
 
 #include "gpu/base.h"
+#include "gpu/sizes.h"
 #include "model/ops/dispatch.h"
 
 #include <algorithm>
@@ -47,6 +48,32 @@ uint32_t group_size_for(uint32_t vocab_size) {
     }
     CHECK(size <= params::kSampleMaxGroupSize, "a vocabulary of {}", vocab_size);
     return size;
+}
+
+uint32_t groups_for(uint32_t vocab_size) {
+    return divide_up(vocab_size, group_size_for(vocab_size) * params::kSampleLanes) *
+           params::kSampleLanes;
+}
+
+constexpr uint32_t kMostMassParts = 64;
+
+uint64_t mass_bytes(uint32_t parts) {
+    return uint64_t{2} * parts * params::kSampleParts * 16;
+}
+uint64_t list_bytes(uint32_t vocab_size) {
+    return uint64_t{8} * std::max(vocab_size, kListEntries);
+}
+
+/// Of one block that holds everything: groups, ranges, counts, counted, history, list, mass, head.
+uint64_t arena_bytes(uint32_t vocab_size, uint32_t n_ctx) {
+    uint64_t sum = 0;
+    for (const uint64_t bytes :
+         {uint64_t{16} * groups_for(vocab_size), uint64_t{16} * groups_for(vocab_size),
+          uint64_t{4} * vocab_size, uint64_t{8}, uint64_t{4} * n_ctx, list_bytes(vocab_size),
+          mass_bytes(kMostMassParts), uint64_t{sizeof(params::SampleHead)}}) {
+        sum += base::round_up(bytes, gpu::kRangeAlignment);
+    }
+    return sum;
 }
 
 /// 1 / temperature in two floats. The kernels multiply it by distances of up to 1e6.
@@ -130,20 +157,20 @@ GpuSampler::Impl::Impl(gpu::Device& on, gpu::KernelCache& kernels, uint32_t voca
       vocab(vocab_size),
       n_ctx(context),
       group_size(group_size_for(vocab_size)),
-      n_groups(divide_up(vocab_size, group_size * params::kSampleLanes) * params::kSampleLanes),
+      n_groups(groups_for(vocab_size)),
       sizes(sizes_for(on.info())),
       params(on, sizeof(params::SampleParams), gpu::Memory::upload, "sampling parameters"),
       results(on, params::kSampleSlots * sizeof(params::SampleRecord), gpu::Memory::readback,
               "drawn tokens"),
-      arena(on, gpu::Memory::device, "sampler", uint64_t{4} << 20) {
+      arena(on, gpu::Memory::device, "sampler", arena_bytes(vocab_size, context)) {
     CHECK(vocab > 0 && n_ctx > 0, "vocabulary {}, context {}", vocab, n_ctx);
     groups = arena.allocate(uint64_t{16} * n_groups);
     ranges = arena.allocate(uint64_t{16} * n_groups);
     counts = arena.allocate(uint64_t{4} * vocab);
     counted = arena.allocate(8);
     history = arena.allocate(uint64_t{4} * n_ctx);
-    list = arena.allocate(uint64_t{8} * std::max(vocab, kListEntries));
-    mass = arena.allocate(uint64_t{2} * sizes.mass_parts * params::kSampleParts * 16);
+    list = arena.allocate(list_bytes(vocab));
+    mass = arena.allocate(mass_bytes(sizes.mass_parts));
     head = arena.allocate(sizeof(params::SampleHead));
     kernels.create(GpuSampler::kernels(on.info()));
 }
@@ -271,6 +298,11 @@ GpuDraw GpuSampler::result(uint32_t step) const {
         draw.top[i] = {TokenId(record.top_ids[i]), record.top_logprobs[i]};
     }
     return draw;
+}
+
+uint64_t GpuSampler::bytes_for(uint32_t vocab_size, uint32_t n_ctx) {
+    return arena_bytes(vocab_size, n_ctx) + sizeof(params::SampleParams) +
+           params::kSampleSlots * sizeof(params::SampleRecord);
 }
 
 }  // namespace model

@@ -80,6 +80,10 @@ Session::Impl::Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in,
             DecodeStepOptions{
                 .n_ctx = options.n_ctx, .n_ubatch = options.n_ubatch, .embedding_scale = scale});
         recording = std::make_unique<gpu::Recording>(runtime.device);
+        if (Draws::possible(model->config)) {
+            draws = std::make_unique<Draws>(runtime.device, runtime.kernels, model->config,
+                                            options.n_ctx);
+        }
     }
     tokens.reserve(options.n_ctx);
     last_logits.resize(model->config.vocab_size);
@@ -211,7 +215,13 @@ Session::Session(Runtime& runtime, std::shared_ptr<const Model> model,
     impl_->warm_up();
 }
 
-Session::~Session() = default;
+Session::~Session() {
+    try {
+        impl_->settle();
+    } catch (const base::Error&) {
+        // A lost device; the buffers may go all the same.
+    }
+}
 
 const Model& Session::model() const {
     return *impl_->model;
@@ -239,6 +249,7 @@ SyncResult Session::sync(std::span<const TokenId> tokens) {
 SyncResult Session::sync(std::span<const TokenId> all, WantLogits want,
                          const LogitsSink& on_logits) {
     Impl& s = *impl_;
+    s.stop_drawing();
     s.check_tokens(all);
     const auto mismatch = std::mismatch(s.tokens.begin(), s.tokens.end(), all.begin(), all.end());
     auto keep = uint32_t(mismatch.second - all.begin());
@@ -272,6 +283,7 @@ SyncResult Session::sync(std::span<const TokenId> all, WantLogits want,
 
 bool Session::rewind(uint32_t n) {
     Impl& s = *impl_;
+    s.stop_drawing();
     CHECK(n <= position(), "rewind to {} of {}", n, position());
     if (n == position()) {
         return true;
@@ -312,11 +324,15 @@ void Session::set_capture(const CaptureSpec& spec, CaptureSink sink) {
                                       "and this model's is {}",
                                       s.model->config.head_dim));
     }
+    s.settle();
     s.taps.configure(spec, std::min(s.options.n_ubatch, kCaptureChunk));
     s.sink = std::move(sink);
     if (s.fast_step) {
         s.runtime.kernels.freeze(false);
         s.record_step();
+        if (s.draws && s.draws->running) {
+            s.record_draws();
+        }
         s.runtime.kernels.freeze();
     }
 }
@@ -355,7 +371,8 @@ uint64_t Session::bytes_for(const Config& config, const SessionOptions& options)
     const SessionOptions o = with_defaults(options, config);
     const uint64_t step =
         o.path == Path::fast
-            ? DecodeStep::bytes_for(config, {.n_ctx = o.n_ctx, .n_ubatch = o.n_ubatch})
+            ? DecodeStep::bytes_for(config, {.n_ctx = o.n_ctx, .n_ubatch = o.n_ubatch}) +
+                  Draws::bytes_for(config, o.n_ctx)
             : 0;
     return kv_bytes_for(config, options) + Activations::bytes_for(config, activation_options(o)) +
            step;

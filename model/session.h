@@ -20,6 +20,9 @@ namespace model {
 /// levels, sums in the device's own order; within rounding of the plain path.
 enum class Path : uint8_t { plain, fast };
 
+struct GpuDraw;         // model/gpu_sampler.h
+struct SamplingParams;  // model/sampler.h
+
 namespace ops {
 enum class ProductKind : uint8_t;  // model/fast_ops.h
 }
@@ -89,6 +92,19 @@ public:
 
     /// Append one token and compute its logits. Allocates nothing on the device.
     void decode(TokenId token);
+
+    /// Whether start_drawing() is possible now: the fast path on a device that draws faster than the
+    /// host reads logits, no taps captured, no profiler.
+    bool draws_on_device() const;
+    /// Go on by drawing on the device: `first`, drawn from logits() by a Sampler, is computed next, and
+    /// every token after it is drawn with these parameters (validated) at the end of the step before.
+    /// The same tokens as Sampler's, except where a draw lies within 1e-5 of a boundary.
+    void start_drawing(TokenId first, const SamplingParams& params);
+    /// The next drawn token. As decode(): the token before it has been appended, logits() is what the
+    /// draw came from. The step that computes the drawn token runs already. Throws base::Error(usage)
+    /// when the context is full, base::Cancelled when stopped. Any other call that changes the session
+    /// ends the drawing and drops the row that was computed ahead.
+    GpuDraw next_drawn();
 
     /// Keep the first n positions. False when a ring has wrapped: then the cache is empty and the
     /// next sync refills it.

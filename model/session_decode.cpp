@@ -31,11 +31,8 @@ std::string Session::fast_obstacle(const gpu::DeviceInfo& device, const Config& 
 
 void Session::decode(TokenId token) {
     Impl& s = *impl_;
-    if (position() >= s.options.n_ctx) {
-        throw base::Error(base::ErrorKind::usage,
-                          fmt::format("the context of {} tokens is full", s.options.n_ctx),
-                          "ask for a longer context with -c");
-    }
+    s.stop_drawing();
+    s.check_room();
     s.check_tokens({&token, 1});
     const auto begin = base::Clock::now();
     if (s.decodes_recorded()) {
@@ -47,11 +44,20 @@ void Session::decode(TokenId token) {
     s.stats.predicted_n++;
 }
 
+void Session::Impl::check_room() const {
+    if (tokens.size() >= options.n_ctx) {
+        throw base::Error(base::ErrorKind::usage,
+                          fmt::format("the context of {} tokens is full", options.n_ctx),
+                          "ask for a longer context with -c");
+    }
+}
+
 bool Session::Impl::decodes_recorded() const {
     return fast_step && taps.spec().taps.empty();
 }
 
 void Session::Impl::record_step() {
+    settle();
     if (taps.spec().live_rows) {
         fast_step->allocate_live(runtime.device);
     }
@@ -86,23 +92,29 @@ void Session::Impl::decode_recorded(TokenId token) {
     cache.extend(position + 1);
     tokens.push_back(token);
     logits_valid = true;
-    if (taps.spec().live_rows && sink) {
+    if (taps.spec().live_rows) {
+        send_live_rows(position, 0);
+    }
+}
+
+void Session::Impl::send_live_rows(uint32_t position, uint32_t slot) {
+    if (sink) {
         auto capture = std::make_shared<Capture>();
         capture->first_position = position;
         capture->n_positions = 1;
-        capture->live = collect_live_rows(position);
+        capture->live = collect_live_rows(position, slot);
         sink(std::move(capture));
     }
 }
 
-std::vector<LiveRows> Session::Impl::collect_live_rows(uint32_t position) const {
+std::vector<LiveRows> Session::Impl::collect_live_rows(uint32_t position, uint32_t slot) const {
     std::vector<LiveRows> out;
     const uint32_t n_heads = model->config.num_attention_heads;
     for (uint32_t l = 0; l < model->config.num_hidden_layers; l++) {
         const uint32_t first = first_visible(position, model->config.layers[l].sliding_window);
         LiveRows rows{l, position, first, position + 1 - first, {}, {}, {}};
         rows.log16.reserve(size_t{n_heads} * rows.n_keys);
-        const std::span<const float> scores = fast_step->live_scores(l);
+        const std::span<const float> scores = fast_step->live_scores(l, slot);
         for (uint32_t h = 0; h < n_heads; h++) {
             append_row(rows, scores.subspan(size_t{h} * options.n_ctx + first, rows.n_keys));
         }

@@ -1,6 +1,7 @@
 // What a Session is made of. Included by session*.cpp only.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <span>
@@ -11,11 +12,33 @@
 #include "model/activations.h"
 #include "model/decode_step.h"
 #include "model/gemma.h"
+#include "model/gpu_sampler.h"
 #include "model/kv_cache.h"
 #include "model/session.h"
 #include "model/tap_recorder.h"
 
 namespace model {
+
+/// Steps that draw on the device. Rows at even and at odd positions have their own recording, logits
+/// and live scores, so that one step can run while the row before it is looked at.
+struct Draws {
+    Draws(gpu::Device& device, gpu::KernelCache& kernels, const Config& config, uint32_t n_ctx);
+    /// Rows of logits are read where they lie, four numbers at a time.
+    static bool possible(const Config& config) { return config.embedding_rows % 4 == 0; }
+    static uint64_t bytes_for(const Config& config, uint32_t n_ctx);
+
+    GpuSampler sampler;
+    std::array<std::unique_ptr<gpu::Recording>, DecodeStep::kSlots> recordings;
+    gpu::Buffer logits_host;  // f32 [kSlots, embedding_rows]
+    SampleForm form = SampleForm::few;
+    bool recorded = false, recorded_live = false;
+    bool running = false;
+    TokenId next_token = 0;   // of the oldest row that is not taken; its position is tokens.size()
+    uint32_t first_row = 0;   // the row of step 0
+    uint32_t n_submitted = 0;  // rows computed or in flight, and not taken
+    std::array<uint64_t, DecodeStep::kSlots> replays{};
+    std::array<bool, DecodeStep::kSlots> live{};  // captured with its live rows
+};
 
 struct Session::Impl {
     Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in,
@@ -32,12 +55,21 @@ struct Session::Impl {
     void record_step();
     void record_into(gpu::CommandBuffer& commands);
     void decode_recorded(TokenId token);
-    std::vector<LiveRows> collect_live_rows(uint32_t position) const;
+    std::vector<LiveRows> collect_live_rows(uint32_t position, uint32_t slot) const;
+    void send_live_rows(uint32_t position, uint32_t slot);
+
+    void record_draws();
+    void submit_draw();
+    /// Wait for steps in flight. Before anything else that uses the device.
+    void settle();
+    void stop_drawing();
+    void check_room() const;  // for one more token
     void check_tokens(std::span<const TokenId> all) const;
     void check_layer(uint32_t layer) const;
     /// Record and finish; on any exception nothing half-recorded is left behind.
     template <class Record>
     void run(const Record& record) {
+        settle();
         try {
             record();
             cmd.finish();
@@ -74,6 +106,7 @@ struct Session::Impl {
     gpu::Profiler* profiler = nullptr;
     std::unique_ptr<DecodeStep> fast_step;  // fast path
     std::unique_ptr<gpu::Recording> recording;
+    std::unique_ptr<Draws> draws;  // fast path, where the device draws
     std::unique_ptr<gpu::Buffer> tile_cells;  // device: pattern and scores of one tile
 };
 
