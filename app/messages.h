@@ -109,6 +109,7 @@ struct ModelInfo {
     std::vector<LayerInfo> layers;
     bool base_model = false;        // asked in a Question / Answer frame; the window says so
     bool shipped = false;
+    bool replayed = false;          // out of a recording: nothing can be computed
     model::SamplingParams sampling; // this model's defaults
     std::string device_name, device_uuid, device_driver, device_why;
     std::string device_warning;     // why this is not the device one would expect; empty: it is

@@ -7,6 +7,7 @@
 #include "app/json_out.h"
 #include "app/npz.h"
 #include "app/output_file.h"
+#include "app/recording.h"
 #include "gpu/sizes.h"
 #include "model/quant.h"
 
@@ -543,6 +544,9 @@ private:
 }  // namespace
 
 int trace_command(const Options& options) {
+    if (options.output.ends_with(kRecordingEnding)) {
+        return trace_recording(options);
+    }
     if (!options.view.empty() || !options.output.ends_with(".npz")) {
         return trace_view(options);
     }

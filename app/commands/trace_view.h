@@ -6,5 +6,7 @@
 namespace app {
 
 int trace_view(const Options& options);
+/// -o FILE.lapidary: the whole sequence, to be looked at without the model (app/recording.h).
+int trace_recording(const Options& options);
 
 }  // namespace app

@@ -39,6 +39,7 @@ Application::Application(EngineLink& engine, const StartOptions& options)
         state.start_history(history_->wait_open(kLongestOpen));
     }
     first_path_ = options.model_path;
+    replay_text_ = options.replay_text;
     first_waits_ = options.open_at_start && !options.broken;
     if (options.broken) {
         say_broken(*options.broken);
@@ -137,6 +138,10 @@ bool Application::pump() {
         any = true;
         if (const auto* ready = std::get_if<ModelReady>(&*event);
             ready != nullptr && was_loading && !state.loading()) {
+            if (ready->info->replayed) {
+                state.send(std::exchange(replay_text_, {}));
+                continue;
+            }
             if (!ready->info->device_stands_in) {  // the one that works is opened next time
                 ui.view.config.device = ui.view.device;
             }

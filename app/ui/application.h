@@ -34,6 +34,7 @@ struct StartOptions {
     /// A load of an earlier session that did not come to its end: nothing is opened by itself.
     std::optional<BrokenLoad> broken;
     std::function<void()> forget_broken;  // the user has decided
+    std::string replay_text;  // of a recording: sent when its "model" is there
 };
 
 class Application {
@@ -65,7 +66,7 @@ private:
     void look_around();
     void open_first();
 
-    std::string first_path_, asked_device_;
+    std::string first_path_, asked_device_, replay_text_;
     bool first_waits_ = false;  // the first model, for the device it is opened on
     bool measure_asked_ = false, searched_ = false;
     std::function<void()> forget_broken_;  // set in safe mode

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <random>
 #include <system_error>
 #include <thread>
@@ -16,6 +17,8 @@
 #include "app/engine.h"
 #include "app/history.h"
 #include "app/library.h"
+#include "app/recording.h"
+#include "app/replay_engine.h"
 #include "app/state_folder.h"
 #include "app/ui/offscreen.h"
 #include "app/ui/open_address.h"
@@ -90,6 +93,23 @@ void check_last_load(const LoadMarker& marker, bool safe_mode, ui::StartOptions&
     }
 }
 
+/// The engine of this session: a recording plays itself, with nothing kept and nothing looked for.
+std::unique_ptr<EngineLink> make_engine(const Options& options, const std::string& state,
+                                        const std::function<void()>& wake,
+                                        ui::StartOptions& start) {
+    if (options.model.empty() || !is_recording(options.model)) {
+        return std::make_unique<Engine>(wake, state);
+    }
+    auto replay = std::make_unique<ReplayEngine>(read_recording(options.model));
+    const std::string& text = replay->recording().text;
+    start.replay_text = text.empty() ? "Recording" : text;
+    start.chats_path.clear();
+    start.config_path.clear();
+    start.broken.reset();
+    start.library = nullptr;
+    return replay;
+}
+
 int run_offscreen(const Options& options, const std::string& script) {
     constexpr int64_t kLargest = 8192;
     int64_t width = 0, height = 0;
@@ -100,8 +120,10 @@ int run_offscreen(const Options& options, const std::string& script) {
                                 kLargest, ui::printable(options.offscreen)),
                     2);
     }
-    Engine engine([] {});
-    ui::Offscreen stage(engine, start_options(options), int(width), int(height));
+    ui::StartOptions start = start_options(options);
+    const std::unique_ptr<EngineLink> engine = make_engine(
+        options, {}, [] {}, start);
+    ui::Offscreen stage(*engine, start, int(width), int(height));
     std::string error;
     const bool ok = stage.play(script, error,
                                [] { std::this_thread::sleep_for(std::chrono::milliseconds(4)); });
@@ -118,11 +140,12 @@ int run_on_display(const Options& options, const std::string& script) {
     if (!options.frame_log.empty()) {
         window.log_frames(&frames);
     }
-    Engine engine(&ui::Window::wake, state);
     Library library(&ui::Window::wake, state);
     start.library = &library;
     start.wake = &ui::Window::wake;
-    ui::Application application(engine, start);
+    const std::unique_ptr<EngineLink> engine =
+        make_engine(options, state, &ui::Window::wake, start);
+    ui::Application application(*engine, start);
     application.ui.view.messages.open_address = ui::open_address;
     std::string error;
     if (!application.ui.load_fonts(error)) {

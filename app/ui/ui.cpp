@@ -317,6 +317,7 @@ void Ui::release() {
 void Ui::draw(UiState& state) {
     const ImGuiIO& io = ImGui::GetIO();
     gui_.escape_used = false;
+    gui_.replayed = state.model != nullptr && state.model->replayed;
     view.restore_offered = false;
     view.moving = false;
     gui_.begin(view.dark() ? dark_theme() : light_theme(), view.scale());

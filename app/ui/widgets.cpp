@@ -203,6 +203,8 @@ SourceWords source_words(Source source) {
             return {"pooled", "Each pixel is the largest weight of the cells under it."};
         case Source::top_only:
             return {"top-k only", "Only the most likely tokens of this step are here."};
+        case Source::replayed:
+            return {"replayed", "Out of a recording of an earlier forward pass."};
         case Source::not_captured:
             return {"not captured", "There are no data for this view."};
     }
@@ -235,6 +237,10 @@ void draw_source_mark(const Gui& gui, Source source, float cx, float cy) {
                 draw->AddRectFilled({x, cy + p(-3 + 2 * float(i))}, {x + p(1.8f), cy + p(3)}, c);
             }
             break;
+        case Source::replayed:
+            draw->AddTriangleFilled({cx - p(2.2f), cy - p(2.8f)}, {cx + p(2.8f), cy},
+                                    {cx - p(2.2f), cy + p(2.8f)}, c);
+            break;
         case Source::not_captured:
             draw->AddCircle({cx, cy}, p(2.6f), gui.color(Color::text3), 0, std::max(1.0f, p(1.2f)));
             draw->AddLine({cx - p(2.4f), cy + p(2.6f)}, {cx + p(2.4f), cy - p(2.6f)},
@@ -250,12 +256,18 @@ std::string badge_label(Source source, std::string_view detail) {
 
 }  // namespace
 
-float badge_width(const Gui& gui, Source source, std::string_view detail) {
-    return std::ceil(gui.width(type::kBadge, badge_label(source, detail)) + gui.px(23));
+static Source shown_source(const Gui& gui, Source source) {
+    return gui.replayed && source != Source::not_captured ? Source::replayed : source;
 }
 
-float badge(Gui& gui, std::string_view id, float right, float cy, Source source,
+float badge_width(const Gui& gui, Source source, std::string_view detail) {
+    const std::string label = badge_label(shown_source(gui, source), detail);
+    return std::ceil(gui.width(type::kBadge, label) + gui.px(23));
+}
+
+float badge(Gui& gui, std::string_view id, float right, float cy, Source captured_as,
             std::string_view detail) {
+    const Source source = shown_source(gui, captured_as);
     const std::string label = badge_label(source, detail);
     const float w = badge_width(gui, source, detail), h = std::round(gui.px(18));
     const Rect r{std::round(right - w), std::round(cy - h / 2), w, h};

@@ -45,7 +45,7 @@ bool chip(Gui& gui, std::string_view id, const Rect& r, std::string_view name,
           std::string_view detail, const ChipOptions& options, std::string_view tooltip);
 
 /// Where the data of a view come from.
-enum class Source : uint8_t { captured, recomputed, pooled, top_only, not_captured };
+enum class Source : uint8_t { captured, recomputed, pooled, top_only, replayed, not_captured };
 /// Right-aligned; returns its left edge. The tooltip explains the word.
 float badge(Gui& gui, std::string_view id, float right, float cy, Source source,
             std::string_view detail = {});

@@ -1,0 +1,65 @@
+// trace writes a recording; the window plays it without the model, and without the engine's device.
+#include "app/recording.h"
+#include "tests/cli/trace_run.h"
+
+#include <cstring>
+#include <fstream>
+
+TEST_CASE("a recorded text has the pattern of a trace, and plays where no device can compute") {
+    const support::TempDir folder;
+    const std::string file = (folder.path() / "t.lapidary").string();
+    const char* const model = "tests/golden/tiny-gemma3.gguf";
+    const std::string ids = "2,10,11,12,13,14,15,16,17,18,19,20";
+    const auto made = support::run_program(
+        LAPIDARY_PROGRAM, {.arguments = {"trace", "-m", model, "--tokens", ids, "-o", file},
+                           .standard_input = "",
+                           .environment = {},
+                           .interrupt = {}});
+    INFO(made.err);
+    REQUIRE(made.exit_code == 0);
+    const app::Recording recording = app::read_recording(file);
+    REQUIRE(recording.tokens.size() == 12);
+    const support::Npz npz = cli::trace(model, ids, {"--taps", "pattern"});
+    const support::NpyArray& pattern = npz.at("pattern");
+    double worst = 0;
+    for (const auto& capture : recording.captures) {
+        for (const model::LiveRows& rows : capture->live) {
+            for (uint32_t h = 0; h < recording.info.n_heads; ++h) {
+                for (uint32_t k = 0; k < rows.n_keys; ++k) {
+                    const size_t at =
+                        ((size_t{rows.layer} * recording.info.n_heads + h) * 12 + rows.position) *
+                            12 +
+                        rows.first_key + k;
+                    worst =
+                        std::max(worst, std::abs(double(rows.weight(h, k)) - pattern.values[at]));
+                }
+            }
+        }
+    }
+    CHECK(worst <= 2e-3);
+
+    const std::string script = (folder.path() / "s.script").string();
+    std::ofstream(script)
+        << "wait ready\nwait idle\nexpect replayed\nkey Escape\nwait frames 2\nkey "
+           "Left\nwait frames 3\n";
+    const auto played = support::run_program(
+        LAPIDARY_PROGRAM, {.arguments = {file, "--script", script, "--offscreen", "1280x800"},
+                           .standard_input = "",
+                           .environment = {{"LAPIDARY_GPU", "no such device"}},
+                           .interrupt = {}});
+    INFO(played.err);
+    if (played.exit_code == 2) {
+        SKIP("the program is built without the window");
+    }
+    CHECK(played.exit_code == 0);
+
+    std::ofstream(file, std::ios::binary | std::ios::in).seekp(5000).write("spoilt spoilt", 13);
+    std::ofstream(file, std::ios::binary | std::ios::in).seekp(60).write("\x7f\x7f\x7f\x7f", 4);
+    const auto refused = support::run_program(
+        LAPIDARY_PROGRAM, {.arguments = {file, "--script", script, "--offscreen", "1280x800"},
+                           .standard_input = "",
+                           .environment = {},
+                           .interrupt = {}});
+    CHECK(refused.exit_code == 3);
+    CHECK(refused.err.find("newer Lapidary") != std::string::npos);
+}

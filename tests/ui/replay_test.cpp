@@ -1,0 +1,108 @@
+// A recording in the window: the views of the live sequence, without a model or its engine.
+#include "app/recording.h"
+#include "app/replay_engine.h"
+#include "app/ui/view_data.h"
+#include "tests/support/temp_dir.h"
+#include "tests/ui/rig.h"
+
+#include <cmath>
+
+using namespace app;
+using test::Rig;
+
+namespace {
+
+/// What trace would record of the rig's answer: every row of every layer and head.
+Recording record(const Rig& live, const ui::UiState& state) {
+    Recording r;
+    r.info = *state.model;
+    r.text = "What is attention";
+    r.program = "Lapidary test";
+    r.tokens = state.selected()->tokens;
+    for (uint32_t q = 0; q < r.tokens.size(); ++q) {
+        auto capture = std::make_shared<model::Capture>();
+        capture->first_position = q;
+        capture->n_positions = 1;
+        for (uint32_t l = 0; l < r.info.n_layers; ++l) {
+            const uint32_t window = r.info.layers[l].window;
+            const uint32_t first = window != 0 && q >= window ? q - window + 1 : 0;
+            model::LiveRows rows{
+                .layer = l, .position = q, .first_key = first, .n_keys = q - first + 1};
+            for (uint32_t h = 0; h < r.info.n_heads; ++h) {
+                rows.max.push_back(0);
+                rows.lse.push_back(0);
+                for (uint32_t k = first; k <= q; ++k) {
+                    const double w = std::max(1e-12, double(live.engine.weight(l, h, q, k)));
+                    rows.log16.push_back(
+                        uint16_t(std::min(65534.0, std::round(-std::log(w) * 2048))));
+                }
+            }
+            capture->live.push_back(std::move(rows));
+        }
+        r.captures.push_back(std::move(capture));
+    }
+    return r;
+}
+
+}  // namespace
+
+TEST_CASE("a replay shows the matrix and the tokens of the live window, and says that it is one") {
+    const support::TempDir dir;
+    const std::string path = (dir.path() / "talk.lapidary").string();
+    ViewExport live_matrix, live_tokens;
+    {
+        Rig r;
+        r.play("wait ready\nsend What is attention\nwait idle\nselect head 2 1\nwait idle\n");
+        live_matrix = ui::view_data(r.state(), "matrix");
+        live_tokens = ui::view_data(r.state(), "tokens");
+        write_recording(record(r, r.state()), path);
+    }
+    ReplayEngine engine(read_recording(path));
+    ui::StartOptions start;
+    start.model_path = path;
+    start.replay_text = engine.recording().text;
+    std::unique_ptr<ui::Offscreen> screen;
+    try {
+        screen = std::make_unique<ui::Offscreen>(engine, start, 1440, 900);
+    } catch (const ui::WindowError& error) {
+        SKIP("no picture can be drawn here: " << error.what());
+    }
+    screen->registry().record_texts = true;
+    std::string error;
+    const bool played = screen->play(
+        "wait ready\nwait idle\nselect head 2 1\nwait idle\nexpect replayed\nkey Escape\nwait "
+        "frames 3\n",
+        error);
+    INFO(error);
+    REQUIRE(played);
+    ui::UiState& state = screen->app().state;
+    const ViewExport matrix = ui::view_data(state, "matrix");
+    REQUIRE(matrix.grids.size() == 1);
+    REQUIRE(matrix.grids[0].values.size() >= live_matrix.grids[0].values.size());
+    const uint32_t n = live_matrix.grids[0].n_cols;
+    size_t n_compared = 0;
+    for (uint32_t q = 0; q < live_matrix.grids[0].n_rows; ++q) {
+        for (uint32_t k = 0; k < n; ++k) {
+            const float a = live_matrix.grids[0].values[size_t{q} * n + k];
+            const float b = matrix.grids[0].values[size_t{q} * matrix.grids[0].n_cols + k];
+            if (!std::isnan(a)) {
+                ++n_compared;
+                CHECK(std::abs(a - b) <= 1e-3f);
+            }
+        }
+    }
+    CHECK(n_compared > 100);
+    CHECK(ui::view_data(state, "tokens").token_ids == live_tokens.token_ids);
+    CHECK_FALSE(ui::view_data(state, "heads").empty());
+
+    // The timeline goes both ways.
+    const uint32_t at = state.selection.position;
+    REQUIRE(screen->play("key Left\nwait frames 3\nkey Left\nwait frames 3\n", error));
+    CHECK(state.selection.position == at - 2);
+    REQUIRE(screen->play("key Right\nwait frames 3\n", error));
+    CHECK(state.selection.position == at - 1);
+    REQUIRE(screen->play("key Home\nwait frames 3\n", error));
+    CHECK(state.selection.position == 0);
+    REQUIRE(screen->play("key End\nwait frames 3\n", error));
+    CHECK(state.selection.position == at);
+}
