@@ -47,6 +47,21 @@ void read_machine(Config& config, const json& j) {
     }
 }
 
+void take_presets(const json& j, std::vector<Preset>& presets) {
+    const auto it = j.find("presets");
+    if (it == j.end() || !it->is_array()) {
+        return;
+    }
+    for (const json& one : *it) {
+        std::string problem;
+        const auto preset =
+            preset_from_json(one.dump(-1, ' ', false, json::error_handler_t::replace), problem);
+        if (preset) {
+            presets.push_back(*preset);
+        }
+    }
+}
+
 /// Only values of the right type are taken; everything else keeps its default.
 Config from_json(const json& j) {
     Config config;
@@ -68,6 +83,17 @@ Config from_json(const json& j) {
             }
         }
     }
+    const auto take = [&](const char* key, bool& value) {
+        const auto it = j.find(key);
+        value = it != j.end() && it->is_boolean() ? it->get<bool>() : value;
+    };
+    take("high_contrast", config.high_contrast);
+    take("reduced_motion", config.reduced_motion);
+    take("advanced_settings", config.advanced);
+    if (const auto it = j.find("send_key"); it != j.end() && *it == "ctrl_enter") {
+        config.send_key = SendKey::ctrl_enter;
+    }
+    take_presets(j, config.presets);
     if (const auto it = j.find("recent"); it != j.end() && it->is_array()) {
         for (const json& path : *it) {
             if (path.is_string() && config.recent.size() < Config::kMaxRecent) {
@@ -133,6 +159,15 @@ bool ConfigFile::save(const Config& config, std::string& problem) {
     mine["device"] = config.device;
     mine["gb_per_s"] = config.gb_per_s;
     j["model_folders"] = config.model_folders;
+    j["high_contrast"] = config.high_contrast;
+    j["reduced_motion"] = config.reduced_motion;
+    j["advanced_settings"] = config.advanced;
+    j["send_key"] = config.send_key == SendKey::enter ? "enter" : "ctrl_enter";
+    json presets = json::array();
+    for (const Preset& preset : config.presets) {
+        presets.push_back(json::parse(preset_to_json(preset)));
+    }
+    j["presets"] = presets;
     j["recent"] = config.recent;
     const std::string text = j.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
     if (text == text_) {

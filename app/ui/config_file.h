@@ -7,13 +7,21 @@
 #include <string>
 #include <vector>
 
+#include "app/ui/presets.h"
 #include "app/ui/theme.h"
 
 namespace app::ui {
 
+enum class SendKey : uint8_t { enter, ctrl_enter };
+
 struct Config {
     ThemeMode theme = ThemeMode::system;
-    int scale_percent = 100;          // 75..250
+    int scale_percent = 100;  // 75..250
+    bool high_contrast = false;
+    bool reduced_motion = false;
+    SendKey send_key = SendKey::enter;
+    bool advanced = false;  // the settings page shows all there is
+    std::vector<Preset> presets;
     std::vector<std::string> recent;  // model paths, newest first
     std::vector<std::string> model_folders;  // looked through beside other programs' own
     // Of this machine only (a home folder may be shared by several):

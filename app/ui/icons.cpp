@@ -17,6 +17,8 @@ const char* path_of(Icon icon) {
             return "";
         case Icon::plus:
             return "M8 3L8 13M3 8L13 8";
+        case Icon::minus:
+            return "M3 8L13 8";
         case Icon::chat:
             return "M2.5 3.5L13.5 3.5L13.5 11L7.5 11L4.5 13.5L4.5 11L2.5 11Z";
         case Icon::info:

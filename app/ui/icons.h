@@ -10,6 +10,7 @@ namespace app::ui {
 enum class Icon : uint8_t {
     none,
     plus,
+    minus,
     chat,
     info,
     gear,

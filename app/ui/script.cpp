@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "app/ui/keys.h"
 #include "app/ui/text_field.h"
 
 namespace app::ui {
@@ -37,30 +38,6 @@ std::pair<std::string, std::string> split(const std::string& text) {
         return {text, {}};
     }
     return {text.substr(0, space), std::string(trim(std::string_view(text).substr(space)))};
-}
-
-std::optional<ImGuiKey> key_of(std::string_view name) {
-    for (int k = ImGuiKey_NamedKey_BEGIN; k < ImGuiKey_NamedKey_END; ++k) {
-        if (name == ImGui::GetKeyName(ImGuiKey(k))) {
-            return ImGuiKey(k);
-        }
-    }
-    constexpr std::array<std::pair<std::string_view, ImGuiKey>, 9> kShort{
-        {{"Esc", ImGuiKey_Escape},
-         {"Left", ImGuiKey_LeftArrow},
-         {"Right", ImGuiKey_RightArrow},
-         {"Up", ImGuiKey_UpArrow},
-         {"Down", ImGuiKey_DownArrow},
-         {"+", ImGuiKey_Equal},
-         {"-", ImGuiKey_Minus},
-         {"[", ImGuiKey_LeftBracket},
-         {"]", ImGuiKey_RightBracket}}};
-    for (const auto& [word, key] : kShort) {
-        if (word == name) {
-            return key;
-        }
-    }
-    return std::nullopt;
 }
 
 bool is_whole(std::string_view text, int64_t low, int64_t high) {
@@ -91,8 +68,9 @@ std::string wrong_words(const std::string& verb, const std::string& rest) {
                               : "wait needs ready, idle, loading, trouble, frames N or tokens N";
     }
     if (verb == "theme") {
-        return is_one_of(rest, {"dark", "light", "system"}) ? ""
-                                                            : "theme needs dark, light or system";
+        return is_one_of(rest, {"dark", "light", "system", "contrast"})
+                   ? ""
+                   : "theme needs dark, light, system or contrast";
     }
     if (verb == "inspector") {
         return is_one_of(rest, {"on", "off"}) ? "" : "inspector needs on or off";
@@ -210,22 +188,17 @@ void Script::queue_click(float x, float y, int times, int which) {
 }
 
 Script::Step Script::queue_key(const std::string& chord) {
-    std::vector<ImGuiKey> keys;
-    std::string_view rest = chord;
-    while (!rest.empty()) {
-        const size_t plus = rest.size() > 1 ? rest.find('+', 1) : std::string_view::npos;
-        const std::string_view name = rest.substr(0, plus);
-        rest = plus == std::string_view::npos ? std::string_view{} : rest.substr(plus + 1);
-        const ImGuiKey mod = name == "Ctrl"    ? ImGuiMod_Ctrl
-                             : name == "Shift" ? ImGuiMod_Shift
-                             : name == "Alt"   ? ImGuiMod_Alt
-                                               : ImGuiKey_None;
-        const auto key = mod != ImGuiKey_None ? std::optional(mod) : key_of(name);
-        if (!key) {
-            return fail("unknown key '" + std::string(name) + "'");
-        }
-        keys.push_back(*key);
+    const auto parsed = parse_chord(chord);
+    if (!parsed) {
+        return fail("unknown key '" + chord + "'");
     }
+    std::vector<ImGuiKey> keys;
+    for (const ImGuiKey mod : {ImGuiMod_Ctrl, ImGuiMod_Shift, ImGuiMod_Alt}) {
+        if ((*parsed & mod) != 0) {
+            keys.push_back(mod);
+        }
+    }
+    keys.push_back(ImGuiKey(*parsed & ~ImGuiMod_Mask_));
     const auto press = [keys](bool down) {
         for (const ImGuiKey key : keys) {
             ImGui::GetIO().AddKeyEvent(key, down);
@@ -322,7 +295,9 @@ std::optional<Script::Step> Script::run_pointer(Application& app, const ScriptLi
 std::optional<Script::Step> Script::run_setting(Application& app, Stage& stage,
                                                 const ScriptLine& line) {
     View& v = app.ui.view;
-    if (line.verb == "theme") {
+    if (line.verb == "theme" && line.rest == "contrast") {
+        v.config.high_contrast = !v.config.high_contrast;
+    } else if (line.verb == "theme") {
         v.config.theme = line.rest == "dark"    ? ThemeMode::dark
                          : line.rest == "light" ? ThemeMode::light
                                                 : ThemeMode::system;

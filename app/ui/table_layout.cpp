@@ -69,7 +69,7 @@ float TextLayout::add_row(const Gui& gui, const Block& block, size_t row,
         if (c < cells.size()) {
             add_runs(gui, block, cells[c].runs, cell);
             new_line(cell);
-            align_lines(first, cells[c].align, cell.right);
+            align_lines(gui, first, cells[c].align, cell.right);
         }
         height = std::max({height, cell.y - at.y, gui.px(kRowPad) + cell.line_height});
         x += widths[c];
@@ -77,13 +77,16 @@ float TextLayout::add_row(const Gui& gui, const Block& block, size_t row,
     return std::round(height + gui.px(kRowPad));
 }
 
-void TextLayout::align_lines(size_t first, Align align, float right) {
+void TextLayout::align_lines(const Gui& gui, size_t first, Align align, float right) {
     for (size_t i = first; align != Align::left && i < lines_.size(); ++i) {
         Line& line = lines_[i];
         if (line.pieces.empty()) {
             continue;
         }
-        const float free = right - (line.pieces.back().x + line.pieces.back().width);
+        const Piece& last = line.pieces.back();  // without the space it was broken at
+        const std::string_view text = last.text;
+        const float width = gui.width(last.style, text.substr(0, text.find_last_not_of(' ') + 1));
+        const float free = right - (last.x + width);
         const float by = std::max(0.0f, align == Align::right ? free : free / 2);
         for (Piece& piece : line.pieces) {
             piece.x += by;

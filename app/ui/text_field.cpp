@@ -130,7 +130,7 @@ int line_count(const FieldText& field) {
 }
 
 FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& field,
-                       std::string_view placeholder) {
+                       std::string_view placeholder, bool enter_sends) {
     FieldResult out;
     gui.registry().add(id,
                        {r, intersect(r, gui.clip()), "text field", std::string(placeholder), true});
@@ -152,7 +152,7 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
     }
     ImGuiIO& io = ImGui::GetIO();
     const bool ctrl = io.KeyCtrl;
-    if (io.KeyShift && ImGui::IsKeyPressed(ImGuiKey_Enter)) {
+    if (enter_sends && io.KeyShift && ImGui::IsKeyPressed(ImGuiKey_Enter)) {
         io.KeyCtrl = true;  // Shift+Enter is a new line, as Ctrl+Enter is for the stock field
     }
     // The stock field throws away what was typed since it got the keyboard.
@@ -160,7 +160,8 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
     const std::string before = escape ? field.buffer : std::string();
     out.submitted = ImGui::InputTextMultiline(
         "##field", field.buffer.data(), field.buffer.size(), {r.w, r.h},
-        ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_CtrlEnterForNewLine |
+        ImGuiInputTextFlags_EnterReturnsTrue |
+            (enter_sends ? ImGuiInputTextFlags_CtrlEnterForNewLine : 0) |
             ImGuiInputTextFlags_CallbackAlways | ImGuiInputTextFlags_NoHorizontalScroll,
         on_edit, &context);
     io.KeyCtrl = ctrl;

@@ -21,8 +21,9 @@ struct FieldResult {
     bool cancelled = false;  // Escape
     bool focused = false;
 };
+/// enter_sends false: Enter makes a new line and Ctrl+Enter submits.
 FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& field,
-                       std::string_view placeholder);
+                       std::string_view placeholder, bool enter_sends = true);
 /// One line, stock field in our clothes.
 bool line_field(Gui& gui, std::string_view id, const Rect& r, std::string& text,
                 std::string_view placeholder, float text_left, bool take_focus = false);

@@ -101,7 +101,7 @@ private:
     void add_table(const Gui& gui, const Block& block, Cursor& at);
     float add_row(const Gui& gui, const Block& block, size_t row, const std::vector<float>& widths,
                   Cursor& at);
-    void align_lines(size_t first, Align align, float right);
+    void align_lines(const Gui& gui, size_t first, Align align, float right);
     void add_bars(const Gui& gui, const Block& block, float top, float bottom);
     void flow(const Gui& gui, const Run& run, const TextStyle& style, Cursor& at);
     void put(const Gui& gui, const Run& run, const TextStyle& style, std::string_view part,

@@ -62,11 +62,21 @@ constexpr Entry kTable[] = {
 };
 static_assert(std::size(kTable) == size_t(Color::count_));
 
-Theme make_theme(bool dark) {
+Theme make_theme(bool dark, bool high_contrast) {
     Theme theme;
     theme.dark = dark;
+    theme.high_contrast = high_contrast;
     for (const Entry& e : kTable) {
         theme.colors[size_t(e.color)] = dark ? e.dark : e.light;
+    }
+    if (high_contrast) {
+        const auto set = [&](Color c, Rgb value) { theme.colors[size_t(c)] = value; };
+        set(Color::separator, theme.rgb(Color::edge));
+        set(Color::edge, theme.rgb(Color::text3));
+        set(Color::text, dark ? 0xFFFFFF : 0x000000);
+        set(Color::text3, theme.rgb(Color::text2));
+        set(Color::code_comment, theme.rgb(Color::text2));
+        set(Color::text2, dark ? 0xDDE0E8 : 0x30333B);
     }
     return theme;
 }
@@ -118,14 +128,86 @@ Rgb Theme::mix(Color from, Color to, float amount) const {
     return blend(rgb(from), rgb(to), amount);
 }
 
+const Theme& theme_of(bool dark, bool high_contrast) {
+    static const std::array<Theme, 4> themes{make_theme(false, false), make_theme(true, false),
+                                             make_theme(false, true), make_theme(true, true)};
+    return themes[size_t(dark) + 2 * size_t(high_contrast)];
+}
+
 const Theme& dark_theme() {
-    static const Theme theme = make_theme(true);
-    return theme;
+    return theme_of(true, false);
 }
 
 const Theme& light_theme() {
-    static const Theme theme = make_theme(false);
-    return theme;
+    return theme_of(false, false);
+}
+
+namespace {
+
+using Triple = std::array<double, 3>;
+
+/// Linear light, 0..1.
+Triple linear_of(Rgb c) {
+    Triple out{};
+    for (size_t i = 0; i < 3; ++i) {
+        const double v = double((c >> (16 - 8 * i)) & 255) / 255;
+        out[i] = v <= 0.04045 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4);
+    }
+    return out;
+}
+
+Rgb rgb_of(const Triple& linear) {
+    Rgb out = 0;
+    for (const double part : linear) {
+        const double v = std::clamp(part, 0.0, 1.0);
+        const double s = v <= 0.0031308 ? v * 12.92 : 1.055 * std::pow(v, 1 / 2.4) - 0.055;
+        out = out << 8 | Rgb(std::lround(s * 255));
+    }
+    return out;
+}
+
+Triple lab_of(Rgb c) {
+    const Triple l = linear_of(c);
+    const double x = (0.4124 * l[0] + 0.3576 * l[1] + 0.1805 * l[2]) / 0.95047;
+    const double y = 0.2126 * l[0] + 0.7152 * l[1] + 0.0722 * l[2];
+    const double z = (0.0193 * l[0] + 0.1192 * l[1] + 0.9505 * l[2]) / 1.08883;
+    const auto f = [](double t) {
+        return t > 216.0 / 24389 ? std::cbrt(t) : (24389.0 / 27 * t + 16) / 116;
+    };
+    return {116 * f(y) - 16, 500 * (f(x) - f(y)), 200 * (f(y) - f(z))};
+}
+
+}  // namespace
+
+Rgb seen_by(ColorVision vision, Rgb c) {
+    // Table 1 of the paper, severity 1.0; for linear light.
+    constexpr std::array<std::array<double, 9>, 3> kMatrices{
+        {{0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116,
+          1.051998},
+         {0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413, -0.011820, 0.042940,
+          0.968881},
+         {1.255528, -0.076749, -0.178779, -0.078411, 0.930809, 0.147602, 0.004733, 0.691367,
+          0.303900}}};
+    if (vision == ColorVision::normal) {
+        return c;
+    }
+    const auto& m = kMatrices[size_t(vision) - 1];
+    const Triple l = linear_of(c);
+    Triple out{};
+    for (size_t i = 0; i < 3; ++i) {
+        out[i] = m[3 * i] * l[0] + m[3 * i + 1] * l[1] + m[3 * i + 2] * l[2];
+    }
+    return rgb_of(out);
+}
+
+double lightness(Rgb c) {
+    return lab_of(c)[0];
+}
+
+double color_distance(Rgb a, Rgb b) {
+    const Triple x = lab_of(a), y = lab_of(b);
+    return std::sqrt((x[0] - y[0]) * (x[0] - y[0]) + (x[1] - y[1]) * (x[1] - y[1]) +
+                     (x[2] - y[2]) * (x[2] - y[2]));
 }
 
 double contrast(Rgb a, Rgb b) {

@@ -1,4 +1,5 @@
-// Theme: every colour of the window as a token, in two themes. No hex outside theme.cpp.
+// Theme: every colour of the window as a token, in two themes and both in high contrast. No hex
+// outside theme.cpp.
 #pragma once
 
 #include <array>
@@ -66,7 +67,7 @@ enum class ThemeMode : uint8_t { dark, light, system };
 using Rgb = uint32_t;
 
 struct Theme {
-    bool dark = true;
+    bool dark = true, high_contrast = false;
     std::array<Rgb, size_t(Color::count_)> colors{};
 
     Rgb rgb(Color c) const { return colors[size_t(c)]; }
@@ -77,8 +78,16 @@ struct Theme {
     Rgb mix(Color from, Color to, float amount) const;
 };
 
+const Theme& theme_of(bool dark, bool high_contrast);
 const Theme& dark_theme();
 const Theme& light_theme();
+
+/// As seen with one kind of cone missing: Machado, Oliveira and Fernandes 2009, severity 1.
+enum class ColorVision : uint8_t { normal, protan, deutan, tritan };
+Rgb seen_by(ColorVision vision, Rgb c);
+/// CIE L*a*b* (D65): lightness, and the distance of two colours in it (ΔE of 1976).
+double lightness(Rgb c);
+double color_distance(Rgb a, Rgb b);
 
 /// WCAG 2.1 contrast ratio.
 double contrast(Rgb a, Rgb b);

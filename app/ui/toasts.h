@@ -36,6 +36,8 @@ public:
     void dismiss();
 
     bool empty() const { return queue_.empty(); }
+    /// The one on the screen has a button.
+    bool has_action() const { return !queue_.empty() && queue_.front().action.has_value(); }
     /// Seconds until the picture changes by itself; nothing when it does not.
     std::optional<double> due(double now) const;
     /// Changes with every toast that comes up, for what moves in.

@@ -131,8 +131,11 @@ void draw_token(const Gui& gui, const Rect& r, const TokenFace& face, const Toke
 
 // ---- menus ----
 
-bool begin_menu(Gui& gui, const char* name, float x, float y, float width) {
-    ImGui::SetNextWindowPos({std::round(x), std::round(y)}, ImGuiCond_Appearing);
+namespace {
+
+bool begin_menu_at(Gui& gui, const char* name, ImVec2 at, ImVec2 pivot, ImGuiCond when,
+                   float width) {
+    ImGui::SetNextWindowPos({std::round(at.x), std::round(at.y)}, when, pivot);
     ImGui::SetNextWindowSize({width, 0});
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {gui.px(6), gui.px(6)});
     ImGui::PushStyleVar(ImGuiStyleVar_PopupRounding, gui.px(10));
@@ -142,6 +145,17 @@ bool begin_menu(Gui& gui, const char* name, float x, float y, float width) {
         ImGui::PopStyleVar(3);
     }
     return open;
+}
+
+}  // namespace
+
+bool begin_menu(Gui& gui, const char* name, float x, float y, float width) {
+    return begin_menu_at(gui, name, {x, y}, {0, 0}, ImGuiCond_Appearing, width);
+}
+
+bool begin_menu_above(Gui& gui, const char* name, float x, float y, float width) {
+    // Each frame: it grows upwards.
+    return begin_menu_at(gui, name, {x, y}, {0, 1}, ImGuiCond_Always, width);
 }
 
 void end_menu(Gui&) {

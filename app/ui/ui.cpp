@@ -7,6 +7,7 @@
 
 #include <imgui_internal.h>
 
+#include "app/ui/actions.h"
 #include "app/ui/text_field.h"
 
 namespace app::ui {
@@ -93,186 +94,6 @@ bool key_held() {
     return false;
 }
 
-namespace {
-
-bool chord(ImGuiKeyChord keys) {
-    return ImGui::Shortcut(keys, ImGuiInputFlags_RouteGlobal | ImGuiInputFlags_RouteOverActive |
-                                     ImGuiInputFlags_Repeat);
-}
-
-/// The chat next to the current one in the list.
-void step_chat(Panel& p, int step) {
-    const std::vector<size_t> listed = p.state.listed_chats();
-    const auto now = std::find(listed.begin(), listed.end(), p.state.current_chat);
-    const int64_t at = now == listed.end() ? (step > 0 ? -1 : 0) : now - listed.begin();
-    const int64_t wanted = at + step;
-    if (wanted >= 0 && wanted < int64_t(listed.size())) {
-        p.state.show_chat(listed[size_t(wanted)]);
-    }
-}
-
-/// Not the keys that a text field keeps for itself (arrows, Page Up, Delete): the message box has
-/// the keyboard most of the time. F2 and Delete mean the chat under the pointer or with the
-/// keyboard's focus, where there is one.
-void chat_keys(Panel& p) {
-    View& v = p.view;
-    const bool on_row = v.rail_open && v.chat_list.under_pointer.has_value();
-    const size_t row = on_row ? *v.chat_list.under_pointer : p.state.current_chat;
-    if (ImGui::IsKeyPressed(ImGuiKey_F2, false)) {
-        if (on_row || ImGui::GetIO().KeyShift) {
-            begin_rename(p, row);
-        } else {
-            v.inspector = !v.inspector;
-        }
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_D) ||
-        (on_row && !ImGui::GetIO().WantTextInput && ImGui::IsKeyPressed(ImGuiKey_Delete, false))) {
-        delete_with_undo(p, row);
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_F)) {
-        v.rail_open = v.chat_list.focus_search = true;
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_S) && !p.state.chat().empty()) {
-        v.chat_list.show_export = true;
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_LeftBracket)) {
-        step_chat(p, -1);
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_RightBracket)) {
-        step_chat(p, 1);
-    }
-}
-
-void keys_everywhere(Panel& p) {
-    View& v = p.view;
-    Config& c = v.config;
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_Equal) ||
-        chord(ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_Equal) ||
-        chord(ImGuiMod_Ctrl | ImGuiKey_KeypadAdd)) {
-        c.scale_percent = std::min(c.scale_percent + 25, Config::kMaxScale);
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_Minus) || chord(ImGuiMod_Ctrl | ImGuiKey_KeypadSubtract)) {
-        c.scale_percent = std::max(c.scale_percent - 25, Config::kMinScale);
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_0)) {
-        c.scale_percent = 100;
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_N)) {
-        p.state.new_chat();
-        v.composer.take_focus = true;
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_O)) {
-        v.show_open = true;
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_B)) {
-        v.rail_open = !v.rail_open;
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_Q)) {
-        v.quit = true;
-    }
-    const NodeId last = p.state.chat().last(model::Role::model);
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_R) && last != kNoNode) {
-        p.state.regenerate(last);
-        v.scroll_to_bottom = true;
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_C) && last != kNoNode) {
-        ImGui::SetClipboardText(p.state.chat().at(last).text.c_str());
-        v.say("Copied");
-    }
-    chat_keys(p);
-    if (ImGui::IsKeyPressed(ImGuiKey_F1, false)) {
-        v.show_shortcuts = true;
-    }
-    // In a text field it leaves the field, unless there is something to stop.
-    const bool in_field = ImGui::GetIO().WantTextInput && !p.state.busy() && !p.state.loading();
-    if (ImGui::IsKeyPressed(ImGuiKey_Escape, false) && !p.gui.escape_used && !in_field) {
-        if (p.state.loading()) {
-            p.state.cancel_load();
-        } else if (p.state.busy()) {
-            p.state.stop();
-        } else if (!p.view.messages.selection.empty()) {
-            p.view.messages.selection.clear();
-        } else if (p.state.selection.locked) {
-            p.state.go_live();
-        } else if (p.state.trouble) {
-            p.state.trouble.reset();
-        }
-    }
-}
-
-void matrix_keys(Panel& p) {
-    const auto linked = effective_key(p, selected_links(p, 0.7f, 1));
-    const double query = double(p.state.selection.query) + 0.5;
-    const double key = linked ? double(*linked) + 0.5 : query;
-    if (ImGui::IsKeyPressed(ImGuiKey_Equal) || ImGui::IsKeyPressed(ImGuiKey_KeypadAdd)) {
-        zoom_matrix_keys(p, 0.7, key, query);
-    }
-    if (ImGui::IsKeyPressed(ImGuiKey_Minus) || ImGui::IsKeyPressed(ImGuiKey_KeypadSubtract)) {
-        zoom_matrix_keys(p, 1 / 0.7, key, query);
-    }
-    if (ImGui::IsKeyPressed(ImGuiKey_0)) {
-        p.view.zoom.whole = true;
-    }
-    if (ImGui::IsKeyPressed(ImGuiKey_G, false)) {
-        p.state.sink = SinkMode((int(p.state.sink) + 1) % 3);
-    }
-}
-
-/// Ctrl+C and Ctrl+A of the messages, where no text field has them.
-void copy_keys(Panel& p) {
-    if (ImGui::GetIO().WantTextInput) {
-        return;
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_C)) {
-        copy_marked(p, false);
-    }
-    if (chord(ImGuiMod_Ctrl | ImGuiKey_A)) {
-        mark_message(p);
-    }
-}
-
-void keys_without_field(Panel& p) {
-    Selection& s = p.state.selection;
-    const auto step = [&](ImGuiKey key, int64_t by) {
-        if (ImGui::IsKeyPressed(key)) {
-            p.state.select_position(int64_t(s.position) + by);
-        }
-    };
-    if (!ImGui::GetIO().NavVisible) {  // a focused slider keeps these two
-        step(ImGuiKey_LeftArrow, -1);
-        step(ImGuiKey_RightArrow, 1);
-    }
-    step(ImGuiKey_Home, -int64_t(1) << 40);
-    step(ImGuiKey_End, int64_t(1) << 40);
-    const auto head = [&](ImGuiKey key, int64_t layer, int64_t which) {
-        if (ImGui::IsKeyPressed(key)) {
-            p.state.select_head(int64_t(s.layer) + layer, int64_t(s.head) + which);
-        }
-    };
-    head(ImGuiKey_UpArrow, -1, 0);
-    head(ImGuiKey_DownArrow, 1, 0);
-    head(ImGuiKey_LeftBracket, 0, -1);
-    head(ImGuiKey_RightBracket, 0, 1);
-    for (int i = 0; i < 4; ++i) {
-        if (ImGui::IsKeyPressed(ImGuiKey(ImGuiKey_1 + i), false)) {
-            p.view.tab = Tab(i);
-        }
-    }
-    if (ImGui::IsKeyPressed(ImGuiKey_B, false) && p.view.open_candidate) {
-        p.state.branch(s.position, *p.view.open_candidate);
-        p.view.open_candidate.reset();
-    }
-    if (ImGui::IsKeyPressed(ImGuiKey_E, false)) {
-        p.view.exporting.show = true;
-    }
-    if (ImGui::IsKeyPressed(ImGuiKey_Slash, false)) {
-        p.view.focus_search = true;
-    }
-    matrix_keys(p);
-}
-
-}  // namespace
-
 static bool popup_open() {
     return ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
 }
@@ -291,23 +112,6 @@ void Ui::note_changes(Panel& p) {
     last_chat_ = p.state.current_chat;
 }
 
-void handle_keys(Panel& p) {
-    if (popup_open()) {
-        return;
-    }
-    keys_everywhere(p);
-    copy_keys(p);
-    const ImGuiIO& io = ImGui::GetIO();
-    if (!io.WantTextInput && !io.KeyCtrl && !io.KeyAlt && p.view.inspector) {
-        // Arrows walk the selection; focus moves with Tab.
-        for (const ImGuiKey key : {ImGuiKey_LeftArrow, ImGuiKey_RightArrow, ImGuiKey_UpArrow,
-                                   ImGuiKey_DownArrow, ImGuiKey_Home, ImGuiKey_End}) {
-            ImGui::SetKeyOwner(key, ImGui::GetID("selection keys"));
-        }
-        keys_without_field(p);
-    }
-}
-
 void Ui::release() {
     view.matrix_picture.release();
     view.heads_picture.release();
@@ -320,7 +124,7 @@ void Ui::draw(UiState& state) {
     gui_.replayed = state.model != nullptr && state.model->replayed;
     view.restore_offered = false;
     view.moving = false;
-    gui_.begin(view.dark() ? dark_theme() : light_theme(), view.scale());
+    gui_.begin(theme_of(view.dark(), view.config.high_contrast), view.scale());
     apply_style(gui_);
     view.hovered_position = view.next_hovered_position;
     view.hovered_cell = view.next_hovered_cell;
@@ -347,11 +151,13 @@ void Ui::draw(UiState& state) {
     draw_system_dialog(p);
     draw_chat_export_dialog(p);
     draw_shortcuts(p);
+    draw_palette(p);
+    draw_settings(p);
     draw_open_dialog(p);
     draw_export_dialog(p);
     // The key that closed a popup has had its effect, also where ImGui closed it before this frame.
     if (!std::exchange(popup_was_open_, popup_open())) {
-        handle_keys(p);
+        run_pressed_actions(p);
         popup_was_open_ = popup_open();
     }
     note_changes(p);
@@ -364,6 +170,7 @@ void Ui::draw(UiState& state) {
     for (const auto& wish : std::exchange(view.deferred, {})) {
         wish(state);
     }
+    view.chat_sampling.follow(state);
     state.ask_for_data(view.inspector);
 }
 

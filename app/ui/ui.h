@@ -57,7 +57,4 @@ void apply_style(const Gui& gui);
 /// Frames drawn after the last event: hovers, popups and scrolls settle within these.
 constexpr int kFramesAfterEvent = 3;
 
-/// Keys that work wherever no text field has the keyboard, and a few that always do.
-void handle_keys(Panel& p);
-
 }  // namespace app::ui

@@ -7,16 +7,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/ui/chat_list.h"
 #include "app/ui/config_file.h"
 #include "app/ui/conversation.h"
+#include "app/ui/dialog_views.h"
 #include "app/ui/export_view.h"
 #include "app/ui/field_text.h"
 #include "app/ui/gui.h"
-#include "app/ui/models_view.h"
 #include "app/ui/message_view.h"
+#include "app/ui/models_view.h"
 #include "app/ui/picture.h"
 #include "app/ui/toasts.h"
 #include "app/ui/ui_state.h"
@@ -52,13 +54,19 @@ struct View {
     float chat_em = 26;
     Tab tab = Tab::overview;
     bool show_shortcuts = false;
-    bool menu_model = false, menu_device = false, menu_settings = false, menu_sampling = false;
+    bool menu_model = false, menu_device = false, menu_sampling = false;
     Rect menu_anchor;
     std::string path_field;
     std::string path_problem;
     bool show_open = false;  // the "open a model" dialog
     ModelsView models;
     ExportView exporting;
+
+    PaletteView palette;
+    SettingsView settings;
+    PresetsView presets;
+    ChatSampling chat_sampling;
+    std::string_view last_action;  // id of the newest that a key or the palette ran
 
     ChatListView chat_list;
     FieldText composer;

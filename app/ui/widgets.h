@@ -96,6 +96,8 @@ float face_width(const Gui& gui, const TokenFace& face, const TextStyle& style =
 // ---- menus ----
 
 bool begin_menu(Gui& gui, const char* name, float x, float y, float width);
+/// The same, standing on (x, y) instead of hanging from it.
+bool begin_menu_above(Gui& gui, const char* name, float x, float y, float width);
 void end_menu(Gui& gui);
 bool menu_item(Gui& gui, std::string_view id, std::string_view label, std::string_view note = {},
                bool checked = false, Icon icon = Icon::none, bool enabled = true);

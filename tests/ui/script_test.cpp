@@ -423,7 +423,7 @@ TEST_CASE("edit, regenerate, copy, search and menus work by clicks") {
     r.play(
         "click top.model\nexpect menu.open\nkey Escape\nclick top.device\nexpect Fake GPU\nkey "
         "Escape\n"
-        "click rail.settings\nclick settings.light\nwait frames 2\n");
+        "click rail.settings\nwait frames 3\nclick settings.theme.Light\nwait frames 2\n");
     CHECK_FALSE(r.screen->app().ui.view.dark());
 }
 

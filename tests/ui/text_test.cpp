@@ -1,4 +1,4 @@
-// Texts and colours of the window: numbers, token faces, contrast, settings.
+// Texts and colours of the window: numbers, token faces, settings.
 #include "tests/support/catch.h"
 
 #include <filesystem>
@@ -7,7 +7,6 @@
 #include "app/ui/config_file.h"
 #include "app/ui/format.h"
 #include "app/png.h"
-#include "app/ui/theme.h"
 
 using namespace app::ui;
 
@@ -36,34 +35,6 @@ TEST_CASE("every token has a face") {
     CHECK(token_face("石", "石", false).text == "石");
 }
 
-TEST_CASE("every text pair of both themes is at least 4.5 to 1") {
-    for (const Theme* theme : {&dark_theme(), &light_theme()}) {
-        for (const TextPair& pair : text_pairs()) {
-            const double ratio = contrast(theme->rgb(pair.text), theme->rgb(pair.surface));
-            INFO((theme->dark ? "dark " : "light ")
-                 << color_name(pair.text) << " on " << color_name(pair.surface) << ": " << ratio);
-            CHECK(ratio >= 4.5);
-        }
-        for (int i = 0; i <= 32; ++i) {
-            CHECK(contrast(theme->rgb(Color::text), theme->surprise(float(i) / 4)) >= 4.5);
-        }
-    }
-}
-
-TEST_CASE("colour maps are monotone in lightness") {
-    const auto light = [](Rgb c) { return contrast(c, 0x000000); };
-    for (const Theme* theme : {&dark_theme(), &light_theme()}) {
-        for (int i = 1; i <= 64; ++i) {
-            const double a = light(theme->attention(float(i - 1) / 64));
-            const double b = light(theme->attention(float(i) / 64));
-            CHECK((theme->dark ? b >= a - 0.02 : b <= a + 0.02));
-            const double s = light(theme->surprise(float(i - 1) / 8)),
-                         t = light(theme->surprise(float(i) / 8));
-            CHECK((theme->dark ? t >= s - 0.02 : t <= s + 0.02));
-        }
-    }
-}
-
 TEST_CASE("settings keep unknown keys, and a broken file is set aside") {
     namespace fs = std::filesystem;
     const fs::path folder = fs::temp_directory_path() / "lapidary-config-test";
@@ -77,6 +48,8 @@ TEST_CASE("settings keep unknown keys, and a broken file is set aside") {
     CHECK(problem.empty());
     CHECK(config.theme == ThemeMode::light);
     CHECK(config.scale_percent == 125);
+    config.high_contrast = config.reduced_motion = true;
+    config.send_key = SendKey::ctrl_enter;
     remember_recent(config, "/models/a.gguf");
     remember_recent(config, "/models/b.gguf");
     remember_recent(config, "/models/a.gguf");
@@ -86,6 +59,10 @@ TEST_CASE("settings keep unknown keys, and a broken file is set aside") {
     const std::string text((std::istreambuf_iterator<char>(in)), {});
     CHECK(text.find("\"future\"") != std::string::npos);
     CHECK(text.find("/models/b.gguf") != std::string::npos);
+    const Config again = ConfigFile(path).load(problem);
+    CHECK(again.high_contrast);
+    CHECK(again.reduced_motion);
+    CHECK(again.send_key == SendKey::ctrl_enter);
 
     std::ofstream(path, std::ios::trunc) << "{ not json";
     ConfigFile broken(path);

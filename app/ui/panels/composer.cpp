@@ -13,16 +13,9 @@ float composer_height(const Panel& p) {
 
 namespace {
 
-bool sampling_is_standard(const Panel& p) {
-    const model::SamplingParams &a = p.state.sampling, &b = p.state.model->sampling;
-    return a.temperature == b.temperature && a.top_k == b.top_k && a.top_p == b.top_p &&
-           a.min_p == b.min_p && a.repeat_penalty == b.repeat_penalty;
-}
-
 void draw_preset(Panel& p, float x, float cy) {
     Gui& gui = p.gui;
-    const std::string label =
-        sampling_is_standard(p) ? defaults_name(*p.state.model) : "Changed sampling";
+    const std::string label = one_line(sampling_label(p), 28);
     const TextStyle style{Face::regular, 13, Color::text2};
     const Rect r{x - gui.px(6), cy - gui.px(13), gui.width(style, label) + gui.px(32), gui.px(26)};
     const Hit hit = gui.hit("composer.sampling", r, "button", label);
@@ -37,7 +30,7 @@ void draw_preset(Panel& p, float x, float cy) {
     gui.icon(Icon::chevron_down, end + gui.px(12), cy, 12, Color::text2);
     if (hit.clicked) {
         p.view.menu_sampling = true;
-        p.view.menu_anchor = {r.x, r.y - gui.px(160), 0, 0};
+        p.view.presets.anchor_to = "composer.sampling";
     }
 }
 
@@ -63,8 +56,11 @@ void draw_composer(Panel& p, const Rect& r) {
                              : p.state.chat().empty() ? "Say something"
                                                       : "Message " + name;
     const Rect field{r.x + gui.px(16), r.y + gui.px(10), r.w - gui.px(32), r.h - gui.px(58)};
+    const bool enter_sends = p.view.config.send_key == SendKey::enter;
+    const std::string_view send_note = enter_sends ? "Enter to send" : "Ctrl Enter to send";
     gui.fill(r, Color::card, 12);
-    const FieldResult result = text_field(gui, "composer.text", field, p.view.composer, hint);
+    const FieldResult result =
+        text_field(gui, "composer.text", field, p.view.composer, hint, enter_sends);
     gui.frame(r, result.focused ? Color::accent : Color::edge, 12, result.focused ? 1.5f : 1);
     const float cy = r.bottom() - gui.px(24);
     if (result.submitted) {
@@ -90,7 +86,7 @@ void draw_composer(Panel& p, const Rect& r) {
     const bool can = typed_text(p.view.composer).find_first_not_of(" \t\r\n") != std::string::npos;
     const Rect send{r.right() - gui.px(12) - gui.px(34), cy - gui.px(15), gui.px(34), gui.px(30)};
     const Hit hit = gui.hit("composer.send", send, "button", "Send", can);
-    gui.tooltip("Send (Enter)");
+    gui.tooltip(enter_sends ? "Send (Enter)" : "Send (Ctrl Enter)");
     gui.fill(send,
              !can          ? Color::raised
              : hit.hovered ? Color::accent_fill_hover
@@ -100,9 +96,10 @@ void draw_composer(Panel& p, const Rect& r) {
     if (hit.focused) {
         gui.focus_ring(send, 8);
     }
-    const float note = send.x - gui.px(12) - gui.width(type::kNote, "Enter to send");
-    if (note > r.x + gui.px(190)) {
-        gui.text(with(type::kNote, Color::text3), note, cy, "Enter to send");
+    const float note = send.x - gui.px(12) - gui.width(type::kNote, send_note);
+    if (note > r.x + gui.px(60) +
+                   gui.width({Face::regular, 13, Color::text2}, one_line(sampling_label(p), 28))) {
+        gui.text(with(type::kNote, Color::text3), note, cy, send_note);
     }
     if (hit.clicked) {
         submit(p);

@@ -58,6 +58,11 @@ void draw_loading(Panel& p, const Rect& r);
 /// An error across the top of the pane; returns the height it took.
 float draw_trouble(Panel& p, const Rect& r);
 void draw_shortcuts(Panel& p);
+void draw_palette(Panel& p);
+void draw_settings(Panel& p);
+void draw_sampling_menu(Panel& p);
+/// Name of the preset in use, of the model's defaults, or that the sampling was changed.
+std::string sampling_label(const Panel& p);
 /// A dialog in the middle of the window: between these two, when the first says so. Position and
 /// size are set before.
 bool begin_dialog(Gui& gui, const char* name);

@@ -1,5 +1,5 @@
 // The rail at the left: gem, new chat, chats, settings; opens to the list of chats.
-#include "app/ui/panels/panels.h"
+#include "app/ui/actions.h"
 
 namespace app::ui {
 
@@ -12,9 +12,8 @@ void draw_rail_foot(Panel& p, const Rect& r, float cx) {
         p.view.show_shortcuts = true;
     }
     if (icon_button(gui, "rail.settings", cx, r.bottom() - gui.px(24), Icon::gear,
-                    "Theme and text size", true, 32)) {
-        p.view.menu_settings = true;
-        p.view.menu_anchor = {r.right() + gui.px(4), r.bottom() - gui.px(270), 0, 0};
+                    "Settings (" + action_keys("window.settings") + ")", true, 32)) {
+        p.view.settings.open = true;
     }
 }
 
@@ -41,8 +40,8 @@ void draw_rail(Panel& p, const Rect& r) {
                     32)) {
         p.later([](UiState& s) { s.new_chat(); });
     }
-    if (icon_button(gui, "rail.chats", cx, r.y + gui.px(112), Icon::chat,
-                    "Chats (Ctrl B)", true, 32, !p.state.chat().empty())) {
+    if (icon_button(gui, "rail.chats", cx, r.y + gui.px(112), Icon::chat, "Chats (Ctrl B)", true,
+                    32, !p.state.chat().empty())) {
         p.view.rail_open = true;
     }
     if (icon_button(gui, "rail.search", cx, r.y + gui.px(152), Icon::search,

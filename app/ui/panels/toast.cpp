@@ -60,7 +60,14 @@ void draw_toast(Panel& p, const Rect& r) {
         std::min(gui.width(type::kControl, toast->text) + 1, most - gui.px(32) - buttons);
     const float w = std::round(text_w + gui.px(32) + buttons);
     const float h = std::round(gui.px(toast->action ? 40 : 34));
-    const Rect box{std::round(r.cx() - w / 2), std::round(r.bottom() - gui.px(134) - h), w, h};
+    // It comes up from below within 160 ms, easing out.
+    const double age = ImGui::GetTime() - p.view.toasts.shown_since();
+    const bool moves = !p.view.config.reduced_motion && age < 0.16;
+    const float left = moves ? float(1 - age / 0.16) : 0;
+    p.view.moving = p.view.moving || moves;
+    const Rect box{std::round(r.cx() - w / 2),
+                   std::round(r.bottom() - gui.px(134) - h + gui.px(16) * left * left * left), w,
+                   h};
     ImGui::SetNextWindowPos({box.x, box.y});
     ImGui::SetNextWindowSize({box.w, box.h});
     const ImGuiWindowFlags flags = toast->action ? kOnTop : kOnTop | ImGuiWindowFlags_NoInputs;

@@ -139,58 +139,6 @@ void draw_top_bar(Panel& p, const Rect& r, float chips_x) {
 
 namespace {
 
-void settings_menu(Panel& p) {
-    Gui& gui = p.gui;
-    if (!begin_menu(gui, "settings", p.view.menu_anchor.x, p.view.menu_anchor.y, gui.px(250))) {
-        return;
-    }
-    Config& c = p.view.config;
-    menu_title(gui, "Theme");
-    if (menu_item(gui, "settings.dark", "Dark", {}, c.theme == ThemeMode::dark)) {
-        c.theme = ThemeMode::dark;
-    }
-    if (menu_item(gui, "settings.light", "Light", {}, c.theme == ThemeMode::light)) {
-        c.theme = ThemeMode::light;
-    }
-    if (menu_item(gui, "settings.system", "As the system", {}, c.theme == ThemeMode::system)) {
-        c.theme = ThemeMode::system;
-    }
-    menu_separator(gui);
-    menu_title(gui, fmt::format("Text size {} %", c.scale_percent));
-    if (menu_item(gui, "settings.larger", "Larger", "Ctrl +", false, Icon::plus,
-                  c.scale_percent < Config::kMaxScale)) {
-        c.scale_percent = std::min(c.scale_percent + 25, Config::kMaxScale);
-    }
-    if (menu_item(gui, "settings.smaller", "Smaller", "Ctrl −", false, Icon::none,
-                  c.scale_percent > Config::kMinScale)) {
-        c.scale_percent = std::max(c.scale_percent - 25, Config::kMinScale);
-    }
-    end_menu(gui);
-}
-
-void sampling_menu(Panel& p) {
-    Gui& gui = p.gui;
-    if (!begin_menu(gui, "sampling", p.view.menu_anchor.x, p.view.menu_anchor.y, gui.px(290))) {
-        return;
-    }
-    const model::SamplingParams& s = p.state.sampling;
-    menu_note(gui, fmt::format("temperature {}, top-k {}, top-p {}, min-p {}, repeat {}",
-                               fixed(double(s.temperature), 2), s.top_k, fixed(double(s.top_p), 2),
-                               fixed(double(s.min_p), 2), fixed(double(s.repeat_penalty), 2)));
-    if (menu_item(gui, "sampling.reset", "Back to the model's own", {}, false, Icon::refresh)) {
-        p.state.reset_sampling();
-    }
-    if (menu_item(gui, "sampling.system", "System prompt…", {}, !p.state.chat().info.system.empty(),
-                  Icon::none, !p.state.busy())) {
-        p.view.chat_list.show_system = true;
-    }
-    if (menu_item(gui, "sampling.show", "Show the sampler", {}, false, Icon::panel)) {
-        p.view.inspector = true;
-        p.view.tab = Tab::overview;
-    }
-    end_menu(gui);
-}
-
 void open_when(bool& wanted, const char* name) {
     if (wanted) {
         ImGui::OpenPopup(name);
@@ -203,12 +151,9 @@ void open_when(bool& wanted, const char* name) {
 void draw_menus(Panel& p) {
     open_when(p.view.menu_model, "model");
     open_when(p.view.menu_device, "device");
-    open_when(p.view.menu_settings, "settings");
-    open_when(p.view.menu_sampling, "sampling");
     draw_model_menu(p);
     draw_device_menu(p);
-    settings_menu(p);
-    sampling_menu(p);
+    draw_sampling_menu(p);
 }
 
 }  // namespace app::ui

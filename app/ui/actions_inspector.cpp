@@ -1,0 +1,81 @@
+// Actions on what the inspector shows. They walk, so that most mean nothing without their key.
+#include "app/ui/actions.h"
+
+namespace app::ui {
+
+namespace {
+
+void step_position(Panel& p, int64_t by) {
+    p.state.select_position(int64_t(p.state.selection.position) + by);
+}
+void step_head(Panel& p, int64_t layer, int64_t head) {
+    const Selection& s = p.state.selection;
+    p.state.select_head(int64_t(s.layer) + layer, int64_t(s.head) + head);
+}
+/// A focused slider keeps these two.
+bool no_slider(const Panel&) {
+    return !ImGui::GetIO().NavVisible;
+}
+
+void zoom(Panel& p, double factor) {
+    const auto linked = effective_key(p, selected_links(p, 0.7f, 1));
+    const double query = double(p.state.selection.query) + 0.5;
+    zoom_matrix_keys(p, factor, linked ? double(*linked) + 0.5 : query, query);
+}
+
+constexpr int64_t kFar = int64_t{1} << 40;
+
+const Action kActions[] = {
+    {"tab.overview", "Inspector: overview", "Inspector", "1", Where::inspector, nullptr,
+     [](Panel& p) { p.view.tab = Tab::overview; }},
+    {"tab.attention", "Inspector: attention", "Inspector", "2", Where::inspector, nullptr,
+     [](Panel& p) { p.view.tab = Tab::attention; }},
+    {"tab.next_token", "Inspector: next token", "Inspector", "3", Where::inspector, nullptr,
+     [](Panel& p) { p.view.tab = Tab::next_token; }},
+    {"tab.layers", "Inspector: layers", "Inspector", "4", Where::inspector, nullptr,
+     [](Panel& p) { p.view.tab = Tab::layers; }},
+    {"token.previous", "Previous token", "Inspector", "LeftArrow", Where::inspector, no_slider,
+     [](Panel& p) { step_position(p, -1); }, true, false},
+    {"token.next", "Next token", "Inspector", "RightArrow", Where::inspector, no_slider,
+     [](Panel& p) { step_position(p, 1); }, true, false},
+    {"token.first", "First token", "Inspector", "Home", Where::inspector, nullptr,
+     [](Panel& p) { step_position(p, -kFar); }},
+    {"token.last", "Last token", "Inspector", "End", Where::inspector, nullptr,
+     [](Panel& p) { step_position(p, kFar); }},
+    {"token.live", "Follow the last token", "Inspector", "L", Where::inspector,
+     [](const Panel& p) { return p.state.selection.locked; }, [](Panel& p) { p.state.go_live(); }},
+    {"layer.up", "Layer above", "Inspector", "UpArrow", Where::inspector, nullptr,
+     [](Panel& p) { step_head(p, -1, 0); }, true, false},
+    {"layer.down", "Layer below", "Inspector", "DownArrow", Where::inspector, nullptr,
+     [](Panel& p) { step_head(p, 1, 0); }, true, false},
+    {"head.previous", "Previous head", "Inspector", "LeftBracket", Where::inspector, nullptr,
+     [](Panel& p) { step_head(p, 0, -1); }, true, false},
+    {"head.next", "Next head", "Inspector", "RightBracket", Where::inspector, nullptr,
+     [](Panel& p) { step_head(p, 0, 1); }, true, false},
+    {"branch.take", "Branch with the opened token", "Inspector", "B", Where::inspector,
+     [](const Panel& p) { return p.view.open_candidate.has_value(); },
+     [](Panel& p) {
+         p.state.branch(p.state.selection.position, *p.view.open_candidate);
+         p.view.open_candidate.reset();
+     }},
+    {"view.export", "Export a view to a file", "Inspector", "E", Where::inspector, nullptr,
+     [](Panel& p) { p.view.exporting.show = true; }},
+    {"token.search", "Find a token in the vocabulary", "Inspector", "Slash", Where::inspector,
+     nullptr, [](Panel& p) { p.view.focus_search = true; }},
+    {"sink.next", "First token: raw, gutter, renormalised", "Inspector", "G", Where::inspector,
+     nullptr, [](Panel& p) { p.state.sink = SinkMode((int(p.state.sink) + 1) % 3); }},
+    {"matrix.closer", "Zoom the matrix in", "Inspector", "Equal | KeypadAdd", Where::inspector,
+     nullptr, [](Panel& p) { zoom(p, 0.7); }, true},
+    {"matrix.wider", "Zoom the matrix out", "Inspector", "Minus | KeypadSubtract", Where::inspector,
+     nullptr, [](Panel& p) { zoom(p, 1 / 0.7); }, true},
+    {"matrix.whole", "Show the whole matrix", "Inspector", "0", Where::inspector, nullptr,
+     [](Panel& p) { p.view.zoom.whole = true; }},
+};
+
+}  // namespace
+
+std::span<const Action> inspector_actions() {
+    return kActions;
+}
+
+}  // namespace app::ui
