@@ -146,12 +146,11 @@ float embedding_scale(const Config& config, bool bf16) {
 }
 
 void fill_rope_tables(const Config& config, const Activations& act, uint32_t position, uint32_t n) {
-    std::vector<float> row(config.head_dim);
     for (const bool local : {false, true}) {
         const LayerConfig* const layer = layer_of_kind(config, local);
+        auto* const table = reinterpret_cast<float*>(act.host_rope(local));
         for (uint32_t t = 0; t < n && layer != nullptr; t++) {
-            rope_row(row, *layer, position + t);
-            std::memcpy(act.host_rope(local) + t * 4 * row.size(), row.data(), 4 * row.size());
+            rope_row({table + size_t{t} * config.head_dim, config.head_dim}, *layer, position + t);
         }
     }
 }

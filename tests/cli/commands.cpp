@@ -152,7 +152,9 @@ TEST_CASE("info counts what is in the file") {
         bytes += tensor.n_bytes;
     }
     CHECK(info["parameters"]["total"] == elements);
-    CHECK(info["memory"][0]["weights"] == bytes);
+    const uint64_t weights = info["memory"][0]["weights"];  // as the allocator lays them out
+    CHECK(weights >= bytes);
+    CHECK(weights <= bytes + 256 * (3 * source->tensors.size() + 1));
     CHECK(info["architecture"] == "gemma3");
     CHECK(contains(run({"info", "-m", kTiny3}).out, "7 layers"));
 }
