@@ -80,10 +80,6 @@ Session::Impl::Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in,
             DecodeStepOptions{
                 .n_ctx = options.n_ctx, .n_ubatch = options.n_ubatch, .embedding_scale = scale});
         recording = std::make_unique<gpu::Recording>(runtime.device);
-        if (Draws::possible(model->config)) {
-            draws = std::make_unique<Draws>(runtime.device, runtime.kernels, model->config,
-                                            options.n_ctx);
-        }
     }
     tokens.reserve(options.n_ctx);
     last_logits.resize(model->config.vocab_size);
@@ -99,6 +95,9 @@ void Session::Impl::warm_up() {
     ops::create_attention_kernels(cmd, options.type_k, options.type_v);
     for (const uint32_t with_scores : {0u, 1u}) {
         kernels.get("attention_tile", {ops::kElementwiseGroup, q_half, q_half, with_scores});
+    }
+    if (fast_step && Draws::possible(model->config)) {
+        draws = std::make_unique<Draws>(runtime.device, kernels, model->config, options.n_ctx);
     }
     cmd.set_stop(options.stop);
     if (fast_step) {

@@ -139,14 +139,14 @@ private:
 int trace_view(const Options& options) {
     Options adjusted = options;
     adjusted.top = options.top == 0 ? 20 : options.top;
+    const std::string target =
+        output_target(options.output, "-o", {model_path(options), options.file});
     const ExportFormat format = export_format(options.output);
     if (format == ExportFormat::png && !options.view.empty() && options.view != "matrix") {
         throw base::Error(base::ErrorKind::usage,
                           fmt::format("--view {} has no cells to draw as pixels", options.view),
                           "Take .svg or .html for its picture.");
     }
-    const std::string target =
-        output_target(options.output, "-o", {model_path(options), options.file});
     model::SessionOptions session = options.session;
     session.keep_q = session.full_cache = session.keep_residuals = true;
     Opened opened = open_session(adjusted, session);

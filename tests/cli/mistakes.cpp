@@ -95,7 +95,7 @@ TEST_CASE("texts to fill need a model that can, folders a config.json") {
         check_refused({command, "-m", folder.path().string()}, "a folder without config.json", 3);
     }
     check_refused({"bogus"}, "neither a command nor a file");
-    CHECK(contains(run({"Run"}).err, "run, chat, score, trace, bench, info, devices"));
+    CHECK(contains(run({"Run"}).err, "run, chat, score, trace, bench, info, models, devices"));
 }
 
 TEST_CASE("a text that never ends is refused, files and pipes are read") {
