@@ -144,4 +144,17 @@ struct AttentionTile {
     }
 };
 
+/// Attention rows of one head, pooled over bins of keys: bin b covers keys
+/// [key_begin + b * bin, key_begin + (b + 1) * bin). Key 0, which takes most of many rows, is not
+/// in the bins but beside them.
+struct PooledRows {
+    uint32_t layer = 0;
+    uint32_t head = 0;
+    uint32_t query_begin = 0, n_queries = 0;
+    uint32_t key_begin = 0, bin = 1, n_bins = 0;
+    bool by_distance = false;     // key_begin and the bins count back from the query
+    std::vector<float> max, sum;  // [n_queries, n_bins]: largest weight, sum of the weights
+    std::vector<float> sink;      // [n_queries]: the weight on key 0, without factors
+};
+
 }  // namespace model

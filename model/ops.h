@@ -106,6 +106,27 @@ void attention_tile(gpu::CommandBuffer& cmd, const Tensor& pattern, const Tensor
                     const Tensor& lse, const Tensor& q, const Tensor& k,
                     const AttentionShape& shape, const TileShape& tile);
 
+/// Cells of one head pooled over bins of keys, without key 0 (see shaders/attention_pool.comp).
+///   pooled      f32 [n_queries, 2 n_bins]  (max, sum) pairs
+///   key_factor  f32 [1, n_ctx], by position; an empty range: all are 1
+///   row_factor  the same of queries; factors are not negative
+///   q           [q_rows, n_heads * head_dim]; row of position p is p - q_first
+struct PoolShape {
+    uint32_t head = 0;
+    uint32_t query_begin = 0, key_begin = 0;
+    uint32_t bin = 1;  // keys a bin
+    bool by_distance = false;  // bins count back from the query; key_begin is a distance
+    uint32_t q_first = 0;
+};
+struct PoolFactors {
+    Tensor key, row;
+};
+void attention_pool(gpu::CommandBuffer& cmd, const Tensor& pooled, const Tensor& lse,
+                    const Tensor& q, const Tensor& k, const PoolFactors& factors,
+                    const AttentionShape& shape, const PoolShape& pool);
+/// The kernel that it takes, for a warm-up.
+const gpu::Kernel& attention_pool_kernel(gpu::KernelCache& kernels, DType q, DType k);
+
 /// x += y;  f32 [rows, dim]
 void add(gpu::CommandBuffer& cmd, const Tensor& x, const Tensor& y);
 

@@ -99,6 +99,9 @@ void Session::Impl::warm_up() {
     if (fast_step && Draws::possible(model->config)) {
         draws = std::make_unique<Draws>(runtime.device, kernels, model->config, options.n_ctx);
     }
+    if (options.keep_q) {
+        ops::attention_pool_kernel(kernels, options.type_k, options.type_k);
+    }
     cmd.set_stop(options.stop);
     if (fast_step) {
         fast_step->set_product_kind(

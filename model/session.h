@@ -34,8 +34,8 @@ struct SessionOptions {
     DType type_k = DType::f16;
     DType type_v = DType::f16;
     std::optional<ops::ProductKind>
-        product;  // fast path; unset: the winner of a race on this device
-    bool full_cache = false;                   // local layers keep all positions
+        product;              // fast path; unset: the winner of a race on this device
+    bool full_cache = false;  // local layers keep all positions
     std::optional<bool> bf16_embedding_scale;  // unset: the source's default (spec 2.2)
     bool keep_q = false;                       // Q of all positions, for attention()
     bool keep_residuals = false;  // resid_post of every layer and position, for lens(), logits_at()
@@ -129,6 +129,19 @@ public:
         bool scores = false;  // also scores and scores_raw
     };
     AttentionTile attention(const AttentionRequest& request);
+    struct PoolRequest {
+        uint32_t layer = 0;
+        uint32_t head = 0;
+        uint32_t query_begin = 0, n_queries = 0;
+        uint32_t key_begin = 0, bin = 1, n_bins = 0;  // bins may reach beyond the last position
+        bool by_distance = false;  // bins count back from the query; key_begin is a distance
+        // Every weight times the factors of its key and of its query: by position, at least
+        // position() of them and none negative; empty: 1.
+        std::span<const float> key_factor, row_factor;
+    };
+    /// At most kMaxPooled values a call.
+    static constexpr uint32_t kMaxPooled = 1U << 20;
+    PooledRows pooled_attention(const PoolRequest& request);
     /// LSE of all heads and positions of one layer: [n_heads][position()].
     std::vector<float> lse(uint32_t layer);
     /// Full logits that follow `position`, from the kept residual: same bits as when computed.
@@ -149,7 +162,7 @@ public:
         double longest_planned_ms = 0, longest_submit_ms = 0;
         uint64_t n_submits = 0, n_dispatches = 0, n_barriers = 0;
         uint64_t n_layer_levels = 0;  // of all layers and steps: groups that wait for one another
-        double bytes = 0;  // moved on the device, by the kernels' own account
+        double bytes = 0;             // moved on the device, by the kernels' own account
     };
     const Stats& stats() const;
     void reset_stats();

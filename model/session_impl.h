@@ -19,6 +19,8 @@
 
 namespace model {
 
+inline constexpr uint32_t kMaxTileCells = 1 << 20;  // 4 MiB of weights, 8 MiB of scores
+
 /// Steps that draw on the device. Rows at even and at odd positions have their own recording, logits
 /// and live scores, so that one step can run while the row before it is looked at.
 struct Draws {
@@ -48,8 +50,8 @@ struct Session::Impl {
     Step step(uint32_t position, uint32_t n);
     void run_chunk(std::span<const TokenId> chunk, WantLogits want, const LogitsSink& on_logits);
     void send_capture(uint32_t position, uint32_t n);
-    /// True when the recorded step of the fast path can compute the next token: nothing is asked for
-    /// that only single ops give (taps).
+    /// True when the recorded step of the fast path can compute the next token: nothing is asked
+    /// for that only single ops give (taps).
     bool decodes_recorded() const;
     /// Record the step for what is captured now. Makes kernels.
     void record_step();
@@ -88,6 +90,10 @@ struct Session::Impl {
     void head_rows(uint32_t n_rows,
                    const std::function<void(uint32_t begin, const Tensor& x)>& fill,
                    const LogitsSink& on_logits);
+    /// Throws base::Error(usage) where these cells cannot be recomputed.
+    void check_cells(const AttentionRequest& request) const;
+    gpu::Buffer& tile_memory();
+    ops::PoolFactors upload_factors(const PoolRequest& request);
     ops::AttentionShape attention_shape(uint32_t layer) const;
 
     Runtime& runtime;
@@ -107,7 +113,8 @@ struct Session::Impl {
     std::unique_ptr<DecodeStep> fast_step;  // fast path
     std::unique_ptr<gpu::Recording> recording;
     std::unique_ptr<Draws> draws;  // fast path, where the device draws
-    std::unique_ptr<gpu::Buffer> tile_cells;  // device: pattern and scores of one tile
+    std::unique_ptr<gpu::Buffer> tile_cells;    // device: pattern and scores of one tile
+    std::unique_ptr<gpu::Buffer> pool_factors;  // device: f32 [2, n_ctx], of keys and of queries
 };
 
 }  // namespace model

@@ -9,8 +9,6 @@
 namespace model {
 namespace {
 
-constexpr uint32_t kMaxTileCells = 1 << 20;  // 4 MiB of weights, 8 MiB of scores
-
 [[noreturn]] void refuse(const std::string& what) {
     throw base::Error(base::ErrorKind::usage, what);
 }
@@ -38,13 +36,10 @@ ops::AttentionShape Session::Impl::attention_shape(uint32_t layer) const {
 AttentionTile Session::Impl::tile(const AttentionRequest& r) {
     const uint64_t cells = uint64_t{r.n_queries} * r.n_keys;
     CHECK(cells > 0 && cells <= kMaxTileCells, "{} cells", cells);
-    if (!tile_cells) {
-        tile_cells = std::make_unique<gpu::Buffer>(runtime.device, 12 * uint64_t{kMaxTileCells},
-                                                   gpu::Memory::device, "attention tile");
-    }
-    const gpu::Range pattern_range = tile_cells->range().slice(0, 4 * cells);
+    const gpu::Range memory = tile_memory().range();
+    const gpu::Range pattern_range = memory.slice(0, 4 * cells);
     const gpu::Range score_range =
-        r.scores ? tile_cells->range().slice(4 * uint64_t{kMaxTileCells}, 8 * cells) : gpu::Range{};
+        r.scores ? memory.slice(4 * uint64_t{kMaxTileCells}, 8 * cells) : gpu::Range{};
     const Tensor pattern{"pattern", DType::f32, {r.n_queries, r.n_keys}, pattern_range};
     const Tensor scores{"scores", DType::f32, {r.n_queries, 2 * r.n_keys}, score_range};
     run([&] {
@@ -80,29 +75,41 @@ AttentionTile Session::Impl::tile(const AttentionRequest& r) {
     return out;
 }
 
-AttentionTile Session::attention(const AttentionRequest& r) {
-    Impl& s = *impl_;
-    const Config& config = s.model->config;
+gpu::Buffer& Session::Impl::tile_memory() {
+    if (!tile_cells) {
+        tile_cells = std::make_unique<gpu::Buffer>(runtime.device, 12 * uint64_t{kMaxTileCells},
+                                                   gpu::Memory::device, "attention tile");
+    }
+    return *tile_cells;
+}
+
+void Session::Impl::check_cells(const AttentionRequest& r) const {
+    const Config& config = model->config;
+    const auto n = uint32_t(tokens.size());
     if (r.layer >= config.num_hidden_layers || r.head >= config.num_attention_heads) {
         refuse(fmt::format("layer {}, head {}: the model has {} layers of {} heads", r.layer,
                            r.head, config.num_hidden_layers, config.num_attention_heads));
     }
-    if (uint64_t{r.query_begin} + r.n_queries > position() ||
-        uint64_t{r.key_begin} + r.n_keys > position() || r.n_queries == 0 || r.n_keys == 0) {
+    if (uint64_t{r.query_begin} + r.n_queries > n || uint64_t{r.key_begin} + r.n_keys > n ||
+        r.n_queries == 0 || r.n_keys == 0) {
         refuse(fmt::format("queries {}+{}, keys {}+{}: {} positions were computed", r.query_begin,
-                           r.n_queries, r.key_begin, r.n_keys, position()));
+                           r.n_queries, r.key_begin, r.n_keys, n));
     }
-    if (!s.options.keep_q) {
+    if (!options.keep_q) {
         refuse("the session does not keep Q, so past attention cannot be recomputed");
     }
     const uint32_t window = config.layers[r.layer].sliding_window;
     const uint32_t oldest_key = first_visible(r.query_begin, window);
-    const uint32_t kept = s.cache.first_kept(r.layer);
+    const uint32_t kept = cache.first_kept(r.layer);
     if (std::max(oldest_key, r.key_begin) < kept) {
         refuse(fmt::format("layer {} keeps keys from position {} on; older ones were overwritten",
                            r.layer, kept));
     }
+}
 
+AttentionTile Session::attention(const AttentionRequest& r) {
+    Impl& s = *impl_;
+    s.check_cells(r);
     AttentionTile out;
     const uint32_t rows_at_once = std::max(1u, kMaxTileCells / r.n_keys);
     for (uint32_t done = 0; done < r.n_queries; done += rows_at_once) {

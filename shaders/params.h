@@ -113,6 +113,27 @@ struct AttentionTile {
     float cap;
 };
 
+// As AttentionTile, over bins of keys.
+struct AttentionPool {
+    uint query_begin;
+    uint n_queries;
+    uint key_begin;
+    uint bin;     // keys of a bin
+    uint n_bins;
+    uint flags;   // 1: key factors, 2: row factors, 4: bins by distance
+    uint head;
+    uint kv_head;
+    uint q_row;   // row of Q that belongs to position 0
+    uint n_heads;
+    uint n_kv_heads;
+    uint head_dim;
+    uint capacity;
+    uint window;
+    uint lse_stride;
+    float scale;
+    float cap;
+};
+
 // The fast path's attention of one token.
 struct AttentionDecode {
     uint n_heads;

@@ -1,5 +1,5 @@
-// Host side of attention_scores, attention_softmax, attention_lse, attention_values, live_rows and
-// attention_tile.
+// Host side of attention_scores, attention_softmax, attention_lse, attention_values, live_rows,
+// attention_tile and attention_pool.
 #include "model/ops.h"
 
 #include "gpu/base.h"
@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint32_t kTile = params::kKeyTile;
 constexpr uint32_t kSmallGroup = 32;  // tiles and rows are few
+constexpr uint32_t kPoolRows = 4, kPoolKeys = 4;
 
 uint32_t is_half(const Tensor& t) {
     return uint32_t(t.dtype == DType::f16);
@@ -208,6 +209,57 @@ void attention_tile(gpu::CommandBuffer& cmd, const Tensor& pattern, const Tensor
                    {kElementwiseGroup, is_half(q), is_half(k), uint32_t(wants_scores)}),
         {.x = divide_up(n_keys, kElementwiseGroup), .y = n_queries}, push,
         {q.range, k.range, lse.range, pattern.range, wants_scores ? scores.range : pattern.range},
+        {.flops = 2 * cells * shape.head_dim, .bytes = cells * shape.head_dim / 2});
+}
+
+const gpu::Kernel& attention_pool_kernel(gpu::KernelCache& kernels, DType q, DType k) {
+    return kernels.get("attention_pool", {kElementwiseGroup, uint32_t(q == DType::f16),
+                                          uint32_t(k == DType::f16), kPoolRows, kPoolKeys});
+}
+
+void attention_pool(gpu::CommandBuffer& cmd, const Tensor& pooled, const Tensor& lse,
+                    const Tensor& q, const Tensor& k, const PoolFactors& factors,
+                    const AttentionShape& shape, const PoolShape& pool) {
+    const uint32_t n_queries = pooled.shape.rows, n_bins = pooled.shape.dim / 2;
+    check(pooled, DType::f32, {n_queries, 2 * n_bins});
+    check(q, q.dtype, {q.shape.rows, shape.n_heads * shape.head_dim});
+    check(k, k.dtype, {k.shape.rows, shape.n_kv_heads * shape.head_dim});
+    CHECK(pool.query_begin >= pool.q_first, "query {} before {}", pool.query_begin, pool.q_first);
+    CHECK(pool.query_begin - pool.q_first + n_queries <= q.shape.rows, "queries beyond kept Q");
+    CHECK(pool.bin > 0 && n_bins > 0, "{} bins of {}", n_bins, pool.bin);
+    uint32_t flags = pool.by_distance ? 4U : 0U;
+    for (const auto& [factor, flag] : {std::pair(&factors.key, 1U), std::pair(&factors.row, 2U)}) {
+        if (!factor->range.empty()) {
+            check(*factor, DType::f32, {1, lse.shape.dim});
+            flags |= flag;
+        }
+    }
+    const params::AttentionPool push{
+        .query_begin = pool.query_begin,
+        .n_queries = n_queries,
+        .key_begin = pool.key_begin,
+        .bin = pool.bin,
+        .n_bins = n_bins,
+        .flags = flags,
+        .head = pool.head,
+        .kv_head = pool.head / (shape.n_heads / shape.n_kv_heads),
+        .q_row = 0u - pool.q_first,  // row = q_row + query, modulo 2^32
+        .n_heads = shape.n_heads,
+        .n_kv_heads = shape.n_kv_heads,
+        .head_dim = shape.head_dim,
+        .capacity = k.shape.rows,
+        .window = shape.window,
+        .lse_stride = lse.shape.dim,
+        .scale = shape.scale,
+        .cap = shape.cap};
+    const auto or_lse = [&](const Tensor& factor) {  // a binding that is not read
+        return factor.range.empty() ? lse.range : factor.range;
+    };
+    const double cells = double(n_queries) * n_bins * pool.bin;
+    cmd.dispatch(
+        attention_pool_kernel(cmd.kernels(), q.dtype, k.dtype),
+        {.x = divide_up(n_bins, kElementwiseGroup), .y = divide_up(n_queries, kPoolRows)}, push,
+        {q.range, k.range, lse.range, or_lse(factors.key), or_lse(factors.row), pooled.range},
         {.flops = 2 * cells * shape.head_dim, .bytes = cells * shape.head_dim / 2});
 }
 

@@ -285,6 +285,41 @@ void attention_tile(std::span<Real> pattern, std::span<Real> scores, std::span<c
 }
 
 template <class Real>
+void attention_pool(std::span<Real> pooled, std::span<const Real> q, std::span<const Real> k,
+                    std::span<const Real> lse, std::span<const Real> key_factor,
+                    std::span<const Real> row_factor, const params::AttentionPool& p) {
+    support::parallel_for(p.n_queries, 1, [&](size_t begin, size_t end) {
+        for (size_t cell = begin * p.n_bins; cell < end * p.n_bins; ++cell) {
+            const uint32_t query = p.query_begin + static_cast<uint32_t>(cell / p.n_bins);
+            const uint32_t first = p.key_begin + static_cast<uint32_t>(cell % p.n_bins) * p.bin;
+            Real largest = 0;
+            Real total = 0;
+            const bool by_distance = (p.flags & 4U) != 0;
+            for (uint32_t key = std::max(first_visible(query, p.window), 1U); key <= query; ++key) {
+                const uint32_t at = by_distance ? query - key : key;
+                if (at < first || at >= first + p.bin) {
+                    continue;
+                }
+                const size_t row = p.q_row + query;
+                const size_t slot = key % p.capacity;
+                const Real raw =
+                    raw_score(q.data() + (row * p.n_heads + p.head) * p.head_dim,
+                              k.data() + (slot * p.n_kv_heads + p.kv_head) * p.head_dim,
+                              p.head_dim, p.scale);
+                const Real row_lse = lse[size_t{p.head} * p.lse_stride + query];
+                Real weight = Math<Real>::exp(capped(raw, p.cap) - row_lse);
+                weight *= (p.flags & 1U) != 0 ? key_factor[key] : Real(1);
+                weight *= (p.flags & 2U) != 0 ? row_factor[query] : Real(1);
+                largest = std::max(largest, weight);
+                total += weight;
+            }
+            pooled[2 * cell] = largest;
+            pooled[2 * cell + 1] = total;
+        }
+    });
+}
+
+template <class Real>
 void add(std::span<Real> x, std::span<const Real> y) {
     for (size_t i = 0; i < x.size(); ++i) {
         x[i] = x[i] + y[i];
@@ -327,6 +362,9 @@ void softcap(std::span<Real> x, Real cap) {
     template void attention_tile(std::span<Real>, std::span<Real>, std::span<const Real>,          \
                                  std::span<const Real>, std::span<const Real>,                     \
                                  const params::AttentionTile&);                                    \
+    template void attention_pool(std::span<Real>, std::span<const Real>, std::span<const Real>,    \
+                                 std::span<const Real>, std::span<const Real>,                     \
+                                 std::span<const Real>, const params::AttentionPool&);             \
     template void add(std::span<Real>, std::span<const Real>);                                     \
     template void geglu(std::span<Real>, std::span<const Real>, std::span<const Real>);            \
     template void softcap(std::span<Real>, Real);

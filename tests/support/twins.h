@@ -97,6 +97,12 @@ void attention_tile(std::span<Real> pattern, std::span<Real> scores, std::span<c
                     std::span<const Real> k, std::span<const Real> lse,
                     const params::AttentionTile& p);
 
+/// pooled [n_queries, n_bins, 2]; the factors [lse_stride] where the flags ask for them.
+template <class Real>
+void attention_pool(std::span<Real> pooled, std::span<const Real> q, std::span<const Real> k,
+                    std::span<const Real> lse, std::span<const Real> key_factor,
+                    std::span<const Real> row_factor, const params::AttentionPool& p);
+
 template <class Real>
 void add(std::span<Real> x, std::span<const Real> y);
 template <class Real>
