@@ -123,8 +123,7 @@ void Worker::prefill(Generation& g) {
             score(g.prompt[position + 1], logits);
         }
     };
-    const model::SyncResult result =
-        scored ? session_->sync(g.ids, model::WantLogits::all, on_logits) : session_->sync(g.ids);
+    const model::SyncResult result = sync_in_steps(g.ids, n_same, scored, on_logits);
     logits_valid_ = true;
     prefill_total_ = 0;
 
@@ -140,6 +139,33 @@ void Worker::prefill(Generation& g) {
         emit(PromptReady{g.request.id, g.prompt, result.n_reused, true}, false);
     }
     sequence_ = g.prompt;
+}
+
+/// Chunk by chunk; what is asked of the chunks that are there is answered in between.
+model::SyncResult Worker::sync_in_steps(std::span<const TokenId> ids, uint32_t n_same, bool all,
+                                        const model::LogitsSink& on_logits) {
+    const uint32_t step = session_->options().n_ubatch;
+    model::SyncResult whole;
+    for (size_t end = n_same;;) {
+        end = std::min(ids.size(), end + step);
+        const bool last = end == ids.size();
+        const Clock::time_point begun = Clock::now();
+        const model::SyncResult part = session_->sync(ids.first(end),
+                                                      all    ? model::WantLogits::all
+                                                      : last ? model::WantLogits::last
+                                                             : model::WantLogits::none,
+                                                      all ? on_logits : model::LogitsSink());
+        decode_ms_ = base::ms_between(begun, Clock::now());
+        if (whole.n_prefilled == 0) {
+            whole = part;
+        } else {
+            whole.n_prefilled += part.n_prefilled;
+        }
+        if (last) {
+            return whole;
+        }
+        inspect_between_tokens();
+    }
 }
 
 FinishReason Worker::decode(Generation& g) {

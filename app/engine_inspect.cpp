@@ -4,12 +4,12 @@
 
 #include "app/engine_worker.h"
 #include "gpu/clock.h"
-#include "shaders/visible.h"
 
 namespace app {
 namespace {
 
 constexpr double kBlockMs = 15;  // one block of a long answer
+constexpr double kShareOfPictures = 0.4;
 constexpr uint32_t kLensTop = 10;
 constexpr uint64_t kMaxTileCells = 16ULL << 20;
 constexpr uint64_t kMaxScoredCells = 1ULL << 16;  // larger tiles come without scores
@@ -27,9 +27,16 @@ base::Error usage(const std::string& message) {
 
 /// The newest of a kind wins; older ones that have not been answered are dropped.
 void Worker::queue_inspection(Inspect request) {
-    n_dropped_ += std::erase_if(
-        inspections_, [&](const Inspection& older) { return replaces(request, older.request); });
-    inspections_.push_back({std::move(request), nullptr, 0, 0});
+    n_dropped_ += std::erase_if(inspections_, [&](Inspection& older) {
+        const bool replaced = replaces(request, older.request);
+        if (replaced && older.builder != nullptr) {
+            begun_tile_ = std::move(older.builder);
+        }
+        return replaced;
+    });
+    Inspection job;
+    job.request = std::move(request);
+    inspections_.push_back(std::move(job));
 }
 
 /// Positions from n_kept on are about to become others.
@@ -38,7 +45,10 @@ void Worker::sequence_changes(uint32_t n_kept) {
         job.tile.reset();
         job.n_rows_done = 0;
         job.n_positions = 0;
+        job.builder.reset();
     }
+    begun_tile_.reset();
+    sink_factors_.factors.clear();
     for (std::vector<ThumbnailPool>& heads : pools_) {
         for (ThumbnailPool& pool : heads) {
             pool.truncate(n_kept);
@@ -46,27 +56,32 @@ void Worker::sequence_changes(uint32_t n_kept) {
     }
 }
 
-/// The next question that may be worked on within budget_ms, or the end: cells first, then whole
-/// distributions, then pictures of whole layers.
+/// The next question that may be worked on within budget_ms, or the end: cells first, then what is
+/// in view of a head, then whole distributions, then pictures of whole layers.
 std::deque<Inspection>::iterator Worker::next_inspection(double budget_ms) {
+    constexpr int kTooLong = 9;
     const auto rank = [&](const Inspection& job) {
         switch (job.request.kind) {
             case InspectKind::tile:
             case InspectKind::row:
+            case InspectKind::sink:
                 return 0;
+            case InspectKind::pyramid:
+                return 1;
             case InspectKind::distribution:
-                return is_newest_row(job.request.position) || last_head_ms_ <= budget_ms ? 1 : 3;
+                return is_newest_row(job.request.position) || last_head_ms_ <= budget_ms ? 2
+                                                                                         : kTooLong;
             case InspectKind::lens:
-                return last_head_ms_ <= budget_ms ? 1 : 3;
+                return last_head_ms_ <= budget_ms ? 2 : kTooLong;
             case InspectKind::thumbnails:
-                return 2;
+                return 3;
         }
-        return 3;
+        return kTooLong;
     };
     const auto next = std::min_element(
         inspections_.begin(), inspections_.end(),
         [&](const Inspection& x, const Inspection& y) { return rank(x) < rank(y); });
-    return next != inspections_.end() && rank(*next) < 3 ? next : inspections_.end();
+    return next != inspections_.end() && rank(*next) < kTooLong ? next : inspections_.end();
 }
 
 bool Worker::is_newest_row(uint32_t position) const {
@@ -85,6 +100,11 @@ void Worker::inspect_between_tokens() {
         if (next == inspections_.end()) {
             return;
         }
+        // Nobody waits for a picture of all heads as for the row that is pointed at.
+        if (next->request.kind == InspectKind::thumbnails &&
+            base::ms_since(begun) >= budget_between_tokens() * kShareOfPictures) {
+            return;
+        }
         inspect(next);
     }
 }
@@ -99,6 +119,8 @@ void Worker::inspect(const std::deque<Inspection>::iterator& next) {
             [&](const Inspection& newer) { return replaces(newer.request, job.request); });
         if (!replaced) {
             inspections_.push_front(std::move(job));
+        } else if (job.builder != nullptr) {
+            begun_tile_ = std::move(job.builder);
         }
     };
     InspectReady ready;
@@ -126,7 +148,11 @@ void Worker::inspect(const std::deque<Inspection>::iterator& next) {
             ready.not_captured += ". " + not_kept_;
         }
     }
+    const bool more = ready.n_left > 0;
     emit(std::move(ready), activity_ == Activity::idle);
+    if (more) {
+        put_back();
+    }
 }
 
 void Worker::check_request(const Inspect& request) const {
@@ -139,8 +165,10 @@ void Worker::check_request(const Inspect& request) const {
     const model::Config& config = model_->config;
     const bool of_rows =
         request.kind == InspectKind::distribution || request.kind == InspectKind::lens;
+    const bool of_pictures =
+        request.kind == InspectKind::thumbnails || request.kind == InspectKind::pyramid;
     const uint32_t position = of_rows ? request.position : request.query_begin;
-    if (request.kind != InspectKind::thumbnails && position >= session_->position()) {
+    if (!of_pictures && position >= session_->position()) {
         throw usage(fmt::format("position {} has not been computed: there are {}", position,
                                 session_->position()));
     }
@@ -165,6 +193,10 @@ bool Worker::answer(Inspection& job, InspectReady& ready) {
             return answer_tile(job, ready);
         case InspectKind::thumbnails:
             return answer_thumbnails(job, ready);
+        case InspectKind::pyramid:
+            return answer_pyramid(job, ready);
+        case InspectKind::sink:
+            return answer_sink(job, ready);
         case InspectKind::distribution:
             answer_distribution(job, ready);
             return true;
@@ -176,11 +208,11 @@ bool Worker::answer(Inspection& job, InspectReady& ready) {
 }
 
 /// Rows that take about as long as one block should.
-uint32_t Worker::block_rows(uint32_t n_keys) const {
+uint32_t Worker::block_rows(uint32_t n_keys, double cells_per_ms) const {
     const double block_ms =
         activity_ == Activity::idle ? kBlockMs : std::min(kBlockMs, budget_between_tokens());
-    const double rows = cells_per_ms_ * block_ms / std::max(n_keys, 1U);
-    return uint32_t(std::clamp(rows, 4.0, 256.0));
+    const double rows = cells_per_ms * block_ms / std::max(n_keys, 1U);
+    return uint32_t(std::clamp(rows, 4.0, 2048.0));
 }
 
 model::AttentionTile Worker::timed_attention(const model::Session::AttentionRequest& request) {
@@ -194,7 +226,8 @@ model::AttentionTile Worker::timed_attention(const model::Session::AttentionRequ
     return tile;
 }
 
-/// tile: the part of the asked rectangle that exists. row: one query, all its keys when n_keys = 0.
+/// tile: the part of the asked rectangle that exists. row: the same, where n_queries = 0 is one
+/// query and n_keys = 0 all keys up to it.
 void Worker::begin_tile(Inspection& job) const {
     const Inspect& request = job.request;
     const uint32_t n = session_->position();
@@ -208,7 +241,8 @@ void Worker::begin_tile(Inspection& job) const {
     tile->layer = request.layer;
     tile->head = request.head;
     tile->query_begin = request.query_begin;
-    tile->n_queries = row ? 1 : std::min(request.n_queries, n - request.query_begin);
+    tile->n_queries = std::min(row ? std::max(request.n_queries, 1U) : request.n_queries,
+                               n - request.query_begin);
     tile->key_begin = all_keys ? 0 : request.key_begin;
     tile->n_keys =
         all_keys ? request.query_begin + 1 : std::min(request.n_keys, n - request.key_begin);
@@ -282,29 +316,6 @@ bool Worker::answer_thumbnails(Inspection& job, InspectReady& ready) {
     ready.n_positions = job.n_positions;
     ready.thumbnails = std::move(pictures);
     return true;
-}
-
-/// Add the next block of rows, at most up to `end`.
-void Worker::pool_block(ThumbnailPool& pool, uint32_t layer, uint32_t head, uint32_t end) {
-    const uint32_t window = model_->config.layers[layer].sliding_window;
-    const auto first_key = [&](uint32_t query) {
-        return model::first_visible(query, window);
-    };
-    const uint32_t begin = pool.n_positions();
-    const uint32_t key_begin = first_key(begin);
-    const uint32_t n_rows = std::min(block_rows(end - key_begin), end - begin);
-    const model::AttentionTile tile = timed_attention({.layer = layer,
-                                                       .head = head,
-                                                       .query_begin = begin,
-                                                       .n_queries = n_rows,
-                                                       .key_begin = key_begin,
-                                                       .n_keys = begin + n_rows - key_begin});
-    for (uint32_t i = 0; i < n_rows; ++i) {
-        const uint32_t query = begin + i;
-        const size_t at = size_t(i) * tile.n_keys + (first_key(query) - key_begin);
-        pool.add_row(query, first_key(query),
-                     std::span(tile.pattern).subspan(at, query + 1 - first_key(query)));
-    }
 }
 
 void Worker::answer_distribution(const Inspection& job, InspectReady& ready) {

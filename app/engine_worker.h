@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "app/attention_tiles.h"
 #include "app/messages.h"
 #include "app/queue.h"
 #include "app/state_folder.h"
@@ -43,7 +44,9 @@ struct Inspection {
     Inspect request;
     std::shared_ptr<model::AttentionTile> tile;  // rows [0, n_rows_done) are there
     uint32_t n_rows_done = 0;
-    uint32_t n_positions = 0;  // thumbnails: rows to pool; 0: not begun
+    uint32_t n_positions = 0;              // thumbnails: rows to pool; 0: not begun
+    std::unique_ptr<TileBuilder> builder;  // pyramid: the tile in work
+    size_t n_tiles_done = 0;
 };
 
 class Worker {
@@ -103,6 +106,8 @@ private:
     void generate(const Generate& request);
     void prepare(Generation& g);
     void prefill(Generation& g);
+    model::SyncResult sync_in_steps(std::span<const TokenId> ids, uint32_t n_same, bool all,
+                                    const model::LogitsSink& on_logits);
     FinishReason decode(Generation& g);
     std::optional<FinishReason> next_token(Generation& g);
     TokenInfo draw(Generation& g);
@@ -129,9 +134,20 @@ private:
     void answer_lens(const Inspection& job, InspectReady& ready);
     void check_request(const Inspect& request) const;
     void begin_tile(Inspection& job) const;
-    void pool_block(ThumbnailPool& pool, uint32_t layer, uint32_t head, uint32_t end);
-    uint32_t block_rows(uint32_t n_keys) const;
+    uint32_t block_rows(uint32_t n_keys, double cells_per_ms) const;
+    uint32_t block_rows(uint32_t n_keys) const { return block_rows(n_keys, cells_per_ms_); }
     model::AttentionTile timed_attention(const model::Session::AttentionRequest& request);
+
+    // engine_tiles.cpp
+    void check_tiles(const Inspect& request) const;
+    bool answer_pyramid(Inspection& job, InspectReady& ready);
+    void add_exact_rows(TileBuilder& builder);
+    void add_pooled_rows(TileBuilder& builder);
+    std::span<const float> without_sink(uint32_t layer, uint32_t head);
+    std::vector<float> sinks_of(uint32_t layer, uint32_t head, uint32_t begin, uint32_t end);
+    bool answer_sink(Inspection& job, InspectReady& ready);
+    void pool_block(ThumbnailPool& pool, uint32_t layer, uint32_t head, uint32_t end);
+    model::PooledRows timed_pool(const model::Session::PoolRequest& request);
 
     Mailbox& mail_;
     std::function<void()> wake_;
@@ -159,11 +175,17 @@ private:
 
     model::CaptureSpec capture_;
     std::vector<TokenInfo> sequence_;  // what is known of the newest sequence; prefixes are re-used
-    double decode_ms_ = 0;             // of the newest token
+    double decode_ms_ = 0;             // of the newest token, or chunk of a prompt
 
     std::vector<std::vector<ThumbnailPool>> pools_;  // [layer][head]; an untouched layer is empty
     double cells_per_ms_ = 20000;                    // attention cells, measured
-    double last_head_ms_ = 0;                        // logits of an earlier row, or lens; measured
+    double pooled_cells_per_ms_ = 40000;             // the same of attention_pool
+    std::unique_ptr<TileBuilder> begun_tile_;        // of a request that was replaced
+    struct SinkFactors {
+        uint32_t layer = 0, head = 0;
+        std::vector<float> factors;  // by query
+    } sink_factors_;                 // of the head that was asked for last
+    double last_head_ms_ = 0;   // logits of an earlier row, or lens; measured
 
     uint32_t prefill_total_ = 0;  // not 0: session_->sync() runs
     uint32_t prefill_reported_ = 0;

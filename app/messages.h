@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "app/attention_tiles.h"
 #include "app/no_room.h"
 #include "model/capture.h"
 #include "model/chat.h"
@@ -57,7 +58,13 @@ struct SetCapture { model::CaptureSpec spec; };
 
 /// Questions about the sequence in the cache. The newest request of a kind wins; older ones that
 /// have not run are dropped without an answer.
-enum class InspectKind : uint8_t { thumbnails, tile, row, distribution, lens };
+///   thumbnails    all heads of a layer, pooled
+///   tile, row     cells; of a row n_queries = 0 is one query, n_keys = 0 all keys up to it
+///   distribution, lens   of the row `position`
+///   pyramid       `tiles` in this order, one answer each (n_left of the last: 0)
+///   sink          the weights on key 0 of queries [0, n_queries): a tile of one column
+enum class InspectKind : uint8_t { thumbnails, tile, row, distribution, lens, pyramid, sink };
+constexpr size_t kInspectKinds = 7;
 struct Inspect {
     RequestId id = 0;
     InspectKind kind = InspectKind::tile;
@@ -65,6 +72,7 @@ struct Inspect {
     uint32_t query_begin = 0, n_queries = 0, key_begin = 0, n_keys = 0;  // tile, row (query_begin)
     uint32_t position = 0;              // distribution, lens: of the row (predicts position + 1)
     std::vector<TokenId> ids;           // lens: ids to report beside the top ones
+    std::vector<TileKey> tiles;         // pyramid
 };
 struct Shutdown {};
 
@@ -143,16 +151,6 @@ struct TokenReady {
 };
 struct CaptureReady { RequestId id = 0; std::shared_ptr<const model::Capture> capture; };
 
-/// Pooled picture of one head, power-of-two bins: cell (r, c) covers rows [r*bin, (r+1)*bin) x the
-/// same of columns. max: largest weight; mass: row mass in the pixel (mean over existing rows of the
-/// sum over its columns).
-struct Thumbnail {
-    uint32_t layer = 0, head = 0;
-    uint32_t n_positions = 0;  // rows and columns pooled
-    uint32_t bin = 1;
-    uint32_t side = 0;         // ceil(n_positions / bin) <= 64
-    std::vector<float> max, mass;  // [side, side]
-};
 struct LensAnswer {
     uint32_t layer = 0;
     std::vector<TopToken> top;
@@ -164,7 +162,9 @@ struct InspectReady {
     uint32_t n_positions = 0;          // of the sequence it was computed from
     std::string not_captured;          // non-empty: the reason why there is no data
     std::shared_ptr<const std::vector<Thumbnail>> thumbnails;   // one layer (request.layer), all heads
-    std::shared_ptr<const model::AttentionTile> tile;           // tile, row
+    std::shared_ptr<const model::AttentionTile> tile;           // tile, row, sink
+    std::shared_ptr<const AttentionPyramidTile> pyramid;        // one of request.tiles
+    uint32_t n_left = 0;                                        // answers to this request to come
     std::shared_ptr<const std::vector<float>> logits;           // distribution: [vocab]
     std::vector<LensAnswer> lens;
     Inspect request;

@@ -78,6 +78,9 @@ std::vector<Thumbnail> ReplayEngine::thumbnails(uint32_t layer) const {
 }
 
 void ReplayEngine::handle(const Inspect& c) {
+    if (answer_attention(c)) {
+        return;
+    }
     InspectReady ready{.id = c.id,
                        .kind = c.kind,
                        .n_positions = uint32_t(recording_.tokens.size()),

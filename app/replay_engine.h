@@ -24,6 +24,11 @@ private:
     void handle(const Generate& c);
     void handle(const Inspect& c);
     std::vector<Thumbnail> thumbnails(uint32_t layer) const;
+    // replay_attention.cpp
+    const model::LiveRows* recorded_row(uint32_t layer, uint32_t position) const;
+    std::shared_ptr<const model::AttentionTile> cells(const Inspect& c) const;
+    std::shared_ptr<const AttentionPyramidTile> tile(const TileKey& key) const;
+    bool answer_attention(const Inspect& c);
 
     Recording recording_;
     std::shared_ptr<const ModelInfo> info_;

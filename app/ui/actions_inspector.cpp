@@ -23,6 +23,10 @@ void zoom(Panel& p, double factor) {
     zoom_matrix_keys(p, factor, linked ? double(*linked) + 0.5 : query, query);
 }
 
+bool is_zoomed(const Panel& p) {
+    return !p.view.zoom.whole;
+}
+
 constexpr int64_t kFar = int64_t{1} << 40;
 
 const Action kActions[] = {
@@ -70,6 +74,19 @@ const Action kActions[] = {
      nullptr, [](Panel& p) { zoom(p, 1 / 0.7); }, true},
     {"matrix.whole", "Show the whole matrix", "Inspector", "0", Where::inspector, nullptr,
      [](Panel& p) { p.view.zoom.whole = true; }},
+    {"matrix.left", "Move the matrix left", "Inspector", "Shift+LeftArrow", Where::inspector,
+     is_zoomed, [](Panel& p) { pan_matrix_keys(p, -1, 0); }, true, false},
+    {"matrix.right", "Move the matrix right", "Inspector", "Shift+RightArrow", Where::inspector,
+     is_zoomed, [](Panel& p) { pan_matrix_keys(p, 1, 0); }, true, false},
+    {"matrix.up", "Move the matrix up", "Inspector", "Shift+UpArrow", Where::inspector, is_zoomed,
+     [](Panel& p) { pan_matrix_keys(p, 0, -1); }, true, false},
+    {"matrix.down", "Move the matrix down", "Inspector", "Shift+DownArrow", Where::inspector,
+     is_zoomed, [](Panel& p) { pan_matrix_keys(p, 0, 1); }, true, false},
+    {"matrix.pooling", "Pixels of many cells: max, mean", "Inspector", "M", Where::inspector,
+     nullptr,
+     [](Panel& p) { p.state.sight.pooling = Pooling((int(p.state.sight.pooling) + 1) % 2); }},
+    {"matrix.band", "Local layers: square, band of distances", "Inspector", "D", Where::inspector,
+     nullptr, [](Panel& p) { p.state.sight.band = !p.state.sight.band; }},
 };
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "app/ui/attention_data.h"
 
 #include <algorithm>
-#include <atomic>
+#include <array>
+
+#include "app/thumbnails.h"
 
 namespace app::ui {
 
@@ -67,47 +69,109 @@ std::optional<float> LiveRowStore::weight(uint32_t layer, uint32_t head, uint32_
 
 void HeadThumb::grow_to(uint32_t positions) {
     while (positions > kSide * bin) {
-        std::vector<float> coarse(max.size(), 0.0f);
-        for (uint32_t r = 0; r < kSide; ++r) {
-            for (uint32_t c = 0; c < kSide; ++c) {
-                float& cell = coarse[size_t(r / 2) * kSide + c / 2];
-                cell = std::max(cell, at(r, c));
+        HeadThumb coarse;
+        const auto mean = [&](uint32_t row, uint32_t column, bool rest) {
+            // Of rows 2 row and 2 row + 1, columns 2 column and 2 column + 1.
+            const uint32_t rows = n_rows[2 * row] + n_rows[2 * row + 1];
+            double sum = 0;
+            for (uint32_t r = 2 * row; r < 2 * row + 2; ++r) {
+                for (uint32_t c = 2 * column; c < 2 * column + 2; ++c) {
+                    const bool without = rest && c == 0;
+                    const uint8_t code = without ? rest_mass[r] : mass[size_t(r) * kSide + c];
+                    sum += double(log_value(code)) * n_rows[r];
+                }
             }
+            return rows == 0 ? 0.0 : sum / rows;
+        };
+        for (uint32_t r = 0; r < kSide / 2; ++r) {
+            coarse.n_rows[r] = n_rows[2 * r] + n_rows[2 * r + 1];
+            for (uint32_t c = 0; c < kSide / 2; ++c) {
+                uint8_t largest = 0;
+                for (uint32_t i = 0; i < 4; ++i) {
+                    largest = std::max(largest, max[size_t(2 * r + i / 2) * kSide + 2 * c + i % 2]);
+                }
+                coarse.max[size_t(r) * kSide + c] = largest;
+                coarse.mass[size_t(r) * kSide + c] = log_code(float(mean(r, c, false)));
+            }
+            coarse.rest_mass[r] = log_code(float(mean(r, 0, true)));
+            coarse.rest_max[r] =
+                std::max({rest_max[2 * r], rest_max[2 * r + 1], max[size_t(2 * r) * kSide + 1],
+                          max[size_t(2 * r + 1) * kSide + 1]});
         }
-        max.swap(coarse);
-        uint64_t both = 0;
-        for (uint32_t r = 0; r < kSide; ++r) {
-            both |= (rows >> r & 1) << (r / 2);
-        }
-        rows = both;
+        max.swap(coarse.max);
+        mass.swap(coarse.mass);
+        rest_max = coarse.rest_max;
+        rest_mass = coarse.rest_mass;
+        n_rows = coarse.n_rows;
         bin *= 2;
+        reopen(std::min(n_positions / bin, kSide - 1));
     }
     n_positions = std::max(n_positions, positions);
 }
 
-void HeadThumb::put(uint32_t query, uint32_t key, float weight) {
-    float& cell = max[size_t(query / bin) * kSide + key / bin];
-    cell = std::max(cell, weight);
-    rows |= uint64_t{1} << (query / bin);
+/// The sums of the row of cells that is to grow.
+void HeadThumb::reopen(uint32_t row) {
+    for (uint32_t c = 0; c < kSide; ++c) {
+        open_sum_[c] = log_value(mass[size_t(row) * kSide + c]) * float(n_rows[row]);
+    }
+    open_rest_ = log_value(rest_mass[row]) * float(n_rows[row]);
 }
 
-void HeadThumb::merge(const Thumbnail& thumb) {
-    grow_to(std::max(thumb.n_positions, n_positions));
-    // Both hold maxima of cells of the same sequence, so the larger one is the union's maximum.
-    // The engine's bins are powers of two as ours are; ours are the coarser or equal ones.
-    const uint32_t side = std::min(thumb.side, kSide);
-    for (uint32_t r = 0; r < side; ++r) {
-        for (uint32_t c = 0; c < side; ++c) {
-            const size_t from = size_t(r) * thumb.side + c;
-            if (from < thumb.max.size() && thumb.max[from] > 0) {
-                put(r * thumb.bin, c * thumb.bin, thumb.max[from]);
-            }
+void HeadThumb::put(const model::LiveRows& rows, uint32_t head) {
+    if (rows.position < n_positions) {
+        return;
+    }
+    const bool new_row = rows.position / bin != (n_positions == 0 ? 0 : n_positions - 1) / bin;
+    n_positions = rows.position;
+    grow_to(rows.position + 1);
+    const uint32_t row = rows.position / bin;
+    if (new_row) {
+        reopen(row);
+    }
+    ++n_rows[row];
+    std::array<float, kSide> largest{};
+    float rest_largest = 0;
+    for (uint32_t j = 0; j < rows.n_keys; ++j) {
+        const uint32_t key = rows.first_key + j, column = key / bin;
+        const float w = rows.weight(head, j);
+        largest[column] = std::max(largest[column], w);
+        open_sum_[column] += w;
+        if (column == 0 && key > 0) {
+            open_rest_ += w;
+            rest_largest = std::max(rest_largest, w);
         }
     }
-    for (uint32_t q = 0; q < thumb.n_positions; q += bin) {
-        rows |= uint64_t{1} << (q / bin);
+    const auto n = float(n_rows[row]);
+    for (uint32_t c = 0; c <= row; ++c) {
+        uint8_t& code = max[size_t(row) * kSide + c];
+        code = std::max(code, log_code(largest[c]));
+        mass[size_t(row) * kSide + c] = log_code(open_sum_[c] / n);
     }
-    base_positions = std::max(base_positions, thumb.n_positions);
+    rest_max[row] = std::max(rest_max[row], log_code(rest_largest));
+    rest_mass[row] = log_code(open_rest_ / n);
+}
+
+void HeadThumb::take(const Thumbnail& thumb) {
+    const uint64_t keep = version;
+    *this = HeadThumb{};
+    version = keep;
+    bin = thumb.bin;
+    n_positions = base_positions = thumb.n_positions;
+    const uint32_t n = std::min(thumb.side, kSide);
+    if (size_t(n) * n > std::min(thumb.max.size(), thumb.mass.size()) ||
+        thumb.rest_max.size() < n || thumb.rest_mass.size() < n) {
+        return;
+    }
+    for (uint32_t r = 0; r < n; ++r) {
+        n_rows[r] = std::min(bin, n_positions - r * bin);
+        for (uint32_t c = 0; c < n; ++c) {
+            max[size_t(r) * kSide + c] = log_code(thumb.max[size_t(r) * thumb.side + c]);
+            mass[size_t(r) * kSide + c] = log_code(thumb.mass[size_t(r) * thumb.side + c]);
+        }
+        rest_max[r] = log_code(thumb.rest_max[r]);
+        rest_mass[r] = log_code(thumb.rest_mass[r]);
+    }
+    reopen(std::min(n_positions / bin, kSide - 1));
 }
 
 void ThumbStore::reset(uint32_t n_layers, uint32_t n_heads) {
@@ -128,20 +192,23 @@ void ThumbStore::add(const model::LiveRows& rows) {
     const auto heads = uint32_t(std::min<size_t>(n_heads_, rows.max.size()));
     for (uint32_t h = 0; h < heads; ++h) {
         HeadThumb& t = thumbs_[size_t(rows.layer) * n_heads_ + h];
-        t.grow_to(rows.position + 1);
-        for (uint32_t j = 0; j < rows.n_keys; ++j) {
-            t.put(rows.position, rows.first_key + j, rows.weight(h, j));
-        }
+        t.put(rows, h);
         t.version = version_;
     }
 }
 
-void ThumbStore::add(const std::vector<Thumbnail>& thumbs) {
+void ThumbStore::add(const std::vector<Thumbnail>& thumbs, const LiveRowStore& live) {
     ++version_;
     for (const Thumbnail& thumb : thumbs) {
         if (thumb.layer < n_layers_ && thumb.head < n_heads_ && thumb.bin > 0) {
             HeadThumb& t = thumbs_[size_t(thumb.layer) * n_heads_ + thumb.head];
-            t.merge(thumb);
+            const uint32_t known = std::max(t.n_positions, thumb.n_positions);
+            t.take(thumb);
+            for (uint32_t q = thumb.n_positions; q < known; ++q) {
+                if (const model::LiveRows* rows = live.find(q, thumb.layer)) {
+                    t.put(*rows, thumb.head);
+                }
+            }
             t.version = version_;
         }
     }

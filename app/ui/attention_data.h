@@ -2,6 +2,7 @@
 // thumbnails that grow with them, and the exact cells of one head. Pure data, no drawing.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -34,30 +35,46 @@ private:
     size_t bytes_ = 0;
 };
 
-/// Pooled picture of one head: the largest weight per cell of bin x bin positions.
+/// Pooled picture of one head in 8-bit logarithms (app::log_code): cells of bin x bin positions.
 struct HeadThumb {
     static constexpr uint32_t kSide = 64;
     uint32_t bin = 1;
-    uint32_t n_positions = 0;     // rows [0, n_positions) may be in it
-    uint32_t base_positions = 0;  // rows that came from the engine's own pooling
-    uint64_t rows = 0;            // bit r: there are data in row r of bins
-    std::vector<float> max = std::vector<float>(size_t(kSide) * kSide, 0.0f);
-    uint64_t version = 0;  // changes with every change
+    uint32_t n_positions = 0;              // rows [0, n_positions) may be in it
+    uint32_t base_positions = 0;           // rows that came from the engine's own pooling
+    std::array<uint32_t, kSide> n_rows{};  // that are in each row of cells
+    std::vector<uint8_t> max = std::vector<uint8_t>(size_t(kSide) * kSide);   // largest weight
+    std::vector<uint8_t> mass = std::vector<uint8_t>(size_t(kSide) * kSide);  // of a row: mean sum
+    std::array<uint8_t, kSide> rest_max{}, rest_mass{};  // column 0 without position 0, the sink
+    uint64_t version = 0;                                // changes with every change
 
     uint32_t side() const { return (n_positions + bin - 1) / bin; }
-    float at(uint32_t row, uint32_t column) const { return max[size_t(row) * kSide + column]; }
-    bool has_row(uint32_t row) const { return (rows >> row & 1) != 0; }
-    /// Double the bins until `positions` fit: max over 2 x 2.
+    bool has_row(uint32_t row) const { return n_rows[row] > 0; }
+    /// Code of a cell; without the sink where asked for.
+    uint8_t at(uint32_t row, uint32_t column, bool mean, bool with_sink) const {
+        if (column == 0 && !with_sink) {
+            return mean ? rest_mass[row] : rest_max[row];
+        }
+        return (mean ? mass : max)[size_t(row) * kSide + column];
+    }
+    /// Double the bins until `positions` fit. Masses are rounded once more.
     void grow_to(uint32_t positions);
-    void put(uint32_t query, uint32_t key, float weight);
-    void merge(const Thumbnail& thumb);
+    void put(const model::LiveRows& rows, uint32_t head);
+    /// What the engine pooled, instead of what was there.
+    void take(const Thumbnail& thumb);
+
+private:
+    void reopen(uint32_t row);
+
+    std::array<float, kSide> open_sum_{};  // of the row of cells that grows
+    float open_rest_ = 0;
 };
 
 class ThumbStore {
 public:
     void reset(uint32_t n_layers, uint32_t n_heads);
     void add(const model::LiveRows& rows);
-    void add(const std::vector<Thumbnail>& thumbs);
+    /// The engine's pictures, and the live rows that came after theirs.
+    void add(const std::vector<Thumbnail>& thumbs, const LiveRowStore& live);
     /// A layer whose first `positions` rows have not come from the engine yet; n_layers if none.
     uint32_t next_missing(uint32_t positions, uint32_t first_layer) const;
     const HeadThumb* find(uint32_t layer, uint32_t head) const;
@@ -70,11 +87,13 @@ private:
     uint64_t version_ = 0;
 };
 
-/// Exact rows of one head, each with all its keys from 0; rows are there or not.
+/// Exact rows of one head about the selected one, each with all its keys from 0; rows are there or
+/// not.
 class HeadMatrix {
 public:
-    static constexpr uint32_t kMaxRows = 2048;
-    static constexpr uint32_t kBlockRows = 128;  // asked for at once
+    /// Rows of a sequence of n that are held at a time: all of a short one.
+    static uint32_t rows_held(uint32_t n) { return n <= 1024 ? n : 256; }
+    static constexpr uint32_t kBlockRows = 64;  // asked for at once
 
     void reset(uint32_t layer, uint32_t head, uint32_t window);
     bool is(uint32_t layer, uint32_t head) const { return layer_ == layer && head_ == head; }

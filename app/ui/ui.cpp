@@ -115,6 +115,7 @@ void Ui::note_changes(Panel& p) {
 void Ui::release() {
     view.matrix_picture.release();
     view.heads_picture.release();
+    view.minimap_picture.release();
     view.strip_picture.release();
 }
 
@@ -124,12 +125,10 @@ void Ui::draw(UiState& state) {
     gui_.replayed = state.model != nullptr && state.model->replayed;
     view.restore_offered = false;
     view.moving = false;
+    Panel p{gui_, state, view};
+    find_hovered(p);
     gui_.begin(theme_of(view.dark(), view.config.high_contrast), view.scale());
     apply_style(gui_);
-    view.hovered_position = view.next_hovered_position;
-    view.hovered_cell = view.next_hovered_cell;
-    view.next_hovered_position.reset();
-    view.next_hovered_cell.reset();
     if (io.DisplaySize.x < 1 || io.DisplaySize.y < 1) {
         return;  // minimised: nothing is drawn, everything goes on
     }
@@ -143,7 +142,6 @@ void Ui::draw(UiState& state) {
     if (std::exchange(was_busy_, state.busy()) && !state.busy() && view.chat_at_bottom) {
         view.scroll_to_bottom = true;
     }
-    Panel p{gui_, state, view};
     layout(p, {0, 0, io.DisplaySize.x, io.DisplaySize.y});
     draw_menus(p);
     draw_message_menus(p);

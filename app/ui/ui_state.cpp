@@ -112,8 +112,11 @@ uint32_t UiState::rows_in_cache() const {
         return 0;
     }
     const Message& m = chats[cache_chat_].at(cache_node_);
-    if (busy() && (m.state == AnswerState::prefill || restoring_)) {
+    if (busy() && restoring_) {
         return 0;
+    }
+    if (busy() && m.state == AnswerState::prefill) {
+        return std::min(m.prefill_done, uint32_t(m.tokens.size()));
     }
     // The last token has been drawn but not been through the model.
     return m.tokens.empty() ? 0 : uint32_t(m.tokens.size()) - 1;
@@ -173,9 +176,11 @@ void UiState::forget_cache() {
     ++cache_serial_;
     live.clear();
     matrix.reset(~0u, ~0u, 0);
+    sight.forget();
+    out_.first = next_id_;
     matrix_not_captured.clear();
     thumbs_not_captured.clear();
-    thumbs_wanted_ = 0;
+    out_.thumbs_wanted = 0;
     cache_node_ = kNoNode;
     asked_.fill(0);
     asked_row_ = ~0u;
@@ -201,61 +206,10 @@ void UiState::ask_for_data(bool inspector_open) {
         return;
     }
     ask_distribution();
-    ask_tile();
+    ask_rows();
+    ask_sight();
     ask_thumbnails();
     ask_lens();
-}
-
-void UiState::ask_thumbnails() {
-    // Rows that came before the live ones: the prompt, once. Later rows arrive live.
-    if (thumbs_wanted_ == 0) {
-        thumbs_wanted_ = rows_in_cache();
-    }
-    if (waiting(InspectKind::thumbnails) || !thumbs_not_captured.empty()) {
-        return;
-    }
-    const uint32_t layer = thumbs.next_missing(thumbs_wanted_, selection.layer);
-    if (layer < thumbs.n_layers()) {
-        ask(InspectKind::thumbnails).layer = layer;
-    }
-}
-
-void UiState::ask_tile() {
-    const uint32_t rows = rows_in_cache();
-    const uint32_t window =
-        selection.layer < model->layers.size() ? model->layers[selection.layer].window : 0;
-    if (!matrix.is(selection.layer, selection.head)) {
-        matrix.reset(selection.layer, selection.head, window);
-        matrix_not_captured.clear();
-        asked_[size_t(InspectKind::tile)] = 0;
-    }
-    uint32_t begin = 0;
-    if (rows > HeadMatrix::kMaxRows) {
-        const uint32_t half = HeadMatrix::kMaxRows / 2;
-        const uint32_t wanted = selection.query > half ? selection.query - half : 0;
-        begin = std::min(wanted, rows - HeadMatrix::kMaxRows);
-        // Moving by single rows would fetch all the time.
-        begin = begin / HeadMatrix::kBlockRows * HeadMatrix::kBlockRows;
-    }
-    matrix.set_range(begin, std::min(rows, begin + HeadMatrix::kMaxRows));
-    for (uint32_t q = matrix.begin(); q < matrix.end(); ++q) {
-        const model::LiveRows* row = matrix.has_row(q) ? nullptr : live.find(q, selection.layer);
-        if (row != nullptr) {
-            matrix.add(*row);
-        }
-    }
-    uint32_t first = 0, last = 0;
-    if (waiting(InspectKind::tile) || !matrix_not_captured.empty() ||
-        !matrix.missing(selection.query, first, last)) {
-        return;
-    }
-    Inspect& question = ask(InspectKind::tile);
-    question.layer = selection.layer;
-    question.head = selection.head;
-    question.query_begin = first;
-    question.n_queries = last - first + 1;
-    question.key_begin = 0;
-    question.n_keys = last + 1;
 }
 
 void UiState::ask_distribution() {

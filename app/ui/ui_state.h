@@ -1,5 +1,6 @@
 // UiState: everything the window knows, and what each event and each wish of the user does to it.
 // Pure: no drawing, no threads, no clock. Commands for the engine are left in `outbox`.
+// long file: one class that every event and every wish goes through.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "app/ui/attention_data.h"
 #include "app/ui/chat_saver.h"
 #include "app/ui/conversation.h"
+#include "app/ui/head_sight.h"
 #include "app/ui/ui_types.h"
 
 namespace app::ui {
@@ -76,8 +78,7 @@ public:
     void select_head(int64_t layer, int64_t head);
     void go_live();
     void reset_sampling();
-    /// Ask for what the open views lack. Called once a frame; at most one question of a kind is
-    /// out.
+    /// Once a frame: ask for what the open views lack, one question of a kind at a time.
     void ask_for_data(bool inspector_open);
 
     // ---- looking ----
@@ -131,6 +132,7 @@ public:
     LiveRowStore live;
     ThumbStore thumbs;
     HeadMatrix matrix;
+    HeadSight sight;
     std::string matrix_not_captured, thumbs_not_captured;
     Distribution distribution;
     Lens lens;
@@ -173,21 +175,25 @@ private:
     void choose_head(const model::Capture& capture);
     void fail_generation(const Failed& e);
     void lose_device(const Failed& e);
+    void choose_sight();
     void ask_thumbnails();
-    void ask_tile();
+    void ask_rows();
+    void ask_sight();
+    void add_live(const model::LiveRows& rows);
+    void on_attention(const InspectReady& e);
     void ask_distribution();
     void ask_lens();
     Inspect& ask(InspectKind kind);
     bool waiting(InspectKind kind) const { return asked_[size_t(kind)] != 0; }
 
     RequestId next_id_ = 1;
-    std::array<RequestId, 5> asked_{};  // per InspectKind: the question that is out
+    std::array<RequestId, kInspectKinds> asked_{};  // per InspectKind: the question that is out
     size_t generating_chat_ = 0;
     NodeId cache_node_ = kNoNode;  // whose sequence the engine holds
     size_t cache_chat_ = 0;
     uint64_t cache_serial_ = 0;  // changes with every generation
-    std::array<uint64_t, 5> asked_serial_{};
-    uint32_t thumbs_wanted_ = 0;
+    std::array<uint64_t, kInspectKinds> asked_serial_{};
+    SightQuestions out_;
     uint32_t asked_row_ = ~0u;     // the row that was asked for ahead of its token
     bool restore_wanted_ = false;  // an answer that may not be in the cache was turned to
     bool restoring_ = false;       // the generation only brings a sequence back

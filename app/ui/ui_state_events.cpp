@@ -186,36 +186,31 @@ void UiState::on(const CaptureReady& e) {
         choose_head(*e.capture);
     }
     for (const model::LiveRows& rows : e.capture->live) {
-        thumbs.add(rows);
-        if (rows.layer == selection.layer && matrix.end() == rows.position) {
-            matrix.set_range(matrix.begin(), rows.position + 1);
-        }
-        matrix.add(rows);
+        add_live(rows);
     }
 }
 
 void UiState::on(const InspectReady& e) {
     const auto kind = size_t(e.kind);
+    if (e.kind == InspectKind::pyramid && e.id >= out_.first && e.id < next_id_ &&
+        asked_[kind] != e.id) {
+        on_attention(e);  // of a view that has moved on: still the same sequence
+        return;
+    }
     if (kind >= asked_.size() || asked_[kind] != e.id || asked_serial_[kind] != cache_serial_) {
         ++n_stale;
         return;
     }
-    asked_[kind] = 0;
+    if (e.n_left == 0) {
+        asked_[kind] = 0;
+    }
     switch (e.kind) {
         case InspectKind::thumbnails:
-            thumbs_not_captured = e.not_captured;
-            if (e.thumbnails) {
-                thumbs.add(*e.thumbnails);
-                // Asked for fewer rows than wanted: this is what there is.
-                thumbs_wanted_ = std::min(thumbs_wanted_, std::max(e.n_positions, 1u));
-            }
-            break;
+        case InspectKind::pyramid:
+        case InspectKind::sink:
         case InspectKind::tile:
         case InspectKind::row:
-            matrix_not_captured = e.not_captured;
-            if (e.tile) {
-                matrix.add(*e.tile);
-            }
+            on_attention(e);
             break;
         case InspectKind::distribution:
             if (!e.not_captured.empty() && e.request.position != selection.query) {

@@ -17,6 +17,7 @@
 #include "app/ui/export_view.h"
 #include "app/ui/field_text.h"
 #include "app/ui/gui.h"
+#include "app/ui/matrix_place.h"
 #include "app/ui/message_view.h"
 #include "app/ui/models_view.h"
 #include "app/ui/picture.h"
@@ -26,13 +27,6 @@
 namespace app::ui {
 
 enum class Tab : uint8_t { overview, attention, next_token, layers };
-
-/// The part of the matrix on the screen: a square of `span` cells.
-struct MatrixZoom {
-    bool whole = true;
-    double key = 0, query = 0;  // top left
-    double span = 0;
-};
 
 /// The sampler's stages of one row, computed here from the full logits.
 struct StageCache {
@@ -79,10 +73,12 @@ struct View {
 
     std::optional<uint32_t> hovered_position;  // a token under the pointer, anywhere
     std::optional<uint32_t> next_hovered_position;
-    std::optional<std::pair<uint32_t, uint32_t>> hovered_cell;  // query, key
-    std::optional<std::pair<uint32_t, uint32_t>> next_hovered_cell;
+    std::optional<CellAt> hovered_cell;  // of the matrix; the largest of a pixel
     MatrixZoom zoom;
-    Picture matrix_picture, heads_picture, strip_picture;
+    MatrixPlace matrix_place;  // where it was drawn last
+    Rect minimap;
+    ColorScale matrix_scale;
+    Picture matrix_picture, heads_picture, strip_picture, minimap_picture;
 
     int stage = int(model::SamplerStage::final);
     std::optional<TokenId> open_candidate;
@@ -100,6 +96,14 @@ struct View {
     Toasts toasts;
     bool toast_hovered = false;
     bool quit = false;
+
+    /// The row and the key that are pointed at, by a cell or by a token (which is both).
+    std::optional<uint32_t> hovered_row() const {
+        return hovered_cell ? std::optional(hovered_cell->query) : hovered_position;
+    }
+    std::optional<uint32_t> hovered_key() const {
+        return hovered_cell ? std::optional(hovered_cell->key) : hovered_position;
+    }
 
     float user_scale() const { return float(config.scale_percent) / 100; }
     float scale() const { return user_scale() * dpi_scale; }

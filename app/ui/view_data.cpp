@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "app/args.h"
+#include "app/thumbnails.h"
 #include "model/sampler.h"
 
 namespace app::ui {
@@ -73,7 +74,8 @@ void add_heads(const UiState& s, ViewExport& out) {
             grid.values.assign(thumb->max.size(), kNone);
             for (uint32_t r = 0; r < thumb->side(); ++r) {
                 for (uint32_t c = 0; c <= r && thumb->has_row(r); ++c) {
-                    grid.values[size_t{r} * HeadThumb::kSide + c] = thumb->at(r, c);
+                    grid.values[size_t{r} * HeadThumb::kSide + c] =
+                        log_value(thumb->at(r, c, false, true));
                 }
             }
             out.grids.push_back(std::move(grid));

@@ -1,3 +1,4 @@
+// long file: everything that the window asks of an engine, answered in one place.
 #include "tests/support/fake_engine.h"
 
 #include <algorithm>
@@ -5,6 +6,8 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+
+#include "app/thumbnails.h"
 
 namespace test {
 
@@ -514,6 +517,41 @@ void FakeEngine::finish(FinishReason reason) {
     events_.push_back(Finished{running_.id, reason, stats});
 }
 
+std::shared_ptr<const std::vector<Thumbnail>> FakeEngine::thumbnails_of(uint32_t layer) const {
+    auto all = std::make_shared<std::vector<Thumbnail>>();
+    for (uint32_t h = 0; h < options_.n_heads; ++h) {
+        ThumbnailPool pool;
+        for (uint32_t q = 0; q < ids_.size(); ++q) {
+            pool.add_row(q, 0, row(layer, h, q));
+        }
+        all->push_back(pool.picture(layer, h));
+    }
+    return all;
+}
+
+AttentionPyramidTile FakeEngine::tile_of(const TileKey& key) const {
+    constexpr uint32_t kSide = AttentionPyramidTile::kSide;
+    TileBuilder builder(key, window_of(key.layer), uint32_t(ids_.size()));
+    while (builder.next() < builder.end()) {
+        const uint32_t query = builder.next();
+        const std::vector<float> p = row(key.layer, key.head, query);
+        std::array<float, kSide> max{}, sum{};
+        const uint64_t bin = uint64_t{1} << key.key_level, first = key.column * kSide * bin;
+        const float factor = key.measure == Measure::renormalized ? 1 / (1 - p[0]) : 1;
+        for (uint32_t k = key.exact() ? 0 : 1; k <= query; ++k) {
+            const uint64_t at = key.band ? query - k : k;
+            if (at >= first && at < first + kSide * bin) {
+                const auto c = size_t((at - first) / bin);
+                max[c] = std::max(max[c], p[k] * factor);
+                sum[c] += p[k] * factor;
+            }
+        }
+        key.exact() ? builder.add_cells(sum.data(), kSide)
+                    : builder.add_row(max.data(), sum.data());
+    }
+    return std::move(builder).finish();
+}
+
 void FakeEngine::handle(const Inspect& c) {
     InspectReady answer;
     answer.id = c.id;
@@ -521,37 +559,28 @@ void FakeEngine::handle(const Inspect& c) {
     answer.request = c;
     answer.n_positions = uint32_t(ids_.size());
     if (c.kind == InspectKind::thumbnails) {
-        auto all = std::make_shared<std::vector<Thumbnail>>();
-        const auto n = uint32_t(ids_.size());
-        for (uint32_t h = 0; h < options_.n_heads; ++h) {
-            Thumbnail t{c.layer, h, n, 1, 0, {}, {}};
-            while ((n + t.bin - 1) / t.bin > 64) {
-                t.bin *= 2;
-            }
-            t.side = (n + t.bin - 1) / t.bin;
-            t.max.assign(size_t(t.side) * t.side, 0);
-            for (uint32_t q = 0; q < n; ++q) {
-                const std::vector<float> p = row(c.layer, h, q);
-                for (uint32_t k = 0; k <= q; ++k) {
-                    float& cell = t.max[size_t(q / t.bin) * t.side + k / t.bin];
-                    cell = std::max(cell, p[k]);
-                }
-            }
-            all->push_back(std::move(t));
+        answer.thumbnails = thumbnails_of(c.layer);
+    } else if (c.kind == InspectKind::pyramid) {
+        for (size_t i = 0; i < c.tiles.size(); ++i) {
+            answer.pyramid = std::make_shared<AttentionPyramidTile>(tile_of(c.tiles[i]));
+            answer.n_left = uint32_t(c.tiles.size() - 1 - i);
+            events_.push_back(answer);
         }
-        answer.thumbnails = all;
-    } else if (c.kind == InspectKind::tile || c.kind == InspectKind::row) {
+        return;
+    } else if (c.kind == InspectKind::tile || c.kind == InspectKind::row ||
+               c.kind == InspectKind::sink) {
+        const auto n = uint32_t(ids_.size());
         auto tile = std::make_shared<model::AttentionTile>();
         tile->layer = c.layer;
         tile->head = c.head;
         tile->query_begin = c.query_begin;
-        tile->n_queries = std::min(c.n_queries, uint32_t(ids_.size()) - c.query_begin);
+        tile->n_queries = std::min(c.n_queries, n - c.query_begin);
         tile->key_begin = c.key_begin;
-        tile->n_keys = c.n_keys;
+        tile->n_keys = c.kind == InspectKind::sink ? 1 : std::min(c.n_keys, n - c.key_begin);
         tile->window = window_of(c.layer);
         for (uint32_t q = 0; q < tile->n_queries; ++q) {
             const std::vector<float> p = row(c.layer, c.head, c.query_begin + q);
-            for (uint32_t k = c.key_begin; k < c.key_begin + c.n_keys; ++k) {
+            for (uint32_t k = c.key_begin; k < c.key_begin + tile->n_keys; ++k) {
                 tile->pattern.push_back(k < p.size() ? p[k] : 0);
             }
         }

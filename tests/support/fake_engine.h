@@ -40,6 +40,9 @@ public:
     /// Every command that came, in order.
     const std::vector<app::Command>& commands() const { return commands_; }
     /// Weight of one cell, the truth that every view must show.
+    std::vector<float> weights(uint32_t layer, uint32_t head, uint32_t query) const {
+        return row(layer, head, query);
+    }
     float weight(uint32_t layer, uint32_t head, uint32_t query, uint32_t key) const;
     std::vector<float> logits(uint32_t row) const;
     const std::vector<app::TokenId>& sequence() const { return ids_; }
@@ -55,6 +58,8 @@ private:
     void next_token();
     void finish(app::FinishReason reason);
     app::TokenInfo token(uint32_t position, app::TokenId id) const;
+    std::shared_ptr<const std::vector<app::Thumbnail>> thumbnails_of(uint32_t layer) const;
+    app::AttentionPyramidTile tile_of(const app::TileKey& key) const;
     std::vector<float> row(uint32_t layer, uint32_t head, uint32_t query) const;
     std::shared_ptr<const model::Capture> capture(uint32_t position) const;
     std::vector<app::TokenId> encode(const std::string& text) const;

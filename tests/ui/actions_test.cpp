@@ -27,6 +27,7 @@ bool meet(Where a, Where b) {
 std::string before(const Action& action) {
     const std::string id(action.id);
     const std::string marked = "click chat.text.1 0.9 0.99\nkey Ctrl+A\nwait frames 2\n";
+    const std::string zoomed = "click matrix.zoom_in\nwait frames 2\n";
     const std::map<std::string, std::string> setup{
         {"chat.previous", "key Ctrl+N\nwait frames 2\nsend What is it\nwait idle\nkey Ctrl+]\n"},
         {"chat.next", "key Ctrl+N\nwait frames 2\nsend What is it\nwait idle\n"},
@@ -35,6 +36,10 @@ std::string before(const Action& action) {
         {"chat.stop", "click token.3\n"},
         {"token.live", "click token.3\n"},
         {"branch.take", "click token.8\nwait idle\nclick candidate.1\n"},
+        {"matrix.left", zoomed},
+        {"matrix.right", zoomed},
+        {"matrix.up", zoomed},
+        {"matrix.down", zoomed},
         {"text.copy", marked},
         {"text.copy_markdown", marked},
         {"chat.rename_row", "key Ctrl+B\nwait frames 3\nhover rail.chat.0\n"},

@@ -1,6 +1,7 @@
 // UiState against made-up events: pure, no drawing, no engine thread.
 #include "tests/support/catch.h"
 
+#include "app/thumbnails.h"
 #include "app/ui/format.h"
 #include "app/ui/ui_state.h"
 #include "tests/support/fake_engine.h"
@@ -304,8 +305,9 @@ TEST_CASE("what the views hold equals what the engine computed") {
             for (uint32_t q = 0; q < rows; ++q) {
                 REQUIRE(t.has_row(q / t.bin));
                 for (uint32_t k = 0; k <= q; ++k) {
-                    REQUIRE(t.at(q / t.bin, k / t.bin) >=
-                            r.engine.weight(l, h, q, k) * 0.9994f - 1e-6f);
+                    const float w = r.engine.weight(l, h, q, k);  // half a step of the code
+                    REQUIRE(log_value(t.at(q / t.bin, k / t.bin, false, true)) >=
+                            w * 0.975f - 2e-5f);
                 }
             }
         }
@@ -315,19 +317,39 @@ TEST_CASE("what the views hold equals what the engine computed") {
 }
 
 TEST_CASE("thumbnails grow in powers of two and keep their maxima") {
+    const auto row = [](uint32_t position, std::vector<float> weights) {
+        model::LiveRows rows;
+        rows.position = position;
+        rows.n_keys = position + 1;
+        rows.max = {0};
+        rows.lse = {0};
+        for (uint32_t k = 0; k <= position; ++k) {
+            const float w = k < weights.size() ? weights[k] : 0;
+            rows.log16.push_back(w > 0 ? uint16_t(std::round(-std::log(w) * 2048)) : 65535);
+        }
+        return rows;
+    };
+    const auto near = [](uint8_t code, float w) { return std::abs(int(code) - log_code(w)) <= 1; };
     ui::HeadThumb t;
-    t.grow_to(10);
-    t.put(5, 3, 0.7f);
-    t.put(9, 9, 0.2f);
-    t.grow_to(65);
+    t.put(row(5, {0.25f, 0, 0, 0.7f, 0.05f}), 0);
+    t.put(row(6, {0.9f, 0.1f}), 0);
+    CHECK(t.bin == 1);
+    t.put(row(64, {0.5f, 0, 0.5f}), 0);
     CHECK(t.bin == 2);
-    CHECK(t.at(2, 1) == 0.7f);
+    CHECK(near(t.at(2, 1, false, true), 0.7f));
+    CHECK(near(t.at(3, 0, false, true), 0.9f));
+    CHECK(near(t.at(3, 0, false, false), 0.1f));
     CHECK(t.has_row(2));
     CHECK_FALSE(t.has_row(0));
-    t.grow_to(1000);
+    t.put(row(1000, {0.5f, 0, 0.5f}), 0);
     CHECK(t.bin == 16);
     CHECK(t.side() <= 64);
-    CHECK(t.at(0, 0) == 0.7f);
+    CHECK(near(t.at(0, 0, false, true), 0.9f));
+    CHECK(near(t.at(0, 0, false, false), 0.7f));
+    // The mean of rows 5 and 6, the only ones of the first sixteen.
+    CHECK(near(t.at(0, 0, true, true), 1));
+    CHECK(near(t.at(0, 0, true, false), (0.75f + 0.1f) / 2));
+    CHECK(near(t.at(62, 0, true, false), 0.5f));
 }
 
 TEST_CASE("a row's links and BOS hold the share that is named") {

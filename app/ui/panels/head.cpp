@@ -264,7 +264,8 @@ void draw_words(Panel& p, const Message& m, const std::vector<Word>& words, cons
                                                              : Color::raised);
         look.special = token.control;
         look.text = linked ? Color::text : Color::text2;
-        look.hovered = p.view.hovered_position == word.position;
+        look.hovered =
+            p.view.hovered_row() == word.position || p.view.hovered_key() == word.position;
         draw_token(gui, word.box, face_of(token), look);
         if (row) {
             gui.fill(word.box, Color::row_bg, 4);

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "app/thumbnails.h"
 #include "app/ui/panels/panels.h"
 
 namespace app::ui {
@@ -51,19 +52,20 @@ Grid make_grid(const Panel& p, const Rect& r) {
     return g;
 }
 
-/// Max of the bins under each pixel; log scale, range per head, without the first column.
+/// The bins under each pixel: the largest, or their mass. Log scale, range per head, without BOS
+/// where the mode leaves it out.
 void paint_thumb(const Panel& p, const HeadThumb& t, int cell, int x0, Picture& out, int y0) {
     const Theme& theme = p.gui.theme();
     const uint32_t side = t.side();
-    const float floor_value = 1.0f / float(std::max(t.n_positions, 2u));
-    const uint32_t first_column = p.state.sink != SinkMode::raw ? 1 : 0;  // BOS and its bin
-    float high = floor_value * 1.01f;
+    const bool mean = p.state.sight.pooling == Pooling::mean;
+    const bool with_sink = p.state.sink == SinkMode::raw;
+    const int low = log_code(1.0f / float(std::max(t.n_positions, 2u)));
+    int high = low + 1;
     for (uint32_t r = 0; r < side; ++r) {
-        for (uint32_t c = p.state.sink == SinkMode::raw ? 0 : 1; c <= r; ++c) {
-            high = std::max(high, t.at(r, c));
+        for (uint32_t c = 0; c <= r; ++c) {
+            high = std::max(high, int(t.at(r, c, mean, with_sink)));
         }
     }
-    const float scale = 1 / std::log(high / floor_value);
     const ImU32 masked = Gui::rgb(theme.rgb(Color::masked));
     for (int y = 0; y < cell; ++y) {
         const auto r0 = uint32_t(y) * side / uint32_t(cell);
@@ -71,28 +73,22 @@ void paint_thumb(const Panel& p, const HeadThumb& t, int cell, int x0, Picture& 
         for (int x = 0; x < cell; ++x) {
             const auto c0 = uint32_t(x) * side / uint32_t(cell);
             const auto c1 = std::max(c0 + 1, uint32_t(x + 1) * side / uint32_t(cell));
-            ImU32 color = masked;
-            if (side > 0 && c0 < r1 && r1 <= side) {
-                float value = -1;  // rows that are not there yet stay blank
-                for (uint32_t r = r0; r < r1; ++r) {
-                    for (uint32_t c = std::max(c0, first_column);
-                         c < std::min(c1, side) && t.has_row(r); ++c) {
-                        value = std::max(value, t.at(r, c));
-                    }
-                }
-                if (value >= 0) {
-                    const float v = std::log(std::max(value, floor_value) / floor_value) * scale;
-                    color = Gui::rgb(theme.attention(v));
+            int code = -1;  // rows that are not there yet stay blank
+            for (uint32_t r = r0; side > 0 && r < std::min(r1, side) && t.has_row(r); ++r) {
+                for (uint32_t c = c0; c < std::min(c1, r + 1); ++c) {
+                    code = std::max(code, int(t.at(r, c, mean, with_sink)));
                 }
             }
-            out.row(y0 + y)[x0 + x] = color;
+            const float v = float(code - low) / float(high - low);
+            out.row(y0 + y)[x0 + x] =
+                code < 0 ? masked : Gui::rgb(theme.attention(std::clamp(v, 0.0f, 1.0f)));
         }
     }
 }
 
 void paint_all(Panel& p, const Grid& g) {
     uint64_t key = p.view.dark() ? 7 : 3;
-    key = key * 31 + uint64_t(p.state.sink);
+    key = key * 31 + uint64_t(p.state.sink) * 2 + uint64_t(p.state.sight.pooling);
     for (uint32_t l = 0; l < g.n_layers; ++l) {
         const HeadThumb* t = p.state.thumbs.find(l, 0);
         key = key * 1099511628211ull + (t == nullptr ? 0 : t->version);
@@ -116,6 +112,31 @@ struct Ranked {
     float weight = 0;
 };
 
+/// Row and column of what is pointed at, in every picture.
+void draw_cross(Panel& p, const Rect& cell, uint32_t l, uint32_t h) {
+    const HeadThumb* t = p.state.thumbs.find(l, h);
+    if (t == nullptr || t->side() == 0) {
+        return;
+    }
+    Gui& gui = p.gui;
+    const float scale = cell.w / float(t->side());
+    const auto at = [&](uint32_t position) {
+        return std::floor(std::min(float(position / t->bin) * scale, cell.w - 1));
+    };
+    if (const auto row = p.view.hovered_row(); row && *row < t->n_positions) {
+        const Rect line{cell.x, cell.y + at(*row), cell.w, gui.whole(1)};
+        gui.fill(line, Color::row);
+        gui.registry().add(fmt::format("head.{}.{}.row.{}", l, h, *row),
+                           {line, line, "mark", "row", true});
+    }
+    if (const auto key = p.view.hovered_key(); key && *key < t->n_positions) {
+        const Rect line{cell.x + at(*key), cell.y, gui.whole(1), cell.h};
+        gui.fill(line, Color::key);
+        gui.registry().add(fmt::format("head.{}.{}.key.{}", l, h, *key),
+                           {line, line, "mark", "key", true});
+    }
+}
+
 void draw_cell(Panel& p, const Grid& g, uint32_t l, uint32_t h, float y) {
     Gui& gui = p.gui;
     const Rect cell{g.x + float(int(h) * g.step), y, float(g.cell), float(g.cell)};
@@ -133,12 +154,9 @@ void draw_cell(Panel& p, const Grid& g, uint32_t l, uint32_t h, float y) {
     const ModelInfo& model = *p.state.model;
     const uint32_t group =
         model.n_kv_heads > 0 ? h / std::max(1u, model.n_heads / model.n_kv_heads) : h;
-    const HeadThumb* thumb = p.state.thumbs.find(l, h);
-    const uint32_t bin = thumb == nullptr ? 1 : thumb->bin;
+    draw_cross(p, cell, l, h);
     const std::string left_out =
-        p.state.sink == SinkMode::raw ? std::string()
-        : bin == 1                    ? "\nColumn 0 (BOS) is left out"
-                   : fmt::format("\nColumns 0 to {} are left out with BOS", bin - 1);
+        p.state.sink == SinkMode::raw ? std::string() : "\nPosition 0 (BOS) is left out";
     gui.tooltip(fmt::format("Layer {}, head {}: {}, KV head {}{}", l, h,
                             is_global(model, l)
                                 ? std::string("global, sees all")
@@ -209,7 +227,8 @@ void draw_heads(Panel& p, const Rect& r) {
                           cached ? p.state.thumbs_not_captured : p.state.not_in_cache_reason());
         return;
     }
-    badge(gui, "heads.badge", right, cy, Source::pooled, "max");
+    const bool mean = p.state.sight.pooling == Pooling::mean;
+    badge(gui, "heads.badge", right, cy, Source::pooled, mean ? "mean" : "max");
     const float foot = gui.px(28);
     const Rect area{r.x + gui.px(16), r.y + gui.px(57), r.w - gui.px(26), r.h - gui.px(57) - foot};
     Grid g = make_grid(p, area);

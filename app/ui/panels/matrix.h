@@ -1,32 +1,43 @@
 // The matrix of one head: where its cells lie, and how it is drawn and pointed at.
 #pragma once
 
+#include <vector>
+
 #include "app/ui/panels/panels.h"
 
 namespace app::ui {
 
-struct MatrixPlace {
-    Rect outer;  // with the gutter, axis and legend below
-    Rect area;   // of the cells
-    Rect gutter;
-    float cell = 0;          // device pixels per cell; whole, or below 1 when pooled
-    uint32_t first_key = 0;  // column at area.x
-    uint32_t first_query = 0;
-    uint32_t n = 0;       // cells across
-    uint32_t n_rows = 0;  // rows in the cache
-    uint32_t pool = 1;    // cells per pixel when pooled
+/// What the sink mode makes of the pictures.
+Measure measure_of(const UiState& state);
 
-    float x_of(uint32_t key) const { return area.x + (float(key) - float(first_key)) * cell; }
-    float y_of(uint32_t query) const { return area.y + (float(query) - float(first_query)) * cell; }
-};
-
+// matrix_place.cpp in this folder
 MatrixPlace place_matrix(Panel& p, const Rect& outer);
-void draw_matrix(Panel& p, const MatrixPlace& place, const RowLinks& links,
-                 std::optional<uint32_t> key);
 /// Keys + - 0 and the wheel.
 void zoom_matrix(Panel& p, double factor, double key, double query);
+void pan_matrix(Panel& p, const MatrixPlace& m, double columns, double rows);
+/// The whole head in small, and what of it is on the screen; only where that is a part.
+bool draw_minimap(Panel& p, const MatrixPlace& m);
 
-/// Weight as the mode shows it: as it is, or of the row without BOS.
-float shown_weight(const UiState& state, uint32_t query, uint32_t key);
+// matrix_paint.cpp
+/// Fill view.matrix_picture where something has changed; returns the scale it is painted with.
+ColorScale paint_matrix(Panel& p, const MatrixPlace& m);
+
+// matrix_readout.cpp
+void draw_readout(Panel& p, const MatrixPlace& m, const CellAt& cell, bool hovered);
+bool prints_values(const Gui& gui, const MatrixPlace& m);
+
+// matrix_legend.cpp
+void draw_matrix_legend(Panel& p, const MatrixPlace& m, const ColorScale& scale, uint32_t query,
+                        std::optional<uint32_t> key);
+
+// matrix.cpp
+void draw_matrix(Panel& p, const MatrixPlace& place, const RowLinks& links,
+                 std::optional<uint32_t> key);
+
+/// An exact cell as the sink mode shows it: as it is, or of the row without BOS. Nothing where it
+/// has not been computed again yet.
+std::optional<float> shown_weight(UiState& state, uint32_t query, uint32_t key);
+/// The same without the sink mode.
+std::optional<float> exact_weight(UiState& state, uint32_t query, uint32_t key);
 
 }  // namespace app::ui

@@ -80,6 +80,9 @@ void draw_toast(Panel& p, const Rect& r);
 /// What the button of the toast does; false when there is none.
 bool run_toast_action(Panel& p);
 
+/// Before anything is drawn: which cell or token the pointer is on, as things lay in the last
+/// frame.
+void find_hovered(Panel& p);
 void draw_inspector(Panel& p, const Rect& r);
 void draw_inspector_head(Panel& p, const Rect& r);
 void draw_token_strip(Panel& p, const Rect& r);
@@ -113,6 +116,8 @@ std::string token_facts(const TokenInfo& token);
 void draw_layer_sign(const Gui& gui, float x, float cy, bool global, Color c);
 /// Zoom about a cell, as the keys + and - do.
 void zoom_matrix_keys(Panel& p, double factor, double key, double query);
+/// Moves the part of the matrix that is on the screen by an eighth of it.
+void pan_matrix_keys(Panel& p, double columns, double rows);
 /// Make sure that view.stages holds the stages of the selected row; false when there are no logits.
 bool compute_stages(Panel& p);
 

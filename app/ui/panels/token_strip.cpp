@@ -63,7 +63,7 @@ TokenLook look_of(const Panel& p, const Message& m, const TokenInfo& token,
     look.row = s.position > 0 && at == s.query;
     look.drawn = at == s.position;
     look.key = key && at == *key && !look.row;
-    look.hovered = p.view.hovered_position == at;
+    look.hovered = p.view.hovered_row() == at || p.view.hovered_key() == at;
     return look;
 }
 
