@@ -123,6 +123,15 @@ void Session::Impl::warm_up() {
         run([&] { record_into(cmd); });
         record_step();
         decode_recorded(bos);
+        for (const SampleForm form : {SampleForm::few, SampleForm::any}) {
+            fast_step->set_state(bos, 0);
+            if (draws) {
+                run([&] {
+                    draws->sampler.record_history(cmd, fast_step->state());
+                    record_one_draw(form, 0);
+                });
+            }
+        }
         cache.clear();
         tokens.clear();
         logits_valid = false;

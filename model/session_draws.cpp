@@ -91,11 +91,16 @@ void Session::Impl::submit_draw() {
     ++draws->n_submitted;
 }
 
+void Session::Impl::record_one_draw(SampleForm form, uint32_t slot) {
+    const gpu::Range logits = act.logits.rows(slot, 1).range;
+    draws->sampler.record(cmd, logits.slice(0, uint64_t{4} * model->config.vocab_size),
+                          fast_step->state(), form);
+}
+
 void Session::Impl::record_draws() {
     settle();
     Draws& d = *draws;
     const uint64_t row_bytes = act.logits.rows(0, 1).range.size;
-    const uint64_t vocab_bytes = uint64_t{4} * model->config.vocab_size;
     for (uint32_t slot = 0; slot < DecodeStep::kSlots; slot++) {
         const gpu::Range logits = act.logits.rows(slot, 1).range;
         cmd.begin_recording(*d.recordings[slot]);
@@ -103,7 +108,7 @@ void Session::Impl::record_draws() {
             d.sampler.record_history(cmd, fast_step->state());
             fast_step->record(cmd, taps.spec().live_rows, slot);
             cmd.copy(d.logits_host.range().slice(slot * row_bytes, row_bytes), logits);
-            d.sampler.record(cmd, logits.slice(0, vocab_bytes), fast_step->state(), d.form);
+            record_one_draw(d.form, slot);
             cmd.end_recording();
         } catch (...) {
             cmd.abandon();

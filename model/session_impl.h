@@ -61,6 +61,7 @@ struct Session::Impl {
     void send_live_rows(uint32_t position, uint32_t slot);
 
     void record_draws();
+    void record_one_draw(SampleForm form, uint32_t slot);
     void submit_draw();
     /// Wait for steps in flight. Before anything else that uses the device.
     void settle();
