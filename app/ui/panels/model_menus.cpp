@@ -91,7 +91,7 @@ void draw_model_menu(Panel& p) {
         p.view.show_open = true;
     }
     const bool shipped = p.state.model && p.state.model->shipped;
-    if (menu_item(gui, "menu.shipped", "Lapidary demo", "shipped, 5.8 M", shipped, Icon::none,
+    if (menu_item(gui, "menu.shipped", "Lapidary demo", "shipped", shipped, Icon::none,
                   !shipped)) {
         open_model_at(p, {});
     }
