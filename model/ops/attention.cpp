@@ -18,6 +18,15 @@ uint32_t is_half(const Tensor& t) {
     return uint32_t(t.dtype == DType::f16);
 }
 
+/// Queries [begin, begin + n) are rows of the stored q, whose first row is q_first.
+void check_kept(const Tensor& q, const Tensor& k, const AttentionShape& shape, uint32_t begin,
+                uint32_t q_first, uint32_t n) {
+    check(q, q.dtype, {q.shape.rows, shape.n_heads * shape.head_dim});
+    check(k, k.dtype, {k.shape.rows, shape.n_kv_heads * shape.head_dim});
+    CHECK(begin >= q_first, "query {} before {}", begin, q_first);
+    CHECK(begin - q_first + n <= q.shape.rows, "queries beyond kept Q");
+}
+
 /// What the products of `cells` scores or weights with their keys or values cost.
 gpu::Work products_of(double cells, const AttentionShape& shape) {
     return {.flops = 2 * cells * shape.head_dim, .bytes = cells * shape.head_dim / 2};
@@ -183,10 +192,7 @@ void attention_tile(gpu::CommandBuffer& cmd, const Tensor& pattern, const Tensor
     const auto [n_queries, n_keys] = pattern.shape;
     const bool wants_scores = !scores.range.empty();
     check(pattern, DType::f32, {n_queries, n_keys});
-    check(q, q.dtype, {q.shape.rows, shape.n_heads * shape.head_dim});
-    check(k, k.dtype, {k.shape.rows, shape.n_kv_heads * shape.head_dim});
-    CHECK(tile.query_begin >= tile.q_first, "query {} before {}", tile.query_begin, tile.q_first);
-    CHECK(tile.query_begin - tile.q_first + n_queries <= q.shape.rows, "queries beyond kept Q");
+    check_kept(q, k, shape, tile.query_begin, tile.q_first, n_queries);
 
     const params::AttentionTile push{
         .query_begin = tile.query_begin,
@@ -222,10 +228,7 @@ void attention_pool(gpu::CommandBuffer& cmd, const Tensor& pooled, const Tensor&
                     const AttentionShape& shape, const PoolShape& pool) {
     const uint32_t n_queries = pooled.shape.rows, n_bins = pooled.shape.dim / 2;
     check(pooled, DType::f32, {n_queries, 2 * n_bins});
-    check(q, q.dtype, {q.shape.rows, shape.n_heads * shape.head_dim});
-    check(k, k.dtype, {k.shape.rows, shape.n_kv_heads * shape.head_dim});
-    CHECK(pool.query_begin >= pool.q_first, "query {} before {}", pool.query_begin, pool.q_first);
-    CHECK(pool.query_begin - pool.q_first + n_queries <= q.shape.rows, "queries beyond kept Q");
+    check_kept(q, k, shape, pool.query_begin, pool.q_first, n_queries);
     CHECK(pool.bin > 0 && n_bins > 0, "{} bins of {}", n_bins, pool.bin);
     uint32_t flags = pool.by_distance ? 4U : 0U;
     for (const auto& [factor, flag] : {std::pair(&factors.key, 1U), std::pair(&factors.row, 2U)}) {
