@@ -112,7 +112,7 @@ void attention_decode(gpu::CommandBuffer& cmd, const AttentionDecodeTensors& t,
     // The work of a full window or context: a recording is planned for its longest step.
     const double keys = s.window == 0 ? s.n_ctx : std::min(s.window, s.n_ctx);
     const gpu::Work work{.flops = 4.0 * keys * s.n_heads * s.head_dim,
-                         .bytes = 4.0 * keys * s.n_kv_heads * s.head_dim};
+                         .bytes = 4.0 * keys * (s.n_kv_heads * s.head_dim + (live ? s.n_heads : 0))};
     cmd.dispatch(kernel, {.x = s.n_heads / form.group, .y = splits},
                  params::AttentionDecode{.n_heads = s.n_heads,
                                          .n_kv_heads = s.n_kv_heads,
