@@ -66,6 +66,11 @@ const Action kActions[] = {
      [](Panel& p) { p.view.exporting.show = true; }},
     {"token.search", "Find a token in the vocabulary", "Inspector", "Slash", Where::inspector,
      nullptr, [](Panel& p) { p.view.focus_search = true; }},
+    {"tokens.coloring", "Colours of the tokens: surprise, probability, entropy, rank", "Inspector",
+     "C", Where::inspector, nullptr,
+     [](Panel& p) {
+         p.view.coloring = TokenColoring((size_t(p.view.coloring) + 1) % kTokenColorings);
+     }},
     {"sink.next", "First token: raw, gutter, renormalised", "Inspector", "G", Where::inspector,
      nullptr, [](Panel& p) { p.state.sink = SinkMode((int(p.state.sink) + 1) % 3); }},
     {"matrix.closer", "Zoom the matrix in", "Inspector", "Equal | KeypadAdd", Where::inspector,

@@ -17,7 +17,7 @@ constexpr Entry kTable[] = {
     {Color::text, "text", 0xECEDF1, 0x1A1B21},
     {Color::text2, "text2", 0xAEB3BF, 0x50545F},
     {Color::text3, "text3", 0x8C92A0, 0x5E6370},
-    {Color::accent, "accent", 0xAFA1FF, 0x5540CC},
+    {Color::accent, "accent", 0x9F97FE, 0x5540CC},
     {Color::on_accent, "on_accent", 0xFFFFFF, 0xFFFFFF},
     {Color::accent_fill, "accent_fill", 0x6B54E0, 0x5A45D4},
     {Color::row_text, "row_text", 0xF0B429, 0x845500},
@@ -97,8 +97,16 @@ Rgb ramp(const std::array<Rgb, N>& knots, float x) {
     return blend(knots[i], knots[i + 1], at - float(i));
 }
 
-constexpr std::array<Rgb, 4> kSurpriseDark = {0x1E2026, 0x43233A, 0x6B2850, 0x9A2E62};
-constexpr std::array<Rgb, 4> kSurpriseLight = {0xFFFFFF, 0xFBE4ED, 0xF6C6D9, 0xEE9DBD};
+// Four knots of each tone, from the card on: even in lightness, nine steps apart by a ΔE of 3 or
+// more also where one kind of cone is missing, and dark (light) enough for text on the last of
+// them.
+using Knots = std::array<Rgb, 4>;
+constexpr std::array<Knots, kTokenTones> kTonesDark = {{{0x1E2026, 0x4E2A3C, 0x7F2E54, 0xB22D6D},
+                                                        {0x1E2026, 0x203648, 0x174D6D, 0x006594},
+                                                        {0x1E2026, 0x1F393C, 0x165453, 0x00706B}}};
+constexpr std::array<Knots, kTokenTones> kTonesLight = {{{0xFFFFFF, 0xFFD6E4, 0xFCACC9, 0xF580AF},
+                                                         {0xFFFFFF, 0xD0E7FD, 0x9CD0FA, 0x58B9F6},
+                                                         {0xFFFFFF, 0xC2E8E4, 0x80D1CA, 0x14B9B1}}};
 constexpr std::array<Rgb, 17> kViridis = {
     0x440154, 0x48186A, 0x472D7B, 0x424086, 0x3B528B, 0x33638D, 0x2C728E, 0x26828E, 0x21918C,
     0x1F9F88, 0x27AD81, 0x3DBC74, 0x5CC863, 0x81D34D, 0xAADC32, 0xD5E21A, 0xFDE725};
@@ -115,9 +123,9 @@ double luminance(Rgb c) {
 
 }  // namespace
 
-Rgb Theme::surprise(float nats) const {
-    const float x = std::isnan(nats) ? 0 : nats / 8;
-    return dark ? ramp(kSurpriseDark, x) : ramp(kSurpriseLight, x);
+Rgb Theme::token(TokenTone tone, float x) const {
+    const Knots& knots = (dark ? kTonesDark : kTonesLight)[size_t(tone)];
+    return ramp(knots, std::isnan(x) ? 0 : x);
 }
 
 Rgb Theme::attention(float x) const {

@@ -63,6 +63,10 @@ enum class Color : uint8_t {
 
 enum class ThemeMode : uint8_t { dark, light, system };
 
+/// What the background of a token tells, each in a hue of its own.
+enum class TokenTone : uint8_t { surprise, probability, entropy };
+constexpr size_t kTokenTones = 3;
+
 /// 0xRRGGBB.
 using Rgb = uint32_t;
 
@@ -71,8 +75,8 @@ struct Theme {
     std::array<Rgb, size_t(Color::count_)> colors{};
 
     Rgb rgb(Color c) const { return colors[size_t(c)]; }
-    /// Surprise in nats to a background, 4 knots at 0, 2.67, 5.33 and 8.
-    Rgb surprise(float nats) const;
+    /// 0..1 to the background of a token; NaN as 0.
+    Rgb token(TokenTone tone, float x) const;
     /// 0..1 to viridis (dark) or Blues (light).
     Rgb attention(float x) const;
     Rgb mix(Color from, Color to, float amount) const;

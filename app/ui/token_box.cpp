@@ -113,7 +113,10 @@ void draw_token(const Gui& gui, const Rect& r, const TokenFace& face, const Toke
     }
     const float w = face_width(gui, face);
     const bool marked = look.row || look.key || look.drawn;
-    const Color c = marked ? Color::text : face.dim ? Color::text3 : look.text;
+    const Color c = marked || look.shade > 0.5f ? Color::text
+                    : !face.dim                 ? look.text
+                    : look.shade > 0.1f         ? Color::text2
+                                                : Color::text3;
     draw_face(gui, r.cx() - w / 2, r.cy() - gui.px(1), face, c);
     if (look.hovered && !marked) {
         gui.frame(r, Color::text3, 4, 2);

@@ -22,6 +22,7 @@
 #include "app/ui/models_view.h"
 #include "app/ui/picture.h"
 #include "app/ui/toasts.h"
+#include "app/ui/token_coloring.h"
 #include "app/ui/ui_state.h"
 
 namespace app::ui {
@@ -47,6 +48,8 @@ struct View {
     bool rail_open = false;
     float chat_em = 26;
     Tab tab = Tab::overview;
+    TokenColoring coloring = TokenColoring::surprise;
+    bool coloring_menu = false;
     bool show_shortcuts = false;
     bool menu_model = false, menu_device = false, menu_sampling = false;
     Rect menu_anchor;

@@ -76,9 +76,10 @@ float key_cap_width(const Gui& gui, std::string_view key);
 
 struct TokenLook {
     Rgb background = 0;
+    float shade = 0;       // 0..1: how far from the card, for what can be read on it
     bool special = false;  // edge only
     Color text = Color::text;
-    float bar = 0;  // 0..1: length of the surprise bar
+    float bar = 0;  // 0..1: length of the bar below, as the background
     bool row = false, key = false, drawn = false, hovered = false;
     float height = 22;
 };

@@ -86,6 +86,7 @@ void find_hovered(Panel& p);
 void draw_inspector(Panel& p, const Rect& r);
 void draw_inspector_head(Panel& p, const Rect& r);
 void draw_token_strip(Panel& p, const Rect& r);
+void draw_coloring_menu(Panel& p);
 void draw_heads(Panel& p, const Rect& r);
 void draw_head(Panel& p, const Rect& r);
 void draw_next_token(Panel& p, const Rect& r, bool full);

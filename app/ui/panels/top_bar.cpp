@@ -154,6 +154,7 @@ void draw_menus(Panel& p) {
     draw_model_menu(p);
     draw_device_menu(p);
     draw_sampling_menu(p);
+    draw_coloring_menu(p);
 }
 
 }  // namespace app::ui
