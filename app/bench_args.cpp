@@ -79,7 +79,8 @@ void add_bench(CLI::App& app, Options& o) {
     add_number(bench, "--delay", b.delay_s, "Seconds to wait before each test");
     bench->add_flag("--no-warmup", b.no_warmup, "Do not run each test once before it is timed");
     bench->add_flag("--sync", b.sync,
-                    "One token in flight, as llama-bench does; today it is always so");
+                    "One token in flight, given by the host, as llama-bench does; without it the "
+                    "device draws each token and begins the next step at once, as chat does");
     bench->add_flag("--profile", b.profile,
                     "After each test, once more with a clock at every kernel; the table goes to "
                     "stderr");

@@ -129,7 +129,7 @@ void add_our_fields(Fields& f, const BenchSystem& s, const BenchResult& r) {
     f.text("vk_api", s.vk_api);
     f.number("subgroup_size", s.subgroup_size);
     f.text("path", s.path);
-    f.number("tokens_in_flight", 1u);
+    f.number("tokens_in_flight", r.tokens_in_flight);
     f.number("kernels", r.n_kernels);
     f.number("n_layers", s.n_layers);
     f.number("levels_per_token", r.per_token(double(r.n_levels)));

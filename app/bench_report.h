@@ -26,6 +26,7 @@ struct BenchSystem {
 struct BenchResult {
     BenchTest test;         // n_ubatch: what the session took
     std::string test_time;  // "2026-11-25T19:52:10Z", when it began
+    uint32_t tokens_in_flight = 1;
     std::vector<uint64_t> samples_ns;
     uint64_t n_kernels = 0;  // that exist: pipelines of the driver
     uint64_t n_dispatches = 0, n_levels = 0, n_layer_levels = 0, n_submits = 0;

@@ -1,10 +1,12 @@
-// bench: speed without tokenizer and sampler, in llama-bench's tests and formats.
+// bench: speed without tokenizer, in llama-bench's tests and formats. Single tokens are drawn on
+// the device where chat does it too; with --sync there is no sampler, as in llama-bench.
 #include "app/bench_report.h"
 #include "app/commands/commands.h"
 #include "app/console.h"
 #include "app/interrupt.h"
 #include "app/opened.h"
 #include "gpu/copy_rate.h"
+#include "model/gpu_sampler.h"
 
 #include <algorithm>
 #include <atomic>
@@ -155,8 +157,15 @@ model::SessionOptions session_options(const Options& options, const BenchTest& t
 /// One test on one session.
 class TestRun {
 public:
-    TestRun(model::Session& session, const BenchTest& test)
-        : session_(session), test_(test), tokens_(any_tokens(session.model(), test.n_ctx())) {}
+    TestRun(model::Session& session, const BenchTest& test, bool sync)
+        : session_(session),
+          test_(test),
+          draws_(!sync && test.n_gen > 0 && session.draws_on_device()),
+          tokens_(any_tokens(session.model(), test.n_ctx())) {}
+
+    /// 2: the device draws each token itself and has begun the next step when it is read; 1: the
+    /// host gives every token, as llama-bench does.
+    uint32_t tokens_in_flight() const { return draws_ ? 2 : 1; }
 
     void warm_up() {
         to_depth();
@@ -204,13 +213,25 @@ private:
         if (n_prompt > 0) {
             session_.sync(all.first(test_.n_depth + n_prompt));
         }
-        for (const model::TokenId token : all.subspan(test_.n_depth + n_prompt, n_gen)) {
+        const auto single = all.subspan(test_.n_depth + n_prompt, n_gen);
+        // With a clock at every kernel the host gives the tokens whatever was asked for.
+        if (draws_ && session_.draws_on_device()) {
+            if (n_gen > 0) {
+                session_.start_drawing(single.front(), {});
+            }
+            for (uint32_t i = 0; i < n_gen; ++i) {
+                session_.next_drawn();
+            }
+            return;
+        }
+        for (const model::TokenId token : single) {
             session_.decode(token);
         }
     }
 
     model::Session& session_;
     const BenchTest& test_;
+    const bool draws_;
     const std::vector<model::TokenId> tokens_;
 };
 
@@ -252,12 +273,12 @@ BenchResult run_test(const Options& options, Opened& opened, const BenchTest& te
     opened.session.reset();  // before the next takes its memory
     model::SessionOptions with_path = session_options(options, test);
     with_path.path = opened.path;
-    opened.session =
-        std::make_unique<model::Session>(*opened.runtime, opened.model, with_path);
+    opened.session = std::make_unique<model::Session>(*opened.runtime, opened.model, with_path);
     opened.session->set_stop(interrupted);
     BenchResult result{.test = test, .test_time = utc_now()};
     result.test.n_ubatch = opened.session->options().n_ubatch;
-    TestRun run(*opened.session, test);
+    TestRun run(*opened.session, test, options.bench.sync);
+    result.tokens_in_flight = run.tokens_in_flight();
     if (!options.bench.no_warmup) {
         run.warm_up();
     }

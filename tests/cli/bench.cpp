@@ -83,6 +83,25 @@ TEST_CASE("bench: a table of kernels beside the answer") {
     CHECK(result.err.find("\"n_gen\": 3") != std::string::npos);
 }
 
+TEST_CASE("bench: tokens drawn on the device, or given one by one") {
+    const auto row = [](std::vector<std::string> arguments) {
+        arguments.insert(arguments.end(), {"-p", "0", "-n", "4", "-r", "2", "-o", "json"});
+        const ProgramResult result = bench(arguments);
+        INFO(result.err);
+        REQUIRE(result.exit_code == 0);
+        const json rows = json::parse(result.out);
+        check_row(rows.at(0), 4);
+        return rows.at(0);
+    };
+    const json drawn = row({}), given = row({"--sync"}), plain = row({"--path", "plain"});
+    CHECK(drawn.at("tokens_in_flight") == 2);
+    CHECK(given.at("tokens_in_flight") == 1);
+    CHECK(plain.at("tokens_in_flight") == 1);
+    // The sampler's own kernels, and the layers as they are.
+    CHECK(drawn.at("dispatches_per_token") > given.at("dispatches_per_token"));
+    CHECK(drawn.at("levels_per_layer") == given.at("levels_per_layer"));
+}
+
 TEST_CASE("bench: what the model does not have") {
     CHECK(bench({"-d", "100000000", "-n", "1"}).exit_code == 2);
     CHECK(bench({"-ngl", "3"}).exit_code == 2);
