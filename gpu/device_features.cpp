@@ -93,8 +93,8 @@ void describe_limits(DeviceInfo& info, const VkPhysicalDeviceLimits& limits) {
     info.max_groups_z = limits.maxComputeWorkGroupCount[2];
     info.max_shared_bytes = limits.maxComputeSharedMemorySize;
     info.max_push_bytes = limits.maxPushConstantsSize;
-    info.range_alignment = static_cast<uint32_t>(std::max(limits.minStorageBufferOffsetAlignment,
-                                                          limits.minTexelBufferOffsetAlignment));
+    info.range_alignment = static_cast<uint32_t>(
+        std::max(limits.minStorageBufferOffsetAlignment, limits.minTexelBufferOffsetAlignment));
     info.texel_reads = info.type == DeviceType::cpu &&
                        uint64_t{limits.maxTexelBufferElements} * 16 >= info.max_range_bytes;
     info.timestamp_ns = limits.timestampPeriod;
@@ -287,6 +287,26 @@ bool has_extension(const VulkanFunctions& vk, VkPhysicalDevice physical, std::st
                        [&](const VkExtensionProperties& e) { return name == e.extensionName; });
 }
 
+/// Drivers that choose the size of subgroups by kernel (Intel, AMD) can be told the size that ours
+/// are written out for. Where they cannot, no kernel of ours may count on it.
+void describe_subgroup_control(DeviceInfo& info, const VulkanFunctions& vk,
+                               VkPhysicalDevice physical) {
+    Features offered;
+    vk.GetPhysicalDeviceFeatures2(physical, &offered.core);
+    VkPhysicalDeviceVulkan13Properties v13{
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_PROPERTIES};
+    VkPhysicalDeviceProperties2 core{.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                     .pNext = &v13};
+    vk.GetPhysicalDeviceProperties2(physical, &core);
+    info.subgroup_size_control =
+        offered.v13.subgroupSizeControl && offered.v13.computeFullSubgroups &&
+        (v13.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0 &&
+        v13.minSubgroupSize <= info.subgroup_size && info.subgroup_size <= v13.maxSubgroupSize;
+    if (!info.subgroup_size_control && v13.minSubgroupSize != v13.maxSubgroupSize) {
+        info.subgroup_arithmetic = false;
+    }
+}
+
 void require_features(Features& wanted, const DeviceInfo& info) {
     wanted.v12.timelineSemaphore = VK_TRUE;
     wanted.v13.synchronization2 = VK_TRUE;
@@ -296,6 +316,8 @@ void require_features(Features& wanted, const DeviceInfo& info) {
         wanted.matrix.cooperativeMatrix = VK_TRUE;
         wanted.v12.shaderFloat16 = VK_TRUE;
         wanted.v12.vulkanMemoryModel = VK_TRUE;
+    }
+    if (info.subgroup_size_control || !info.matrix_shapes.empty()) {
         wanted.v13.subgroupSizeControl = VK_TRUE;
         wanted.v13.computeFullSubgroups = VK_TRUE;
     }
@@ -341,6 +363,7 @@ DeviceInfo describe_device(const VulkanFunctions& vk, VkPhysicalDevice physical,
     describe_memory(info, vk, physical);
     if (basics.apiVersion >= VK_API_VERSION_1_3) {
         describe_properties(info, vk, physical);
+        describe_subgroup_control(info, vk, physical);
         if (!disables(disable, kMatrices) && !disables(disable, kHalf)) {
             describe_matrices(info, vk, physical);
         }

@@ -51,11 +51,11 @@ struct DeviceInfo {
     uint32_t vendor_id = 0;
     uint32_t device_id = 0;
     uint64_t local_heap_bytes = 0;  // sum of device-local heaps
-    uint64_t budget_bytes = 0;     // VK_EXT_memory_budget of those heaps now, else local_heap_bytes
+    uint64_t budget_bytes = 0;  // VK_EXT_memory_budget of those heaps now, else local_heap_bytes
     std::vector<Heap> heaps;
-    uint32_t device_heap = 0;      // where Memory::device lies
-    uint32_t host_heap = 0;        // where Memory::upload and readback lie; may be the same
-    uint64_t max_range_bytes = 0;  // maxStorageBufferRange
+    uint32_t device_heap = 0;         // where Memory::device lies
+    uint32_t host_heap = 0;           // where Memory::upload and readback lie; may be the same
+    uint64_t max_range_bytes = 0;     // maxStorageBufferRange
     uint64_t max_buffer_bytes = 0;    // maxBufferSize, at most maxMemoryAllocationSize
     uint32_t max_workgroup_size = 0;  // maxComputeWorkGroupInvocations
     uint32_t max_groups_x = 0, max_groups_y = 0, max_groups_z = 0;
@@ -63,6 +63,8 @@ struct DeviceInfo {
     uint32_t max_push_bytes = 0;
     uint32_t range_alignment = 0;  // of storage and texel buffers
     uint32_t subgroup_size = 0;
+    bool subgroup_size_control =
+        false;  // kernels may ask for subgroups of that size, all of them full
     /// Units of 16 bytes are read quicker as texels than from storage buffers (shaders/quads.glsl).
     bool texel_reads = false;
     bool subgroup_arithmetic = false;  // arithmetic, shuffles and votes in compute shaders

@@ -127,6 +127,22 @@ VkPipelineLayout create_layout(Device& device, const Kernel& kernel,
     return layout;
 }
 
+/// The size that a kernel's code counts on; 0: it uses no subgroups, or the driver has but one
+/// size. A matrix belongs to a whole subgroup, of the size that the kernel was written out for.
+uint32_t required_subgroup_size(const DeviceInfo& device, const Kernel& kernel) {
+    if (kernel.interface().uses_matrices) {
+        return kernel.constants()[0];
+    }
+    const bool told = kernel.interface().uses_subgroups && device.subgroup_size_control;
+    return told ? device.subgroup_size : 0;
+}
+
+/// Whether the workgroup is whole subgroups of that size: a driver may not leave lanes out then.
+bool has_full_subgroups(const Kernel& kernel, uint32_t subgroup_size) {
+    const uint32_t id = kernel.interface().workgroup_size_spec_id;
+    return subgroup_size > 0 && id != UINT32_MAX && kernel.constants()[id] % subgroup_size == 0;
+}
+
 VkPipeline create_pipeline(Device& device, VkPipelineCache cache, const Kernel& kernel,
                            std::span<const uint32_t> words) {
     const ShaderModule module(device, words, kernel.name());
@@ -140,17 +156,18 @@ VkPipeline create_pipeline(Device& device, VkPipelineCache cache, const Kernel& 
         .dataSize = kernel.constants().size() * 4,
         .pData = kernel.constants().data(),
     };
-    // A matrix belongs to a whole subgroup, of the size that the kernel was written out for.
-    const bool whole = kernel.interface().uses_matrices;
+    const uint32_t subgroup_size = required_subgroup_size(device.info(), kernel);
     const VkPipelineShaderStageCreateFlags stage_flags =
-        whole ? VkFlags{VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT} : VkFlags{0};
+        has_full_subgroups(kernel, subgroup_size)
+            ? VkFlags{VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT}
+            : VkFlags{0};
     const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup{
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
-        .requiredSubgroupSize = whole ? kernel.constants()[0] : 0};
+        .requiredSubgroupSize = subgroup_size};
     const VkComputePipelineCreateInfo info{
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                  .pNext = whole ? &subgroup : nullptr,
+                  .pNext = subgroup_size > 0 ? &subgroup : nullptr,
                   .flags = stage_flags,
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                   .module = module.handle(),

@@ -49,8 +49,10 @@ struct KernelRequest {
 
 /// Owns all kernels of one device. An unknown name stops the program with the list of known ones.
 /// A shader that has a second form NAME_texels is taken in that form where DeviceInfo::texel_reads.
-/// Where a kernel uses cooperative matrices, its workgroup is one subgroup wide: constant 0 is
-/// DeviceInfo::matrix_subgroup_size, and the driver must compile for subgroups of that size.
+/// Kernels that use subgroups get them in DeviceInfo::subgroup_size, where the driver can be told,
+/// and full where the workgroup is a multiple of it. Where a kernel uses cooperative matrices, its
+/// workgroup is one subgroup wide: constant 0 is DeviceInfo::matrix_subgroup_size, and the driver
+/// must compile for subgroups of that size.
 class KernelCache {
 public:
     /// `cache_dir` holds the pipeline cache file (own header: size, hash, device, driver; a file

@@ -59,6 +59,7 @@ enum StorageClass : uint32_t {
     storage_buffer = 12,
 };
 
+constexpr uint32_t kCapabilityGroupNonUniform = 61;  // what every use of subgroups declares
 constexpr uint32_t kCapabilityCooperativeMatrix = 6022;
 constexpr uint32_t kDimBuffer = 5;
 constexpr uint32_t kSampled = 1;
@@ -124,6 +125,7 @@ private:
     std::vector<Variable> variables_;
     std::vector<uint32_t> workgroup_size_ids_;  // of x, y, z where they are constants by id
     uint32_t n_entry_points_ = 0;
+    bool uses_subgroups_ = false;
     bool uses_matrices_ = false;
 };
 
@@ -152,6 +154,7 @@ void Module::read_instruction(const Instruction& instruction) {
             break;
         case op_capability:
             at_least(1);
+            uses_subgroups_ |= operands[0] == kCapabilityGroupNonUniform;
             uses_matrices_ |= operands[0] == kCapabilityCooperativeMatrix;
             break;
         case op_execution_mode_id:
@@ -391,6 +394,7 @@ ShaderInterface Module::interface() const {
     std::sort(out.spec_ids.begin(), out.spec_ids.end());
     out.spec_ids.erase(std::unique(out.spec_ids.begin(), out.spec_ids.end()), out.spec_ids.end());
     out.workgroup_size_spec_id = workgroup_size_spec_id();
+    out.uses_subgroups = uses_subgroups_;
     out.uses_matrices = uses_matrices_;
     return out;
 }

@@ -20,6 +20,7 @@ struct ShaderInterface {
     uint32_t push_bytes = 0;                       // size of the push-constant block, 0 = none
     std::vector<uint32_t> spec_ids;                // ascending
     uint32_t workgroup_size_spec_id = UINT32_MAX;  // id of local_size_x_id, if any
+    bool uses_subgroups = false;                   // their size, ids or operations
     bool uses_matrices = false;                    // cooperative matrices
 };
 

@@ -45,6 +45,7 @@ void print_json(size_t index, const gpu::DeviceInfo& d, bool chosen, const std::
         .add("max_workgroup_size", d.max_workgroup_size)
         .add("max_shared_bytes", d.max_shared_bytes)
         .add("subgroup_size", d.subgroup_size)
+        .add("subgroup_size_control", d.subgroup_size_control)
         .add("matrices", matrices(d))
         .add("timestamps", d.timestamp_ns > 0)
         .add("float_controls_rte32", d.float_controls_rte32)
@@ -67,8 +68,9 @@ void print_text(size_t index, const gpu::DeviceInfo& d, bool chosen, double gb_p
     put("    memory {:.0f} MiB, {:.0f} free; one binding {:.0f} MiB, one buffer {:.0f} MiB\n",
         base::mib(d.local_heap_bytes), base::mib(d.budget_bytes), base::mib(d.max_range_bytes),
         base::mib(d.max_buffer_bytes));
-    put("    workgroup {}, shared {} KiB, subgroup {}, timestamps {}\n", d.max_workgroup_size,
-        d.max_shared_bytes / 1024, d.subgroup_size, d.timestamp_ns > 0 ? "yes" : "no");
+    put("    workgroup {}, shared {} KiB, subgroup {}{}, timestamps {}\n", d.max_workgroup_size,
+        d.max_shared_bytes / 1024, d.subgroup_size,
+        d.subgroup_size_control ? " (set by us)" : "", d.timestamp_ns > 0 ? "yes" : "no");
     if (!d.matrix_shapes.empty()) {
         put("    cooperative matrices {}, subgroup {}\n", matrices(d), d.matrix_subgroup_size);
     }

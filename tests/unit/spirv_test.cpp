@@ -62,6 +62,17 @@ TEST_CASE("spirv: a module says whether it uses cooperative matrices") {
     CHECK(reflect(writer.words, "some").uses_matrices);
 }
 
+TEST_CASE("spirv: a module says whether it uses subgroups") {
+    ModuleWriter writer;
+    writer.op(17, {1});  // OpCapability Shader
+    writer.entry_point();
+    CHECK_FALSE(reflect(writer.words, "none").uses_subgroups);
+    writer.words.resize(5);
+    writer.op(17, {61});  // GroupNonUniform
+    writer.entry_point();
+    CHECK(reflect(writer.words, "some").uses_subgroups);
+}
+
 TEST_CASE("spirv: add reads one buffer and writes the other") {
     const ShaderInterface add = reflect(words_of("add"), "add");
     REQUIRE(add.bindings.size() == 2);
@@ -72,12 +83,14 @@ TEST_CASE("spirv: add reads one buffer and writes the other") {
     CHECK(add.push_bytes == 8);
     CHECK(add.spec_ids == std::vector<uint32_t>{0});
     CHECK(add.workgroup_size_spec_id == 0);
+    CHECK_FALSE(add.uses_subgroups);
 }
 
 TEST_CASE("spirv: the texel form of a kernel reads texels, and binds the same numbers") {
     const gpu::ShaderInterface storage = gpu::reflect(*gpu::find_shader("matvec"), "matvec");
     const gpu::ShaderInterface texels =
         gpu::reflect(*gpu::find_shader("matvec_texels"), "matvec_texels");
+    CHECK(storage.uses_subgroups);
     REQUIRE(storage.bindings.size() == 5);
     REQUIRE(texels.bindings.size() == 5);
     for (size_t i = 0; i < 5; ++i) {
