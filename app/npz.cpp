@@ -1,7 +1,8 @@
 #include "app/npz.h"
 
-#include "app/crc32.h"
 #include "gpu/base.h"
+
+#include <zlib.h>
 
 #include <array>
 #include <cerrno>
@@ -106,9 +107,13 @@ void NpzWriter::begin(std::string_view name, NpyType type, std::vector<uint64_t>
 void NpzWriter::append(std::span<const std::byte> bytes) {
     CHECK(open_ && bytes.size() <= expected_, "{} bytes for {} that are missing", bytes.size(),
           expected_);
+    if (bytes.empty()) {
+        return;  // zlib takes a null pointer for a new beginning
+    }
     write(bytes);
     expected_ -= bytes.size();
-    entries_.back().crc = crc32(entries_.back().crc, bytes);
+    uint32_t& crc = entries_.back().crc;
+    crc = uint32_t(crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 void NpzWriter::end() {

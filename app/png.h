@@ -1,4 +1,4 @@
-// PNG files without a compression library: filters and fixed-code deflate with run lengths.
+// PNG files, by libpng.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace app {
 
-/// 8-bit RGB, [height, width, 3].
+/// 8-bit RGB, [height, width, 3], neither of them 0.
 std::vector<uint8_t> encode_png(std::span<const uint8_t> rgb, uint32_t width, uint32_t height);
 /// False with a sentence when the file could not be written.
 bool write_png(const std::string& path, std::span<const uint8_t> rgb, uint32_t width,
