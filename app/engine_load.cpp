@@ -11,6 +11,7 @@
 #include "app/fit_check.h"
 #include "gpu/clock.h"
 #include "gpu/sizes.h"
+#include "model/self_test.h"
 #include "model/source.h"
 
 namespace app {
@@ -180,14 +181,18 @@ void Worker::replace_model(const LoadModel& request, const std::string& path,
 void Worker::make_session(const LoadModel& request, std::vector<std::string>& notices) {
     const model::Config& config = model_->config;
     const uint32_t most = config.max_position_embeddings;
-    const bool fast = model::Session::fast_obstacle(runtime_->device.info(), config).empty();
-    model::SessionOptions options{.path = fast ? model::Path::fast : model::Path::plain,
+    const auto stop = [this] { return should_stop(); };
+    const std::string obstacle = model::why_not_fast(*runtime_, model_, stop);
+    if (!obstacle.empty()) {
+        notices.push_back("The plain path, which is slower, is used: " + obstacle + ".");
+    }
+    model::SessionOptions options{.path = obstacle.empty() ? model::Path::fast : model::Path::plain,
                                   .n_ctx = request.n_ctx != 0
                                                ? std::min(request.n_ctx, most)
                                                : std::min(model::kDefaultContext, most),
                                   .type_k = kv_type(request.type_k),
                                   .type_v = kv_type(request.type_v),
-                                  .stop = [this] { return should_stop(); }};
+                                  .stop = stop};
     if (request.n_ctx > most) {
         notices.push_back(
             fmt::format("The context was cut from {} to {} tokens, which is what the "

@@ -5,6 +5,7 @@
 #include "app/fit_check.h"
 #include "app/interrupt.h"
 #include "gpu/clock.h"
+#include "model/self_test.h"
 
 #include <unistd.h>
 
@@ -83,16 +84,16 @@ std::string existing_model(const Options& options) {
     return path;
 }
 
-/// The path that was asked for, else the fast one where it can run, and plain for fingerprints.
-model::Path chosen_path(const Options& options, const gpu::DeviceInfo& device,
-                        const model::Config& config) {
+/// The path that was asked for, else the fast one where it can run and runs right, and plain for
+/// fingerprints.
+model::Path chosen_path(const Options& options, Opened& opened) {
     if (options.path) {
         return *options.path;
     }
     if (options.hash) {
         return model::Path::plain;
     }
-    const std::string obstacle = model::Session::fast_obstacle(device, config);
+    const std::string obstacle = model::why_not_fast(*opened.runtime, opened.model, interrupted);
     if (!obstacle.empty()) {
         tell("lapidary: the plain path, which is slower, is used: {}\n", obstacle);
     }
@@ -178,7 +179,7 @@ Opened open_session(const Options& options, const model::SessionOptions& session
     }
     opened.model = model::Model::load(*opened.runtime, std::move(*files), load);
     with_stop.stop = interrupted;
-    opened.path = with_stop.path = chosen_path(options, device, opened.model->config);
+    opened.path = with_stop.path = chosen_path(options, opened);
     opened.session = std::make_unique<model::Session>(*opened.runtime, opened.model, with_stop);
     opened.session->set_stop(interrupted);
     if (const char* perf = std::getenv("LAPIDARY_PERF"); perf != nullptr && *perf == '1') {
