@@ -76,6 +76,7 @@ void UiState::select_head(int64_t layer, int64_t head) {
     selection.layer = uint32_t(std::clamp<int64_t>(layer, 0, int64_t(model->n_layers) - 1));
     selection.head = uint32_t(std::clamp<int64_t>(head, 0, int64_t(model->n_heads) - 1));
     head_chosen = true;
+    choose_sight();  // before the next frame: what is drawn of this head must be its own
 }
 
 void UiState::go_live() {

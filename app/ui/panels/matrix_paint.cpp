@@ -258,7 +258,8 @@ ColorScale paint_matrix(Panel& p, const MatrixPlace& m) {
     Picture& picture = p.view.matrix_picture;
     ColorScale& scale = p.view.matrix_scale;
     const auto width = int(m.area.w), height = int(m.area.h);
-    if (p.state.sight.viewport && picture.wants(paint_key(p, m), width, height)) {
+    const bool own = p.state.sight.is(p.state.selection.layer, p.state.selection.head);
+    if (p.state.sight.viewport && own && picture.wants(paint_key(p, m), width, height)) {
         const std::vector<float> values = pixel_values(p, m, width, height);
         scale.low = 1.0f / float(std::max(m.n_rows, 2u));
         const bool mean = p.state.sight.pooling == Pooling::mean && m.pooled();
