@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "app/engine_record.h"
 #include "app/engine_worker.h"
 #include "app/prompt.h"
 
@@ -42,6 +43,9 @@ std::optional<RequestId> request_id(const Command& command) {
     }
     if (const auto* generate = std::get_if<Generate>(&command)) {
         return generate->id;
+    }
+    if (const auto* record = std::get_if<Record>(&command)) {
+        return record->id;
     }
     return std::nullopt;
 }
@@ -105,6 +109,8 @@ void Worker::run() {
         } else if (!inspections_.empty()) {
             const auto next = next_inspection(std::numeric_limits<double>::infinity());
             guarded(next->request.id, [&] { inspect(next); });
+        } else if (record_ != nullptr) {
+            guarded(record_id(), [&] { record_some(); });
         } else {
             quit_ = true;  // the queue was closed
         }
@@ -112,7 +118,8 @@ void Worker::run() {
     finish();
 }
 
-/// What is to be done next; nothing when an inspection is (or when the queue was closed).
+/// What is to be done next; nothing when an inspection or a recording is (or when the queue was
+/// closed).
 std::optional<Command> Worker::next_command() {
     if (!waiting_.empty()) {
         Command command = std::move(waiting_.front());
@@ -122,7 +129,7 @@ std::optional<Command> Worker::next_command() {
     if (std::optional<Command> command = mail_.commands.try_pop()) {
         return command;
     }
-    if (!inspections_.empty()) {
+    if (!inspections_.empty() || (record_ != nullptr && !quitting())) {
         return std::nullopt;
     }
     if (wake_pending_) {
@@ -142,9 +149,10 @@ void Worker::handle(Command command) {
                        capture_changed_ = true;
                    },
                    [&](Inspect& c) { queue_inspection(std::move(c)); },
+                   [&](Record& c) { guarded(c.id, [&] { record(std::move(c)); }); },
                    [&](Shutdown&) { quit_ = true; },
                    [](CancelLoad&) {},  // it is over already
-                   [](Stop&) {},
+                   [&](Stop& c) { cancel_recording(c.id); },
                },
                command);
     activity_ = Activity::idle;
@@ -176,6 +184,9 @@ void Worker::receive(Command command) {
                 capture_changed_ = true;
             },
             [&](Inspect& c) { queue_inspection(std::move(c)); },
+            [&](Record& c) {
+                emit(Failed{c.id, "busy", "Save the recording when the answer is done."});
+            },
             [&](Shutdown&) { quit_ = true; },
         },
         command);
@@ -187,6 +198,7 @@ void Worker::stop(Activity activity, RequestId id) {
         stop_requested_ = true;
         return;
     }
+    cancel_recording(id);
     const auto it = std::find_if(waiting_.begin(), waiting_.end(),
                                  [&](const Command& command) { return request_id(command) == id; });
     if (it != waiting_.end()) {
@@ -224,6 +236,9 @@ void Worker::finish() {
             emit(Failed{*id, "cancelled", "The program is being closed."});
         }
     };
+    if (record_ != nullptr) {
+        emit(Failed{record_id(), "cancelled", "The program is being closed."});
+    }
     std::for_each(waiting_.begin(), waiting_.end(), end);
     while (const std::optional<Command> command = mail_.commands.try_pop()) {
         end(*command);

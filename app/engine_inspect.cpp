@@ -41,6 +41,7 @@ void Worker::queue_inspection(Inspect request) {
 
 /// Positions from n_kept on are about to become others.
 void Worker::sequence_changes(uint32_t n_kept) {
+    end_recording(n_kept);
     for (Inspection& job : inspections_) {
         job.tile.reset();
         job.n_rows_done = 0;

@@ -9,6 +9,7 @@
 #include "app/engine.h"
 #include "app/engine_worker.h"
 #include "app/fit_check.h"
+#include "app/recording_maker.h"
 #include "gpu/clock.h"
 #include "gpu/sizes.h"
 #include "model/self_test.h"
@@ -279,33 +280,12 @@ std::shared_ptr<const ModelInfo> Worker::describe_model(const std::string& path,
     const model::Config& config = model_->config;
     const model::Tokenizer& tokenizer = model_->tokenizer;
     const gpu::DeviceInfo& device = runtime_->device.info();
-    auto info = std::make_shared<ModelInfo>();
+    auto info = std::make_shared<ModelInfo>(model_facts(*model_, *session_, device.name));
     info->path = path;
-    info->name = model_->name;
-    info->format = model_->format;
     info->quant = quant_name(model_->weights, path);
-    info->architecture = model::architecture_name(config.architecture);
-    info->n_params = model_->weights.n_params;
-    info->file_bytes = model_->file_bytes;
-    info->weight_bytes = model_->weights.bytes();
-    info->kv_bytes = session_->cache().bytes();
-    info->n_layers = config.num_hidden_layers;
-    info->n_heads = config.num_attention_heads;
-    info->n_kv_heads = config.num_key_value_heads;
-    info->head_dim = config.head_dim;
-    info->hidden_size = config.hidden_size;
-    info->vocab_size = config.vocab_size;
-    info->n_ctx = session_->n_ctx();
-    info->n_ctx_train = config.max_position_embeddings;
-    info->attn_softcap = config.attn_logit_softcapping;
-    info->final_softcap = config.final_logit_softcapping;
-    for (const model::LayerConfig& l : config.layers) {
-        info->layers.push_back({l.sliding_window, l.rope_theta, l.rope_factor});
-    }
     info->base_model = model::chat_format(tokenizer) == model::ChatFormat::question_answer;
     info->shipped = is_shipped(path);
     info->sampling = model::default_sampling(config, model_->sampling, info->base_model);
-    info->device_name = device.name;
     info->device_uuid = device.uuid;
     info->device_driver = device.driver_name + " " + device.driver_version;
     info->device_why = runtime_->device.why_chosen();

@@ -1,5 +1,6 @@
 // What runs in the engine's thread, and the mailbox it shares with the other threads. Included by
 // engine*.cpp and by tests that want a small event queue; everybody else uses app/engine.h.
+// long file: one class, the state that all parts of the engine work on.
 #pragma once
 
 #include <atomic>
@@ -67,6 +68,7 @@ private:
     using Clock = std::chrono::steady_clock;
     enum class Activity : uint8_t { idle, loading, generating };
     struct Generation;
+    struct RecordJob;
 
     // engine.cpp: commands, events, errors
     std::optional<Command> next_command();
@@ -149,6 +151,13 @@ private:
     void pool_block(ThumbnailPool& pool, uint32_t layer, uint32_t head, uint32_t end);
     model::PooledRows timed_pool(const model::Session::PoolRequest& request);
 
+    // engine_record.cpp
+    void record(Record request);
+    void record_some();
+    RequestId record_id() const;
+    void end_recording(uint32_t n_kept);
+    void cancel_recording(RequestId id);
+
     Mailbox& mail_;
     std::function<void()> wake_;
     LoadMarker marker_;
@@ -185,6 +194,7 @@ private:
         uint32_t layer = 0, head = 0;
         std::vector<float> factors;  // by query
     } sink_factors_;                 // of the head that was asked for last
+    std::unique_ptr<RecordJob> record_;  // may be null; gone before its session is
     double last_head_ms_ = 0;   // logits of an earlier row, or lens; measured
 
     uint32_t prefill_total_ = 0;  // not 0: session_->sync() runs

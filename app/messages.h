@@ -1,5 +1,6 @@
 // Command and Event: the whole contract between the window's thread and the engine's thread.
 // Plain data; payloads are immutable once sent. Includes no GPU and no UI header.
+// long file: the whole contract, to be read in one place.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,7 @@ using model::TokenId;
 using RequestId = uint64_t;
 
 struct FoundModel;  // app/discovery.h
+struct Recording;   // app/recording.h
 
 // ---- commands: UI -> engine ----
 
@@ -74,10 +76,18 @@ struct Inspect {
     std::vector<TokenId> ids;           // lens: ids to report beside the top ones
     std::vector<TileKey> tiles;         // pyramid
 };
+/// Write the sequence in the cache as a recording: the draft says whose it is (text, turns, tokens,
+/// settings), the engine adds the rows of every layer and head, the distributions, the lens and the
+/// model's hash. Worked on while nothing else is asked; Stop{id} ends it.
+struct Record {
+    RequestId id = 0;
+    std::string path;  // nothing may lie there yet
+    std::shared_ptr<Recording> draft;
+};
 struct Shutdown {};
 
 using Command = std::variant<LoadModel, CancelLoad, UnloadModel, Generate, Stop, SetCapture, Inspect,
-                             Shutdown>;
+                             Record, Shutdown>;
 
 // ---- events: engine -> UI ----
 
@@ -118,6 +128,7 @@ struct ModelInfo {
     bool base_model = false;        // asked in a Question / Answer frame; the window says so
     bool shipped = false;
     bool replayed = false;          // out of a recording: nothing can be computed
+    std::string model_hash, recorded_by;  // of a recording
     model::SamplingParams sampling; // this model's defaults
     std::string device_name, device_uuid, device_driver, device_why;
     std::string device_warning;     // why this is not the device one would expect; empty: it is
@@ -156,6 +167,14 @@ struct LensAnswer {
     std::vector<TopToken> top;
     std::vector<float> asked;
 };
+/// What a recording keeps of the distribution of one row: its likeliest tokens, best first, and what
+/// all others weigh together.
+struct KeptDistribution {
+    std::vector<TokenId> ids;
+    std::vector<float> logprobs;             // over the whole vocabulary
+    double rest = 0;                         // probability of all others
+    std::vector<model::StageResult> stages;  // with the recorded settings; may be empty
+};
 struct InspectReady {
     RequestId id = 0;
     InspectKind kind = InspectKind::tile;
@@ -166,6 +185,8 @@ struct InspectReady {
     std::shared_ptr<const AttentionPyramidTile> pyramid;        // one of request.tiles
     uint32_t n_left = 0;                                        // answers to this request to come
     std::shared_ptr<const std::vector<float>> logits;           // distribution: [vocab]
+    /// distribution, out of a recording: then logits are log-probabilities, -inf where not kept.
+    std::shared_ptr<const KeptDistribution> kept;
     std::vector<LensAnswer> lens;
     Inspect request;
 };
@@ -188,9 +209,12 @@ struct Failed {
     bool device_lost = false, context_full = false;
     std::shared_ptr<const NoRoom> no_room = nullptr;  // the load was refused for its size
 };
+struct RecordProgressed { RequestId id = 0; uint64_t done = 0, total = 0; };
+struct Recorded { RequestId id = 0; std::string path; uint64_t bytes = 0; };
 struct Logged { std::string line; };
 
 using Event = std::variant<LoadProgressed, ModelReady, ModelUnloaded, PromptReady, PrefillProgressed,
-                           TokenReady, CaptureReady, InspectReady, StatsReady, Finished, Failed, Logged>;
+                           TokenReady, CaptureReady, InspectReady, StatsReady, Finished, Failed,
+                           RecordProgressed, Recorded, Logged>;
 
 }  // namespace app

@@ -1,29 +1,22 @@
 #include "app/recording.h"
 
-#include <sqlite3.h>
-
-#include <array>
-#include <cmath>
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <map>
 #include <span>
 #include <system_error>
 
-#include "app/args.h"
 #include "app/database.h"
 #include "app/json_out.h"
+#include "app/recording_format.h"
 #include "gpu/base.h"
-#include "model/json_reader.h"
 
 namespace app {
 
 namespace {
 
-constexpr int64_t kSchema = 1;
-constexpr uint32_t kApplicationId = 0x4C617052;  // "LapR"
 constexpr const char* kTables =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);"
     "CREATE TABLE tokens(position INTEGER PRIMARY KEY, id INTEGER NOT NULL, text TEXT NOT NULL,"
@@ -31,16 +24,11 @@ constexpr const char* kTables =
     "CREATE TABLE texts(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
     "CREATE TABLE rows(layer INTEGER NOT NULL, position INTEGER NOT NULL,"
     " first_key INTEGER NOT NULL, n_keys INTEGER NOT NULL, data BLOB NOT NULL,"
-    " PRIMARY KEY(position, layer)) WITHOUT ROWID;";
-
-// What a recording may ask for.
-constexpr uint32_t kMostLayers = 512, kMostHeads = 256, kMostTokens = 1 << 17;
-constexpr uint32_t kMostVocabulary = 1 << 21;
-
-[[noreturn]] void refuse(const std::string& path, const std::string& what) {
-    throw base::Error(base::ErrorKind::model, base::escaped(path, 400) + ": " + what,
-                      "The file was left as it is.");
-}
+    " PRIMARY KEY(position, layer)) WITHOUT ROWID;"
+    "CREATE TABLE steps(position INTEGER PRIMARY KEY, next BLOB NOT NULL, stages BLOB NOT NULL,"
+    " lens_ids BLOB NOT NULL);"
+    "CREATE TABLE lens(position INTEGER NOT NULL, layer INTEGER NOT NULL, top BLOB NOT NULL,"
+    " asked BLOB NOT NULL, PRIMARY KEY(position, layer)) WITHOUT ROWID;";
 
 std::string info_json(const ModelInfo& m) {
     JsonArray windows;
@@ -62,8 +50,44 @@ std::string info_json(const ModelInfo& m) {
         .add("hidden_size", m.hidden_size)
         .add("vocab_size", m.vocab_size)
         .add("n_ctx", m.n_ctx)
+        .add("n_ctx_train", m.n_ctx_train)
+        .add("weight_bytes", m.weight_bytes)
+        .add("kv_bytes", m.kv_bytes)
+        .add("attn_softcap", m.attn_softcap)
+        .add("final_softcap", m.final_softcap)
+        .add("base_model", m.base_model)
         .raw("windows", windows.str())
         .str();
+}
+
+std::string sequence_json(const Recording& r) {
+    const model::SamplingParams& s = r.sampling;
+    JsonObject sampling;
+    for (const model::SamplingField& field : model::sampling_fields()) {
+        sampling.add(field.name, model::field_value(s, field));
+    }
+    sampling.add("seed", fmt::format("{}", s.seed));  // 64 bits: as text
+    sampling.add("llama_cpp_order", s.llama_cpp_order);
+    return JsonObject()
+        .add("model_hash", r.model_hash)
+        .add("answer_begin", r.answer_begin)
+        .add("finish", uint32_t(r.finish))
+        .add("prompt_n", r.stats.prompt_n)
+        .add("predicted_n", r.stats.predicted_n)
+        .add("prompt_ms", r.stats.prompt_ms)
+        .add("predicted_ms", r.stats.predicted_ms)
+        .add("first_token_ms", r.stats.first_token_ms)
+        .add("gb_per_s", r.stats.gb_per_s)
+        .raw("sampling", sampling.str())
+        .str();
+}
+
+std::string turns_json(const std::vector<model::Turn>& turns) {
+    JsonArray list;
+    for (const model::Turn& turn : turns) {
+        list.raw(JsonObject().add("role", uint32_t(turn.role)).add("text", turn.text).str());
+    }
+    return JsonObject().raw("before", list.str()).str();
 }
 
 std::string facts_json(const TokenInfo& t) {
@@ -88,12 +112,55 @@ std::vector<std::byte> row_bytes(const model::LiveRows& rows) {
     return out;
 }
 
+/// Numbers one behind the other, little-endian as every device of ours is.
+class Packed {
+public:
+    template <class T>
+    Packed& add(const T& value) {
+        const auto bytes = std::as_bytes(std::span(&value, 1));
+        bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+        return *this;
+    }
+    operator std::span<const std::byte>() const { return bytes_; }
+
+private:
+    std::vector<std::byte> bytes_;
+};
+
 void put_meta(Database& db, std::string_view key, std::string_view value) {
     db.use("INSERT INTO meta VALUES(?, ?)").bind(1, key).bind(2, value).run();
 }
 
-void put_tokens(Database& db, const Recording& r) {
+/// Texts of all ids that occur: of the vocabulary where it is known, else as the tokens had them.
+std::map<TokenId, std::string> texts_of(const Recording& r) {
     std::map<TokenId, std::string> texts;
+    const auto occurs = [&](TokenId id, const std::string& text) {
+        std::string& known = texts[id];
+        const auto& all = r.info.token_texts;
+        known = !text.empty() ? text : all && size_t(id) < all->size() ? (*all)[size_t(id)] : known;
+    };
+    for (const TokenInfo& t : r.tokens) {
+        occurs(t.id, t.text);
+        for (const TopToken& other : t.top) {
+            occurs(other.id, other.text);
+        }
+    }
+    for (const RecordedStep& step : r.steps) {
+        for (const std::vector<TokenId>* ids : {&step.next.ids, &step.lens_ids}) {
+            for (const TokenId id : *ids) {
+                occurs(id, {});
+            }
+        }
+        for (const LensAnswer& layer : step.lens) {
+            for (const TopToken& other : layer.top) {
+                occurs(other.id, other.text);
+            }
+        }
+    }
+    return texts;
+}
+
+void put_tokens(Database& db, const Recording& r) {
     for (const TokenInfo& t : r.tokens) {
         db.use("INSERT INTO tokens VALUES(?, ?, ?, ?, ?, ?)")
             .bind(1, int64_t{t.position})
@@ -103,13 +170,55 @@ void put_tokens(Database& db, const Recording& r) {
             .bind(5, int64_t{t.control})
             .bind(6, facts_json(t))
             .run();
-        texts[t.id] = t.text;
-        for (const TopToken& other : t.top) {
-            texts[other.id] = other.text;
-        }
     }
-    for (const auto& [id, text] : texts) {
+    for (const auto& [id, text] : texts_of(r)) {
         db.use("INSERT INTO texts VALUES(?, ?)").bind(1, int64_t{id}).bind(2, text).run();
+    }
+}
+
+void put_lens(Database& db, int64_t position, const LensAnswer& layer) {
+    Packed top, asked;
+    for (const TopToken& other : layer.top) {
+        top.add(other.id).add(other.logprob);
+    }
+    for (const float logprob : layer.asked) {
+        asked.add(logprob);
+    }
+    db.use("INSERT INTO lens VALUES(?, ?, ?, ?)")
+        .bind(1, position)
+        .bind(2, int64_t{layer.layer})
+        .bind(3, top)
+        .bind(4, asked)
+        .run();
+}
+
+void put_steps(Database& db, const Recording& r) {
+    for (size_t i = 0; i < r.steps.size(); ++i) {
+        const RecordedStep& step = r.steps[i];
+        Packed next, stages, lens_ids;
+        next.add(step.next.rest);
+        for (size_t k = 0; k < step.next.ids.size(); ++k) {
+            next.add(step.next.ids[k]).add(step.next.logprobs[k]);
+        }
+        for (const model::StageResult& stage : step.next.stages) {
+            stages.add(uint32_t(stage.stage)).add(stage.n_left).add(uint32_t(stage.top.size()));
+            stages.add(stage.other);
+            for (const model::Candidate& c : stage.top) {
+                stages.add(c.id).add(c.logit).add(c.p);
+            }
+        }
+        for (const TokenId id : step.lens_ids) {
+            lens_ids.add(id);
+        }
+        db.use("INSERT INTO steps VALUES(?, ?, ?, ?)")
+            .bind(1, int64_t(i))
+            .bind(2, next)
+            .bind(3, stages)
+            .bind(4, lens_ids)
+            .run();
+        for (const LensAnswer& layer : step.lens) {
+            put_lens(db, int64_t(i), layer);
+        }
     }
 }
 
@@ -130,15 +239,10 @@ void put_rows(Database& db, const Recording& r) {
 
 }  // namespace
 
-bool is_recording(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    std::array<char, 72> head{};
-    if (!in.read(head.data(), head.size()) ||
-        std::memcmp(head.data(), "SQLite format 3", 16) != 0) {
-        return false;
-    }
-    const auto byte = [&](size_t i) { return uint32_t(static_cast<unsigned char>(head[i])); };
-    return (byte(68) << 24 | byte(69) << 16 | byte(70) << 8 | byte(71)) == kApplicationId;
+uint32_t Recording::n_rows() const {
+    const auto none = std::find_if(captures.begin(), captures.end(),
+                                   [](const auto& c) { return c->live.empty(); });
+    return uint32_t(none - captures.begin());
 }
 
 void write_recording(const Recording& recording, const std::string& path) {
@@ -153,13 +257,16 @@ void write_recording(const Recording& recording, const std::string& path) {
             db.exec(
                 fmt::format("PRAGMA journal_mode=MEMORY; PRAGMA application_id={}; PRAGMA "
                             "user_version={};{}",
-                            kApplicationId, kSchema, kTables));
+                            kRecordingApplicationId, kRecordingSchema, kTables));
             Transaction work(db);
             put_meta(db, "info", info_json(recording.info));
             put_meta(db, "text", recording.text);
             put_meta(db, "program", recording.program);
+            put_meta(db, "sequence", sequence_json(recording));
+            put_meta(db, "turns", turns_json(recording.before));
             put_tokens(db, recording);
             put_rows(db, recording);
+            put_steps(db, recording);
             work.commit();
         }
         fault = db.fault().message;
@@ -175,205 +282,6 @@ void write_recording(const Recording& recording, const std::string& path) {
                                       base::escaped(path, 400), fault),
                           "Choose another place.");
     }
-}
-
-namespace {
-
-class Reader {
-public:
-    explicit Reader(const std::string& path) : path_(path) {
-        if (!is_recording(path)) {
-            refuse(path, "this is no recording of Lapidary");
-        }
-        if (!db_.open(path, false)) {
-            refuse(path, "the recording cannot be opened: " + db_.fault().message);
-        }
-        const int64_t schema = db_.value("PRAGMA user_version");
-        if (schema > kSchema) {
-            refuse(path, fmt::format("the recording has schema {}, this program knows {}: it comes "
-                                     "from a newer Lapidary",
-                                     schema, kSchema));
-        }
-        Statement& check = db_.use("PRAGMA quick_check(1)");
-        const bool sound = check.step() && check.text(0) == "ok";
-        check.reset();
-        if (!sound || schema != kSchema) {
-            refuse(path, "the recording is spoilt" + fault());
-        }
-    }
-
-    Recording read() {
-        Recording r;
-        r.text = meta("text");
-        r.program = meta("program");
-        read_info(r);
-        read_tokens(r);
-        read_texts(r);
-        read_rows(r);
-        if (db_.failed()) {
-            refuse(path_, "the recording is spoilt" + fault());
-        }
-        return r;
-    }
-
-private:
-    std::string fault() const { return db_.failed() ? ": " + db_.fault().message : std::string(); }
-
-    std::string meta(std::string_view key) {
-        Statement& row = db_.use("SELECT value FROM meta WHERE key = ?").bind(1, key);
-        const bool there = row.step();
-        std::string value = there ? row.text(0) : "";
-        row.reset();
-        if (!there) {
-            refuse(path_, fmt::format("the recording lacks '{}'{}", key, fault()));
-        }
-        return value;
-    }
-
-    uint32_t count(const model::JsonFields& fields, std::string_view name, uint32_t most) {
-        const uint32_t value = fields.count(name).value_or(0);
-        if (value == 0 || value > most) {
-            refuse(path_, fmt::format("{} is {}, expected 1 to {}", name, value, most));
-        }
-        return value;
-    }
-
-    void read_info(Recording& r) {
-        const model::Json json = model::parse_json(meta("info"), path_);
-        const model::JsonFields fields(json, path_);
-        ModelInfo& m = r.info;
-        m.path = path_;
-        m.name = fields.text("name").value_or("");
-        m.format = fields.text("format").value_or("");
-        m.quant = fields.text("quant").value_or("");
-        m.architecture = fields.text("architecture").value_or("");
-        m.device_name = fields.text("device").value_or("");
-        m.device_why = "the recording was made there; nothing is computed now";
-        m.n_params = uint64_t(fields.real("n_params").value_or(0));
-        m.file_bytes = uint64_t(fields.real("file_bytes").value_or(0));
-        m.n_heads = count(fields, "n_heads", kMostHeads);
-        m.n_kv_heads = count(fields, "n_kv_heads", kMostHeads);
-        m.head_dim = count(fields, "head_dim", 65536);
-        m.hidden_size = count(fields, "hidden_size", 1 << 20);
-        m.vocab_size = count(fields, "vocab_size", kMostVocabulary);
-        m.n_ctx = count(fields, "n_ctx", 1 << 24);
-        const model::Json::Array* windows = fields.array("windows");
-        if (windows == nullptr || windows->empty() || windows->size() > kMostLayers) {
-            refuse(path_, "the recording has no layers, or too many");
-        }
-        for (const model::Json& window : *windows) {
-            const uint64_t* value = window.integer();
-            m.layers.push_back({.window = value != nullptr ? uint32_t(*value) : 0});
-        }
-        m.n_layers = uint32_t(m.layers.size());
-        m.replayed = true;
-    }
-
-    void read_tokens(Recording& r) {
-        Statement& row = db_.use(
-            "SELECT position, id, text, bytes, control, facts FROM tokens ORDER BY position");
-        while (row.step()) {
-            TokenInfo t;
-            t.position = uint32_t(r.tokens.size());
-            const int64_t id = row.integer(1);
-            if (row.integer(0) != int64_t{t.position} || t.position >= kMostTokens || id < 0 ||
-                id >= int64_t{r.info.vocab_size}) {
-                refuse(path_, fmt::format("token {} is out of place or range", t.position));
-            }
-            t.id = TokenId(id);
-            t.text = row.text(2);
-            const auto bytes = row.bytes(3);
-            t.bytes.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-            t.control = row.integer(4) != 0;
-            read_facts(t, row.text(5), r.info.vocab_size);
-            r.tokens.push_back(std::move(t));
-        }
-        if (r.tokens.empty()) {
-            refuse(path_, "the recording has no tokens" + fault());
-        }
-    }
-
-    void read_facts(TokenInfo& t, const std::string& text, uint32_t vocab_size) {
-        const model::Json json = model::parse_json(text, path_);
-        const model::JsonFields fields(json, path_);
-        constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-        t.logprob = float(fields.real("logprob").value_or(kNone));
-        t.entropy = float(fields.real("entropy").value_or(kNone));
-        t.rank = int32_t(fields.real("rank").value_or(-1));
-        const model::Json::Array* top = fields.array("top");
-        for (const model::Json& pair : top != nullptr ? *top : model::Json::Array{}) {
-            const model::Json::Array* both = pair.array();
-            const uint64_t* id =
-                both != nullptr && both->size() == 2 ? (*both)[0].integer() : nullptr;
-            if (id == nullptr || *id >= vocab_size) {
-                refuse(path_,
-                       fmt::format("the likely tokens of position {} are spoilt", t.position));
-            }
-            t.top.push_back({TokenId(*id), "", float((*both)[1].number().value_or(kNone))});
-        }
-    }
-
-    void read_texts(Recording& r) {
-        auto texts = std::make_shared<std::vector<std::string>>(r.info.vocab_size);
-        Statement& row = db_.use("SELECT id, text FROM texts");
-        while (row.step()) {
-            const int64_t id = row.integer(0);
-            if (id < 0 || id >= int64_t{r.info.vocab_size}) {
-                refuse(path_, "a text belongs to no token");
-            }
-            (*texts)[size_t(id)] = row.text(1);
-        }
-        for (TokenInfo& t : r.tokens) {
-            for (TopToken& other : t.top) {
-                other.text = (*texts)[size_t(other.id)];
-            }
-        }
-        r.info.token_texts = std::move(texts);
-    }
-
-    void read_rows(Recording& r) {
-        std::vector<std::shared_ptr<model::Capture>> captures;
-        for (uint32_t i = 0; i < r.tokens.size(); ++i) {
-            captures.push_back(std::make_shared<model::Capture>());
-            captures.back()->first_position = i;
-            captures.back()->n_positions = 1;
-        }
-        Statement& row = db_.use(
-            "SELECT layer, position, first_key, n_keys, data FROM rows ORDER BY position, layer");
-        while (row.step()) {
-            const int64_t layer = row.integer(0), position = row.integer(1);
-            const int64_t first = row.integer(2), n = row.integer(3);
-            const uint64_t heads = r.info.n_heads;
-            const bool fits = layer >= 0 && layer < int64_t{r.info.n_layers} && position >= 0 &&
-                              position < int64_t(r.tokens.size()) && first >= 0 && n > 0 &&
-                              first + n == position + 1;
-            if (!fits || row.bytes(4).size() != heads * (8 + 2 * uint64_t(n))) {
-                refuse(path_, "a row of attention does not fit its place");
-            }
-            model::LiveRows rows{.layer = uint32_t(layer),
-                                 .position = uint32_t(position),
-                                 .first_key = uint32_t(first),
-                                 .n_keys = uint32_t(n)};
-            rows.max.resize(heads);
-            rows.lse.resize(heads);
-            rows.log16.resize(heads * uint64_t(n));
-            const std::byte* from = row.bytes(4).data();
-            std::memcpy(rows.max.data(), from, 4 * heads);
-            std::memcpy(rows.lse.data(), from + 4 * heads, 4 * heads);
-            std::memcpy(rows.log16.data(), from + 8 * heads, 2 * rows.log16.size());
-            captures[size_t(position)]->live.push_back(std::move(rows));
-        }
-        r.captures.assign(captures.begin(), captures.end());
-    }
-
-    std::string path_;
-    Database db_;
-};
-
-}  // namespace
-
-Recording read_recording(const std::string& path) {
-    return Reader(path).read();
 }
 
 }  // namespace app

@@ -19,7 +19,7 @@ const model::LiveRows* ReplayEngine::recorded_row(uint32_t layer, uint32_t posit
 
 /// Null where a row was not recorded.
 std::shared_ptr<const model::AttentionTile> ReplayEngine::cells(const Inspect& c) const {
-    const auto n = uint32_t(recording_.captures.size());
+    const uint32_t n = n_rows_;
     if (c.layer >= info_->n_layers || c.head >= info_->n_heads || c.query_begin >= n ||
         c.key_begin >= n) {
         return nullptr;
@@ -54,7 +54,7 @@ std::shared_ptr<const model::AttentionTile> ReplayEngine::cells(const Inspect& c
 
 std::shared_ptr<const AttentionPyramidTile> ReplayEngine::tile(const TileKey& key) const {
     constexpr uint32_t kSide = TileBuilder::kSide;
-    const auto n = uint32_t(recording_.captures.size());
+    const uint32_t n = n_rows_;
     if (key.layer >= info_->n_layers || key.head >= info_->n_heads) {
         return nullptr;
     }
@@ -88,10 +88,7 @@ std::shared_ptr<const AttentionPyramidTile> ReplayEngine::tile(const TileKey& ke
 
 /// True when the recording has the answer.
 bool ReplayEngine::answer_attention(const Inspect& c) {
-    InspectReady ready{.id = c.id,
-                       .kind = c.kind,
-                       .n_positions = uint32_t(recording_.tokens.size()),
-                       .request = c};
+    InspectReady ready{.id = c.id, .kind = c.kind, .n_positions = n_rows_, .request = c};
     if (c.kind == InspectKind::pyramid) {
         std::vector<InspectReady> answers;
         for (size_t i = 0; i < c.tiles.size(); ++i) {

@@ -23,6 +23,10 @@ private:
     void handle(const LoadModel& c);
     void handle(const Generate& c);
     void handle(const Inspect& c);
+    void handle(const Record& c);
+    void play(RequestId id);
+    void answer_distribution(const RecordedStep& step, InspectReady& ready) const;
+    void answer_lens(const RecordedStep& step, InspectReady& ready) const;
     std::vector<Thumbnail> thumbnails(uint32_t layer) const;
     // replay_attention.cpp
     const model::LiveRows* recorded_row(uint32_t layer, uint32_t position) const;
@@ -33,6 +37,7 @@ private:
     Recording recording_;
     std::shared_ptr<const ModelInfo> info_;
     std::deque<Event> events_;
+    const uint32_t n_rows_;
     bool played_ = false;
 };
 

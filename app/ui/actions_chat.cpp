@@ -114,6 +114,8 @@ const Action kActions[] = {
      [](Panel& p) { p.state.fork(last_answer(p)); }},
     {"chat.export", "Save this chat as a file", "Chat", "Ctrl+S", Where::anywhere, has_chat,
      [](Panel& p) { p.view.chat_list.show_export = true; }},
+    {"recording.save", "Record the shown answer in a file", "Chat", "Ctrl+Shift+E", Where::anywhere,
+     has_answer, [](Panel& p) { p.view.recording.show = true; }},
     {"chat.system", "System prompt of this chat", "Chat", "Ctrl+Shift+Y", Where::anywhere,
      [](const Panel& p) { return !p.state.busy(); },
      [](Panel& p) { p.view.chat_list.show_system = true; }},

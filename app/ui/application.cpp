@@ -40,6 +40,7 @@ Application::Application(EngineLink& engine, const StartOptions& options)
     }
     first_path_ = options.model_path;
     replay_text_ = options.replay_text;
+    replay_before_ = options.replay_before;
     first_waits_ = options.open_at_start && !options.broken;
     if (options.broken) {
         say_broken(*options.broken);
@@ -139,7 +140,7 @@ bool Application::pump() {
         if (const auto* ready = std::get_if<ModelReady>(&*event);
             ready != nullptr && was_loading && !state.loading()) {
             if (ready->info->replayed) {
-                state.send(std::exchange(replay_text_, {}));
+                show_replay();
                 continue;
             }
             if (!ready->info->device_stands_in) {  // the one that works is opened next time
@@ -150,8 +151,25 @@ bool Application::pump() {
             }
         }
     }
+    if (!state.saving.said.empty()) {
+        ui.view.say(std::exchange(state.saving.said, {}));
+        any = true;
+    }
     const bool written = pump_writes();
     return pump_history() || written || any;
+}
+
+/// The conversation that the recorded answer belongs to, then that answer.
+void Application::show_replay() {
+    NodeId last = kNoNode;
+    for (model::Turn& turn : std::exchange(replay_before_, {})) {
+        if (turn.role == model::Role::system) {
+            state.chat().info.system = std::move(turn.text);
+        } else {
+            last = state.chat().add(last, turn.role, std::move(turn.text));
+        }
+    }
+    state.send(std::exchange(replay_text_, {}));
 }
 
 /// Files that the user asked for are written in threads of their own.

@@ -35,6 +35,7 @@ struct StartOptions {
     std::optional<BrokenLoad> broken;
     std::function<void()> forget_broken;  // the user has decided
     std::string replay_text;  // of a recording: sent when its "model" is there
+    std::vector<model::Turn> replay_before = {};  // what was said before it
 };
 
 class Application {
@@ -61,12 +62,14 @@ private:
     bool drop_chat(const std::string& path);
     bool pump_history();
     bool pump_writes();
+    void show_replay();
     void flush_history();
     void say_broken(const BrokenLoad& broken);
     void look_around();
     void open_first();
 
     std::string first_path_, asked_device_, replay_text_;
+    std::vector<model::Turn> replay_before_;
     bool first_waits_ = false;  // the first model, for the device it is opened on
     bool measure_asked_ = false, searched_ = false;
     std::function<void()> forget_broken_;  // set in safe mode

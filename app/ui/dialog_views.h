@@ -19,6 +19,11 @@ struct SettingsView {
     bool focus = false;
 };
 
+struct RecordView {
+    bool show = false;  // opens the dialog
+    std::string path;
+};
+
 struct PresetsView {
     std::string anchor_to;  // id of the widget that the menu stands above; empty: the button
     std::string name;       // of the preset to be saved

@@ -103,6 +103,7 @@ std::unique_ptr<EngineLink> make_engine(const Options& options, const std::strin
     auto replay = std::make_unique<ReplayEngine>(read_recording(options.model));
     const std::string& text = replay->recording().text;
     start.replay_text = text.empty() ? "Recording" : text;
+    start.replay_before = replay->recording().before;
     start.chats_path.clear();
     start.config_path.clear();
     start.broken.reset();

@@ -217,7 +217,8 @@ bool Script::waited(Application& app, const ScriptLine& line) {
     }
     if (what == "idle") {
         // Also what the open views asked for has come.
-        return !s.loading() && !s.busy() && s.outbox.empty() && !s.asking() && ++waited_frames_ > 6;
+        return !s.loading() && !s.busy() && !s.saving.running() && s.outbox.empty() &&
+               !s.asking() && ++waited_frames_ > 6;
     }
     if (what == "loading") {
         return s.loading() && s.load->total > 0;

@@ -153,6 +153,7 @@ void Ui::draw(UiState& state) {
     draw_settings(p);
     draw_open_dialog(p);
     draw_export_dialog(p);
+    draw_record_dialog(p);
     // The key that closed a popup has had its effect, also where ImGui closed it before this frame.
     if (!std::exchange(popup_was_open_, popup_open())) {
         run_pressed_actions(p);

@@ -16,6 +16,7 @@
 #include "app/ui/chat_saver.h"
 #include "app/ui/conversation.h"
 #include "app/ui/head_sight.h"
+#include "app/ui/saving_recording.h"
 #include "app/ui/ui_types.h"
 
 namespace app::ui {
@@ -71,6 +72,13 @@ public:
     /// As a new chat, which is shown.
     void import_chat(const LoadedChat& chat);
     void open_hit(const SearchHit& hit);
+
+    // ---- a recording of the selected answer (ui_state_recording.cpp) ----
+    /// Why none can be made now; empty: it can.
+    std::string recording_obstacle() const;
+    /// Into a new file. What is no longer in the engine's cache is computed again first.
+    void save_recording(const std::string& path);
+    void cancel_recording();
 
     void select_position(int64_t position);
     void select_query(uint32_t query);
@@ -136,6 +144,7 @@ public:
     std::string matrix_not_captured, thumbs_not_captured;
     Distribution distribution;
     Lens lens;
+    SavingRecording saving;
 
     RequestId generating = 0;
     bool stopping = false;
@@ -155,6 +164,8 @@ private:
     void on(const StatsReady& e);
     void on(const Finished& e);
     void on(const Failed& e);
+    void on(const RecordProgressed& e);
+    void on(const Recorded& e);
     void on(const Logged& e);
 
     Message* writing(RequestId id);
@@ -175,6 +186,8 @@ private:
     void choose_head(const model::Capture& capture);
     void fail_generation(const Failed& e);
     void lose_device(const Failed& e);
+    void start_recording();
+    void recording_failed(const Failed& e);
     void choose_sight();
     void ask_thumbnails();
     void ask_rows();

@@ -86,7 +86,7 @@ void UiState::edit_answer(NodeId answer, const std::string& typed) {
 void UiState::start(NodeId answer, Generate command, const model::SamplingParams* drawn) {
     Message& m = chat().at(answer);
     command.sampling = drawn != nullptr ? *drawn : sampling;
-    if (drawn == nullptr) {
+    if (drawn == nullptr && !model->replayed) {  // a recording was drawn with its own
         command.sampling.seed = next_seed++;
     }
     m.sampling = command.sampling;

@@ -218,6 +218,7 @@ void UiState::on(const InspectReady& e) {
             }
             distribution.row = e.request.position;
             distribution.logits = e.logits;
+            distribution.kept = e.kept;
             distribution.not_captured = e.not_captured;
             ++distribution.version;
             break;
@@ -273,6 +274,9 @@ void UiState::on(const Finished& e) {
         reopening_.n_losses = 0;
     }
     end_generation();
+    if (saving.waiting) {
+        start_recording();
+    }
     if (answered && e.reason == FinishReason::context_full) {
         context_is_full(node, true);
     }
@@ -299,6 +303,9 @@ void UiState::on(const Failed& e) {
         if (id == e.id && id != 0) {
             id = 0;
         }
+    }
+    if (e.id != 0 && (e.id == saving.id || (saving.waiting && e.id == generating))) {
+        recording_failed(e);
     }
     if (load && load->id == e.id) {
         const bool cancelled = load->cancelled;

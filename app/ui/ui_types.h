@@ -75,6 +75,7 @@ struct RowAnswer {
 };
 struct Distribution : RowAnswer {
     std::shared_ptr<const std::vector<float>> logits;
+    std::shared_ptr<const KeptDistribution> kept;  // out of a recording: all that there is of it
     uint64_t version = 0;
 };
 struct Lens : RowAnswer {

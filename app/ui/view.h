@@ -58,6 +58,7 @@ struct View {
     bool show_open = false;  // the "open a model" dialog
     ModelsView models;
     ExportView exporting;
+    RecordView recording;
 
     PaletteView palette;
     SettingsView settings;

@@ -107,8 +107,12 @@ void add_next(const UiState& s, ViewExport& out) {
     out.table.columns = {"rank", "id", "text", "probability"};
     double rank = 0;
     const std::vector<float>& logits = *s.distribution.logits;
-    const double log_sum = model::log_sum_exp(logits);
+    // A recording keeps log-probabilities, of the likeliest tokens alone.
+    const double log_sum = s.distribution.kept ? 0 : model::log_sum_exp(logits);
     for (const auto& [id, logprob] : model::top_logprobs(logits, kNextTokens, log_sum)) {
+        if (std::isinf(logprob)) {
+            break;
+        }
         out.table.rows.push_back({rank++, double(id), s.token_text(id), std::exp(double(logprob))});
     }
 }

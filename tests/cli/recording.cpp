@@ -2,6 +2,7 @@
 #include "app/recording.h"
 #include "tests/cli/trace_run.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 
@@ -37,6 +38,29 @@ TEST_CASE("a recorded text has the pattern of a trace, and plays where no device
         }
     }
     CHECK(worst <= 2e-3);
+
+    // What followed each token, in the end and after the last layer, is one and the same; V13.
+    CHECK(recording.model_hash.starts_with("xxh64:"));
+    CHECK_FALSE(recording.drawn());
+    REQUIRE(recording.steps.size() == 12);
+    const support::NpyArray& topk = npz.at("topk_logp");
+    for (size_t i = 0; i < recording.steps.size(); ++i) {
+        const app::RecordedStep& step = recording.steps[i];
+        REQUIRE(step.lens.size() == recording.info.n_layers);
+        double mass = step.next.rest;
+        for (const float logprob : step.next.logprobs) {
+            mass += std::exp(double(logprob));
+        }
+        CHECK(std::abs(mass - 1) <= 1e-4);
+        CHECK(step.next.stages.size() == 7);
+        for (size_t k = 0; k < step.lens_ids.size(); ++k) {
+            const auto at = std::ranges::find(step.next.ids, step.lens_ids[k]);
+            REQUIRE(at != step.next.ids.end());
+            const float last = step.next.logprobs[size_t(at - step.next.ids.begin())];
+            CHECK(std::abs(step.lens.back().asked[k] - last) <= 1e-3);
+        }
+        CHECK(std::abs(double(step.next.logprobs[0]) - topk.values[i * 10]) <= 1e-3);
+    }
 
     const std::string script = (folder.path() / "s.script").string();
     std::ofstream(script)

@@ -19,6 +19,7 @@ Recording record(const Rig& live, const ui::UiState& state) {
     r.text = "What is attention";
     r.program = "Lapidary test";
     r.tokens = state.selected()->tokens;
+    r.answer_begin = state.selected()->answer_begin;
     for (uint32_t q = 0; q < r.tokens.size(); ++q) {
         auto capture = std::make_shared<model::Capture>();
         capture->first_position = q;
@@ -40,6 +41,17 @@ Recording record(const Rig& live, const ui::UiState& state) {
             capture->live.push_back(std::move(rows));
         }
         r.captures.push_back(std::move(capture));
+        RecordedStep step;
+        const std::vector<float> logits = live.engine.logits(q);
+        const double log_sum = model::log_sum_exp(logits);
+        for (const auto& [id, logprob] : model::top_logprobs(logits, 20, log_sum)) {
+            step.next.ids.push_back(id);
+            step.next.logprobs.push_back(logprob);
+        }
+        for (uint32_t l = 0; l < r.info.n_layers; ++l) {
+            step.lens.emplace_back().layer = l;
+        }
+        r.steps.push_back(std::move(step));
     }
     return r;
 }

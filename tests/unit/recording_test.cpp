@@ -19,8 +19,35 @@ namespace {
 
 constexpr uint32_t kTokens = 20, kLayers = 3, kHeads = 2, kWindow = 8;
 
+RecordedStep made_step(uint32_t position) {
+    RecordedStep step;
+    step.next.ids = {TokenId(position + 2), 7, 60};
+    step.next.logprobs = {-0.5f, -1.5f, -3.0f};
+    step.next.rest = 1 - std::exp(-0.5) - std::exp(-1.5) - std::exp(-3.0);
+    step.next.stages = {{model::SamplerStage::raw, 100, {{7, 1.5f, 0.25f}}, 0.75},
+                        {model::SamplerStage::final, 1, {{7, 1.5f, 1.0f}}, 0}};
+    step.lens_ids = {7, 60};
+    for (uint32_t l = 0; l < kLayers; ++l) {
+        LensAnswer answer;
+        answer.layer = l;
+        answer.top = {{61, "sixty-one", -0.125f * float(l + 1)}};
+        answer.asked = {-1.0f - float(position), -2.0f - float(l)};
+        step.lens.push_back(answer);
+    }
+    return step;
+}
+
 Recording made() {
     Recording r;
+    r.model_hash = "xxh64:0123456789abcdef";
+    r.before = {{model::Role::system, "Be brief."},
+                {model::Role::user, "Hi"},
+                {model::Role::model, "Hello \"you\""}};
+    r.answer_begin = 12;
+    r.sampling.seed = 0xFFFFFFFFFFFFFFF1ull;
+    r.sampling.temperature = 0.25f;
+    r.finish = FinishReason::stopped;
+    r.stats.predicted_n = 8;
     r.text = "Zoë 日本 😊";
     r.program = "Lapidary 0.1.0";
     r.info.name = "Tiny \"Gemma\"";
@@ -60,7 +87,10 @@ Recording made() {
             capture->live.push_back(std::move(rows));
         }
         r.captures.push_back(std::move(capture));
+        r.steps.push_back(made_step(i));
     }
+    r.captures.back() = std::make_shared<model::Capture>();  // drawn, not computed
+    r.steps.pop_back();
     return r;
 }
 
@@ -114,13 +144,66 @@ TEST_CASE("a recording comes back bit by bit") {
         CHECK((std::isnan(read.tokens[i].logprob) == (i == 0)));
         CHECK((i == 0 || read.tokens[i].logprob == wrote.tokens[i].logprob));
         CHECK(read.tokens[i].top.size() == wrote.tokens[i].top.size());
-        REQUIRE(read.captures[i]->live.size() == kLayers);
-        for (uint32_t l = 0; l < kLayers; ++l) {
+        REQUIRE(read.captures[i]->live.size() == (i + 1 < kTokens ? kLayers : 0));
+        for (uint32_t l = 0; l < read.captures[i]->live.size(); ++l) {
             CHECK(read.captures[i]->live[l].first_key == wrote.captures[i]->live[l].first_key);
             CHECK(read.captures[i]->live[l].log16 == wrote.captures[i]->live[l].log16);
             CHECK(read.captures[i]->live[l].lse == wrote.captures[i]->live[l].lse);
         }
     }
+}
+
+TEST_CASE("a recording keeps what follows each token, the lens, and whose it is") {
+    const support::TempDir dir;
+    const std::string path = (dir.path() / "a.lapidary").string();
+    const Recording wrote = made();
+    write_recording(wrote, path);
+    const Recording read = read_recording(path);
+    CHECK(read.model_hash == wrote.model_hash);
+    CHECK(read.info.model_hash == wrote.model_hash);
+    CHECK(read.sampling.seed == wrote.sampling.seed);
+    CHECK(read.sampling.temperature == 0.25f);
+    CHECK(read.answer_begin == 12);
+    CHECK(read.finish == FinishReason::stopped);
+    CHECK(read.stats.predicted_n == 8);
+    REQUIRE(read.before.size() == 3);
+    CHECK(read.before[2].text == wrote.before[2].text);
+    CHECK(read.before[0].role == model::Role::system);
+    REQUIRE(read.n_rows() == kTokens - 1);
+    REQUIRE(read.steps.size() == kTokens - 1);
+    for (size_t i = 0; i < read.steps.size(); ++i) {
+        const RecordedStep &a = read.steps[i], &b = wrote.steps[i];
+        CHECK(a.next.ids == b.next.ids);
+        CHECK(a.next.logprobs == b.next.logprobs);
+        CHECK(a.next.rest == b.next.rest);
+        REQUIRE(a.next.stages.size() == 2);
+        CHECK(a.next.stages[1].stage == model::SamplerStage::final);
+        CHECK(a.next.stages[0].n_left == 100);
+        CHECK(a.next.stages[0].other == 0.75);
+        REQUIRE(a.lens.size() == kLayers);
+        CHECK(a.lens[2].asked == b.lens[2].asked);
+        CHECK(a.lens[1].top[0].text == "sixty-one");
+        CHECK(a.lens[1].top[0].logprob == b.lens[1].top[0].logprob);
+    }
+}
+
+TEST_CASE("a recording of the first schema is still read, and says what it lacks") {
+    const support::TempDir dir;
+    const std::string path = (dir.path() / "old.lapidary").string();
+    Recording old = made();
+    old.steps.clear();
+    write_recording(old, path);
+    run_sql(path,
+            "DROP TABLE steps; DROP TABLE lens; DELETE FROM meta WHERE key IN "
+            "('sequence','turns'); PRAGMA user_version=1");
+    Recording read = read_recording(path);
+    CHECK(read.steps.empty());
+    CHECK_FALSE(read.drawn());
+    ReplayEngine engine(std::move(read));
+    engine.send(Inspect{.id = 4, .kind = InspectKind::lens, .position = 3});
+    const auto event = engine.poll();
+    REQUIRE(event);
+    CHECK(std::get<InspectReady>(*event).not_captured.find("older") != std::string::npos);
 }
 
 TEST_CASE("newer, foreign, cut and spoilt recordings are refused and stay as they are") {
@@ -130,19 +213,43 @@ TEST_CASE("newer, foreign, cut and spoilt recordings are refused and stay as the
     const std::string whole = bytes_of(path);
     const auto again = [&] { std::ofstream(path, std::ios::binary) << whole; };
 
-    run_sql(path, "PRAGMA user_version=2");
+    run_sql(path, "PRAGMA user_version=3");
     CHECK(refusal_of(path).find("newer Lapidary") != std::string::npos);
     again();
     run_sql(path, "PRAGMA application_id=1");
     CHECK(refusal_of(path).find("no recording") != std::string::npos);
     for (const char* sql :
-         {"UPDATE tokens SET id=-1 WHERE position=4", "UPDATE tokens SET id=100 WHERE position=4",
-          "DELETE FROM tokens WHERE position=4", "DELETE FROM tokens", "DROP TABLE rows",
+         {"UPDATE tokens SET id=-1 WHERE position=4",
+          "UPDATE tokens SET id=100 WHERE position=4",
+          "DELETE FROM tokens WHERE position=4",
+          "DELETE FROM tokens",
+          "DROP TABLE rows",
           "UPDATE rows SET n_keys=n_keys+1 WHERE position=9",
-          "UPDATE rows SET data=x'00' WHERE position=9", "UPDATE rows SET layer=9 WHERE layer=1",
+          "UPDATE rows SET data=x'00' WHERE position=9",
+          "UPDATE rows SET layer=9 WHERE layer=1",
           "UPDATE tokens SET facts='{\"top\":[[-3,0]]}' WHERE position=2",
-          "UPDATE tokens SET facts='{' WHERE position=2", "INSERT INTO texts VALUES(5000,'x')",
-          "DELETE FROM meta WHERE key='info'", "UPDATE meta SET value='{}' WHERE key='info'",
+          "UPDATE tokens SET facts='{' WHERE position=2",
+          "INSERT INTO texts VALUES(5000,'x')",
+          "DELETE FROM steps WHERE position=4",
+          "DELETE FROM steps",
+          "DROP TABLE lens",
+          "UPDATE steps SET next=x'00' WHERE position=3",
+          "UPDATE steps SET next=next||x'FFFFFFFF00000000' WHERE position=3",
+          "UPDATE steps SET stages=x'0900000001000000000000000000000000000000' WHERE position=3",
+          "UPDATE steps SET stages=substr(stages,1,21) WHERE position=3",
+          "UPDATE steps SET lens_ids=x'07' WHERE position=3",
+          "UPDATE lens SET asked=x'' WHERE position=3",
+          "DELETE FROM lens WHERE layer=1",
+          "UPDATE lens SET top=x'FFFFFFFF00000000' WHERE position=3",
+          "DELETE FROM meta WHERE key='sequence'",
+          "DELETE FROM meta WHERE key='turns'",
+          "UPDATE meta SET value='{}' WHERE key='turns'",
+          "UPDATE meta SET value='{\"before\":[{\"role\":7,\"text\":\"\"}]}' WHERE key='turns'",
+          "UPDATE meta SET value=replace(value,'\"answer_begin\":12','\"answer_begin\":21')",
+          "UPDATE meta SET value=replace(value,'\"temperature\":0.25','\"temperature\":-9e9')",
+          "UPDATE meta SET value=replace(value,'\"seed\":\"1','\"seed\":\"x')",
+          "DELETE FROM meta WHERE key='info'",
+          "UPDATE meta SET value='{}' WHERE key='info'",
           "UPDATE meta SET value=replace(value,'\"n_heads\":2','\"n_heads\":4000000000')"}) {
         again();
         run_sql(path, sql);
@@ -184,15 +291,33 @@ TEST_CASE("a replay answers from its recording, once, and computes nothing") {
         n_captures += std::holds_alternative<CaptureReady>(*event);
         finished = std::holds_alternative<Finished>(*event);
     }
-    CHECK(n_captures == kTokens);
+    CHECK(n_captures == kTokens - 1);
     CHECK(finished);
     ask.id = 3;
     engine.send(ask);
     event = engine.poll();
     REQUIRE(event);
     CHECK(std::holds_alternative<Failed>(*event));
-    engine.send(Inspect{.id = 4, .kind = InspectKind::distribution});
-    event = engine.poll();
-    REQUIRE(event);
-    CHECK_FALSE(std::get<InspectReady>(*event).not_captured.empty());
+    const auto answer = [&](Inspect question) {
+        engine.send(std::move(question));
+        event = engine.poll();
+        REQUIRE(event);
+        return std::get<InspectReady>(*event);
+    };
+    const InspectReady next = answer({.id = 4, .kind = InspectKind::distribution, .position = 5});
+    REQUIRE(next.logits);
+    REQUIRE(next.kept);
+    CHECK(next.logits->size() == 100);
+    CHECK((*next.logits)[7] == -1.5f);
+    CHECK(std::isinf((*next.logits)[99]));
+    CHECK(next.kept->stages.size() == 2);
+    const InspectReady lens =
+        answer({.id = 5, .kind = InspectKind::lens, .position = 5, .ids = {60}});
+    REQUIRE(lens.lens.size() == kLayers);
+    CHECK(lens.lens[2].asked == std::vector<float>{-4.0f});
+    // What is not in it is not made up.
+    CHECK_FALSE(answer({.id = 6, .kind = InspectKind::lens, .position = 5, .ids = {8}})
+                    .not_captured.empty());
+    CHECK_FALSE(answer({.id = 7, .kind = InspectKind::distribution, .position = kTokens - 1})
+                    .not_captured.empty());
 }

@@ -239,6 +239,11 @@ void draw_chat_menu(Panel& p) {
         p.later([index = v.menu_chat](UiState& s) { s.show_chat(index); });
         v.show_export = true;
     }
+    if (v.menu_chat == p.state.current_chat &&
+        menu_item(gui, "chat_menu.record", "Record the shown answer…", "Ctrl Shift E", false,
+                  Icon::none, p.state.recording_obstacle().empty())) {
+        p.view.recording.show = true;
+    }
     if (v.menu_chat == p.state.current_chat && menu_item(gui, "chat_menu.system", "System prompt…",
                                                          {}, false, Icon::none, !p.state.busy())) {
         v.show_system = true;

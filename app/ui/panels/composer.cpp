@@ -6,7 +6,14 @@
 
 namespace app::ui {
 
+static bool is_replay(const Panel& p) {
+    return p.state.ready() && p.state.model->replayed;
+}
+
 float composer_height(const Panel& p) {
+    if (is_replay(p)) {
+        return replay_card_height(p);
+    }
     const float lines = float(std::clamp(line_count(p.view.composer), 1, 8));
     return p.gui.px(68 + 20 * lines);
 }
@@ -50,6 +57,10 @@ void submit(Panel& p) {
 
 void draw_composer(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
+    if (is_replay(p)) {
+        draw_replay_card(p, r);
+        return;
+    }
     const bool ready = p.state.ready();
     const std::string name = ready ? display_name(*p.state.model) : std::string();
     const std::string hint = !ready                   ? "Open a model to start"

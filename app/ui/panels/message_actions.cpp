@@ -259,6 +259,11 @@ void message_menu_items(Panel& p, NodeId id) {
         if (drawn && menu_item(gui, "message.copy_seed", "Copy the seed")) {
             copy_text(p, std::to_string(m.sampling.seed));
         }
+        if (id == p.state.selection.branch &&
+            menu_item(gui, "message.record", "Record this answer…", "Ctrl Shift E", false,
+                      Icon::none, p.state.recording_obstacle().empty())) {
+            p.view.recording.show = true;
+        }
     }
     if (menu_item(gui, "message.fork", "New chat from here", {}, false, Icon::branch, free)) {
         p.later([id](UiState& s) { s.fork(id); });

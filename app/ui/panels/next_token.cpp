@@ -44,6 +44,13 @@ bool compute_stages(Panel& p) {
     if (c.key == key && !c.stages.empty()) {
         return true;
     }
+    if (const auto& kept = s.distribution.kept; kept && !kept->stages.empty()) {
+        c.stages = kept->stages;  // with the recorded settings: others cannot be tried without all
+        c.raw_log_sum = 0;        // log-probabilities already
+        c.key = key;
+        p.view.searched.clear();
+        return true;
+    }
     const std::vector<float>& logits = *s.distribution.logits;
     if (!c.sampler || c.n_vocab != logits.size()) {  // another model has another vocabulary
         c.n_vocab = logits.size();
@@ -64,6 +71,7 @@ struct Bar {
     double raw = 0;
     std::optional<double> final;  // nothing: cut
     bool unknown_final = false;   // survived, but not among the ones that are listed
+    bool unknown_raw = false;     // a recording does not keep it
     int32_t rank = -1;
 };
 
@@ -80,6 +88,8 @@ Bar make_bar(Panel& p, TokenId id) {
     const StageCache& c = p.view.stages;
     Bar bar;
     bar.id = id;
+    bar.unknown_raw = p.state.distribution.kept != nullptr &&
+                      std::isinf((*p.state.distribution.logits)[size_t(id)]);
     bar.raw = std::exp(double((*p.state.distribution.logits)[size_t(id)]) - c.raw_log_sum);
     const model::StageResult& shown = stage(c, p.view.stage);
     const auto it = std::find_if(shown.top.begin(), shown.top.end(),
@@ -230,8 +240,12 @@ void draw_bar_row(Panel& p, const Bar& bar, size_t index, const Columns& c, floa
     } else {
         gui.text_right(with(type::kToken, Color::text3), c.final, cy, cut ? "cut" : "–");
     }
-    gui.number(with(type::kValue, Color::text3), c.raw, cy, id + ".raw", bar.raw,
-               percent_fine(bar.raw));
+    if (bar.unknown_raw) {
+        gui.text_right(with(type::kValue, Color::text3), c.raw, cy, "–");
+    } else {
+        gui.number(with(type::kValue, Color::text3), c.raw, cy, id + ".raw", bar.raw,
+                   percent_fine(bar.raw));
+    }
 }
 
 float draw_branch_row(Panel& p, const Rect& r, TokenId id, float y) {

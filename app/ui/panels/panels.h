@@ -69,6 +69,10 @@ bool begin_dialog(Gui& gui, const char* name);
 void end_dialog();
 void draw_open_dialog(Panel& p);
 void draw_export_dialog(Panel& p);
+void draw_record_dialog(Panel& p);
+/// In the composer's place: what a recording says of itself.
+void draw_replay_card(Panel& p, const Rect& r);
+float replay_card_height(const Panel& p);
 void open_model_at(Panel& p, const std::string& path);
 /// A found model with a button that opens it; true when that was clicked.
 bool draw_model_row(Panel& p, const std::string& id, const Rect& row, const ModelsView::Row& model);
