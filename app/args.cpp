@@ -279,9 +279,10 @@ void add_trace(CLI::App& app, Options& o) {
         ->type_name("F.npz")
         ->required();
     trace->add_option("--view", o.view,
-                      "matrix (of --layers and --heads), tokens, next or lens; default matrix")
+                      "matrix (of --layers and --heads), heads, tokens, next or lens; default "
+                      "matrix")
         ->type_name("NAME")
-        ->check(CLI::IsMember({"matrix", "tokens", "next", "lens"}));
+        ->check(CLI::IsMember({"matrix", "heads", "tokens", "next", "lens"}));
     trace->add_option("--scale", o.picture_scale, "Of a .png: 1, or 2 for twice the pixels")
         ->type_name("N")
         ->check(CLI::Range(1, 8));
@@ -356,6 +357,8 @@ void add_top_level(CLI::App& app, Options& o, bool has_window) {
     app.add_option("--script", o.script, "Play this script in the window, then end")
         ->type_name("FILE");
     app.add_option("--frame-log", o.frame_log, "Write how long each frame of the window took")
+        ->group("");
+    app.add_option("--script-chats", o.script_chats, "With --script: the file that keeps the chats")
         ->group("");
     app.add_option("--offscreen", o.offscreen, "With --script: no display, a picture of this size")
         ->type_name("WxH");
@@ -454,6 +457,9 @@ void check_combinations(const Options& o) {
     }
     if (!o.offscreen.empty() && o.script.empty()) {
         usage("--offscreen needs --script");
+    }
+    if (!o.script_chats.empty() && o.script.empty()) {
+        usage("--script-chats needs --script");
     }
 }
 

@@ -47,6 +47,7 @@ struct Options {
 
     // The window.
     std::string script, offscreen, frame_log;
+    std::string script_chats;  // where a scripted session keeps chats; empty: in memory
 
     std::vector<std::string> folders;  // models: looked through as well
 

@@ -129,13 +129,17 @@ void LensArrays::write(NpzWriter& out) const {
     out.add<float>("lens_logp", {layers_.size(), 2, n_tokens_, n_top_}, logprobs_);
 }
 
+Thumbnail head_picture(model::Session& session, uint32_t layer, uint32_t head) {
+    return pool_head(session, layer, head).picture(layer, head);
+}
+
 void write_thumbnails(NpzWriter& out, model::Session& session) {
     const model::Config& config = session.model().config;
     std::vector<uint16_t> largest;
     std::vector<uint16_t> mass;
     for (uint32_t l = 0; l < config.num_hidden_layers; ++l) {
         for (uint32_t h = 0; h < config.num_attention_heads; ++h) {
-            const Thumbnail picture = pool_head(session, l, h).picture(l, h);
+            const Thumbnail picture = head_picture(session, l, h);
             append_picture(largest, picture.max, picture.side);
             append_picture(mass, picture.mass, picture.side);
         }

@@ -2,6 +2,7 @@
 // memory grows with the array and not with the text's square (inspector.md 9).
 #pragma once
 
+#include "app/attention_tiles.h"
 #include "app/npz.h"
 #include "model/capture.h"
 #include "model/sampler.h"
@@ -65,6 +66,8 @@ private:
 /// thumb_max, thumb_mass [L, Hq, 64, 64]: every head's attention, pooled (see ThumbnailPool).
 /// Cells right of and below the text are NaN.
 void write_thumbnails(NpzWriter& out, model::Session& session);
+/// The same of one head.
+Thumbnail head_picture(model::Session& session, uint32_t layer, uint32_t head);
 /// Positions per cell.
 uint32_t thumbnail_bin(uint32_t n_tokens);
 uint64_t thumbnail_bytes(const model::Config& config);

@@ -1,8 +1,10 @@
 #include "app/commands/trace_view.h"
 
 #include "app/commands/score.h"
+#include "app/commands/trace_arrays.h"
 #include "app/console.h"
 #include "app/output_file.h"
+#include "app/thumbnails.h"
 #include "app/view_export.h"
 
 #include <algorithm>
@@ -38,6 +40,8 @@ public:
         scored_ = score(session_, tokens_, options_, {});
         if (view_.view == "matrix") {
             matrix();
+        } else if (view_.view == "heads") {
+            heads();
         } else if (view_.view == "tokens") {
             tokens();
         } else if (view_.view == "next") {
@@ -86,6 +90,34 @@ private:
                           ? fmt::format("Attention of layer {}, head {}", layers[0], heads[0])
                           : fmt::format("Attention of {} heads", view_.grids.size());
         view_.badge = "recomputed exact";
+    }
+
+    /// Every chosen head as the window's grid shows it: the largest weight of each cell.
+    void heads() {
+        const auto layers = parse_selection(options_.layers, config_.num_hidden_layers, "--layers");
+        const auto chosen = parse_selection(options_.heads, config_.num_attention_heads, "--heads");
+        constexpr uint32_t kSide = ThumbnailPool::kSide;
+        for (const uint32_t l : layers) {
+            for (const uint32_t h : chosen) {
+                const Thumbnail picture = head_picture(session_, l, h);
+                ExportGrid grid{.name = "thumb_max",
+                                .layer = int32_t(l),
+                                .head = int32_t(h),
+                                .n_rows = kSide,
+                                .n_cols = kSide,
+                                .bin = picture.bin};
+                grid.values.assign(size_t{kSide} * kSide, std::numeric_limits<float>::quiet_NaN());
+                for (uint32_t r = 0; r < picture.side; ++r) {
+                    for (uint32_t c = 0; c <= r; ++c) {
+                        grid.values[size_t{r} * kSide + c] =
+                            log_value(log_code(picture.max[size_t{r} * picture.side + c]));
+                    }
+                }
+                view_.grids.push_back(std::move(grid));
+            }
+        }
+        view_.title = "All heads, the largest weight of each cell";
+        view_.badge = "pooled, max";
     }
 
     void tokens() {
@@ -142,7 +174,8 @@ int trace_view(const Options& options) {
     const std::string target =
         output_target(options.output, "-o", {model_path(options), options.file});
     const ExportFormat format = export_format(options.output);
-    if (format == ExportFormat::png && !options.view.empty() && options.view != "matrix") {
+    if (format == ExportFormat::png && !options.view.empty() && options.view != "matrix" &&
+        options.view != "heads") {
         throw base::Error(base::ErrorKind::usage,
                           fmt::format("--view {} has no cells to draw as pixels", options.view),
                           "Take .svg or .html for its picture.");

@@ -52,12 +52,35 @@ TEST_CASE("a view's JSON has the numbers of the trace's pattern") {
 }
 
 TEST_CASE("every view comes in every format, and a picture of text is refused as PNG") {
-    for (const char* name : {"matrix", "tokens", "next", "lens"}) {
+    for (const char* name : {"matrix", "heads", "tokens", "next", "lens"}) {
         for (const char* ending : {"svg", "csv", "json", "npz", "html"}) {
             CHECK(view(std::string("v.") + ending, {"--view", name, "--heads", "0"}).size() > 100);
         }
     }
     CHECK(view("m.png", {"--layers", "0", "--heads", "0", "--scale", "2"}).starts_with("\x89PNG"));
+    CHECK(view("h.png", {"--view", "heads"}).starts_with("\x89PNG"));
     view("t.png", {"--view", "tokens"}, 2);
     view("t.pdf", {}, 2);
+}
+
+TEST_CASE("the view of all heads has the largest weights of the trace's pattern") {
+    const support::Npz npz = cli::trace(kModel, kIds, {"--taps", "pattern"});
+    const support::NpyArray& pattern = npz.at("pattern");
+    const model::Json json = model::parse_json(view("h.json", {"--view", "heads"}), "view");
+    const auto& grids = *json.find("grids")->array();
+    REQUIRE(grids.size() == pattern.values.size() / 100);
+    for (size_t g = 0; g < grids.size(); ++g) {
+        const auto& rows = *grids[g].find("values")->array();
+        REQUIRE(rows.size() == 64);
+        for (size_t q = 0; q < 10; ++q) {
+            for (size_t k = 0; k <= q; ++k) {
+                // Ten tokens: a cell is one weight, in the 8 bits that pictures keep it in.
+                const double wanted = pattern.values[g * 100 + q * 10 + k];
+                const double shown = *(*rows[q].array())[k].number();
+                CHECK(std::abs(shown - wanted) <= 0.025 * wanted + 2e-5);
+            }
+            CHECK((q == 9 || (*rows[q].array())[q + 1].is_null()));
+        }
+        CHECK((*rows[10].array())[0].is_null());
+    }
 }
