@@ -80,7 +80,7 @@ ui::StartOptions start_options(const Options& options) {
     start.open_at_start = !options.safe_mode;
     const bool scripted = !options.script.empty();
     start.config_path = scripted ? std::string() : ui::ConfigFile::default_path();
-    start.chats_path = scripted ? std::string() : HistoryStore::default_path();
+    start.chats_path = scripted ? options.script_chats : HistoryStore::default_path();
     return start;
 }
 
