@@ -41,10 +41,11 @@ function(lapidary_add_width_tests shader_cache)
 endfunction()
 
 # The fast path chooses its kernels by the device: once as a GPU would have them (several subgroups a
-# workgroup, split keys), and with the smallest subgroups and no texel buffers.
+# workgroup, split keys), with the smallest subgroups and no texel buffers, and with the largest.
 function(lapidary_add_fast_tests shader_cache)
     foreach(form IN ITEMS "as_gpu;${shader_cache};LAPIDARY_DISABLE=cpu"
-                          "width_128;${shader_cache}-128;LP_NATIVE_VECTOR_WIDTH=128;LAPIDARY_DISABLE=texels")
+                          "width_128;${shader_cache}-128;LP_NATIVE_VECTOR_WIDTH=128;LAPIDARY_DISABLE=texels"
+                          "width_512;${shader_cache}-512;LP_NATIVE_VECTOR_WIDTH=512")
         list(POP_FRONT form name cache)
         add_test(NAME model/fast_${name}
                  COMMAND model_tests "fast path: logits of*,fast path: attention*,fast path: capture*"
@@ -103,7 +104,7 @@ function(lapidary_add_tests)
     target_link_libraries(test_support PUBLIC app_core Lapidary::catch2 PRIVATE lapidary_options)
 
     lapidary_sources(op_harness tests/op_test*.cpp)
-    lapidary_add_suite(unit_tests unit 120 "" app_core tests/unit/*.cpp)
+    lapidary_add_suite(unit_tests unit 1200 "" app_core tests/unit/*.cpp)
     lapidary_add_shaders(op_test_shaders tests/shaders/*.comp)
     lapidary_add_suite(op_tests ops 1200 "${op_harness}" model tests/ops/*.cpp)
     lapidary_add_suite(model_tests model 5400 "" model tests/model/*.cpp)

@@ -303,6 +303,9 @@ Transfer& Device::transfer() {
     return *impl_->transfer;
 }
 
+bool Device::validates() const {
+    return impl_->instance.validates();
+}
 uint64_t Device::validation_messages() const {
     return impl_->instance.validation_messages();
 }

@@ -84,6 +84,7 @@ public:
     /// Messages of the validation layers seen so far (errors and warnings); 0 when they are off.
     /// With validate >= 1 an error aborts the program.
     uint64_t validation_messages() const;
+    bool validates() const;  // the validation layers are on
 
 private:
     struct Impl;

@@ -24,6 +24,7 @@ public:
     /// Never destroy this instance: a device of it is in use for ever.
     void keep() { kept_ = true; }
     uint64_t validation_messages() const { return messages_; }
+    bool validates() const { return messenger_ != VK_NULL_HANDLE; }
 
 private:
     void create(int validate);

@@ -16,7 +16,37 @@ Timeline::Timeline(Device& device) : device_(device) {
 }
 
 Timeline::~Timeline() {
+    for (const auto& [number, fence] : fences_) {
+        device_.vk().DestroyFence(device_.handle(), fence, nullptr);
+    }
+    for (const VkFence fence : idle_fences_) {
+        device_.vk().DestroyFence(device_.handle(), fence, nullptr);
+    }
     device_.vk().DestroySemaphore(device_.handle(), semaphore_, nullptr);
+}
+
+/// The last of idle_fences_, made where there is none.
+VkFence Timeline::idle_fence() {
+    if (idle_fences_.empty()) {
+        const VkFenceCreateInfo info{.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+        VkFence fence = VK_NULL_HANDLE;
+        device_.check(device_.vk().CreateFence(device_.handle(), &info, nullptr, &fence),
+                      "vkCreateFence");
+        idle_fences_.push_back(fence);
+    }
+    return idle_fences_.back();
+}
+
+/// The submits up to `number` have finished; so have their fences, or are about to.
+void Timeline::wait_fences(uint64_t number) {
+    while (!fences_.empty() && fences_.front().first <= number) {
+        const VkFence fence = fences_.front().second;
+        device_.check(device_.vk().WaitForFences(device_.handle(), 1, &fence, VK_TRUE, UINT64_MAX),
+                      "vkWaitForFences");
+        device_.check(device_.vk().ResetFences(device_.handle(), 1, &fence), "vkResetFences");
+        fences_.pop_front();
+        idle_fences_.push_back(fence);
+    }
 }
 
 uint64_t Timeline::submit(VkCommandBuffer commands) {
@@ -35,9 +65,14 @@ uint64_t Timeline::submit(VkCommandBuffer commands) {
         .signalSemaphoreInfoCount = 1,
         .pSignalSemaphoreInfos = &signal,
     };
-    device_.check(device_.vk().QueueSubmit2(device_.queue(), 1, &info, VK_NULL_HANDLE),
-                  "vkQueueSubmit2");
-    return ++last_;
+    const VkFence fence = device_.validates() ? idle_fence() : VK_NULL_HANDLE;
+    device_.check(device_.vk().QueueSubmit2(device_.queue(), 1, &info, fence), "vkQueueSubmit2");
+    ++last_;
+    if (fence != VK_NULL_HANDLE) {
+        fences_.emplace_back(last_, fence);
+        idle_fences_.pop_back();
+    }
+    return last_;
 }
 
 void Timeline::wait(uint64_t number) {
@@ -58,6 +93,7 @@ void Timeline::wait(uint64_t number) {
                           "choose another device.");
     }
     device_.check(result, "vkWaitSemaphores");
+    wait_fences(number);
 }
 
 }  // namespace gpu

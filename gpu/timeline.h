@@ -4,6 +4,9 @@
 #include "gpu/device.h"
 
 #include <cstdint>
+#include <deque>
+#include <utility>
+#include <vector>
 
 namespace gpu {
 
@@ -24,9 +27,17 @@ public:
     uint64_t last() const { return last_; }
 
 private:
+    VkFence idle_fence();
+    void wait_fences(uint64_t number);
+
     Device& device_;
     VkSemaphore semaphore_ = VK_NULL_HANDLE;
     uint64_t last_ = 0;
+    // Only under the validation layers. The layer of 1.3.239 takes a submit's semaphores for done
+    // before it takes its command buffers out of use, so that a wait for the semaphore alone was
+    // followed, on a busy machine, by "in use" for what the submit had used. Fences come last there.
+    std::deque<std::pair<uint64_t, VkFence>> fences_;  // by number, of submits not waited for
+    std::vector<VkFence> idle_fences_;
 };
 
 }  // namespace gpu

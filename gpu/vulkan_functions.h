@@ -52,6 +52,7 @@ namespace gpu {
     X(CreateCommandPool)           \
     X(CreateComputePipelines)      \
     X(CreateDescriptorSetLayout)   \
+    X(CreateFence)                 \
     X(CreatePipelineCache)         \
     X(CreatePipelineLayout)        \
     X(CreateQueryPool)             \
@@ -62,6 +63,7 @@ namespace gpu {
     X(DestroyCommandPool)          \
     X(DestroyDescriptorSetLayout)  \
     X(DestroyDevice)               \
+    X(DestroyFence)                \
     X(DestroyPipeline)             \
     X(DestroyPipelineCache)        \
     X(DestroyPipelineLayout)       \
@@ -78,6 +80,8 @@ namespace gpu {
     X(MapMemory)                   \
     X(QueueSubmit2)                \
     X(ResetCommandPool)            \
+    X(ResetFences)                 \
+    X(WaitForFences)               \
     X(WaitSemaphores)
 
 // NOLINTBEGIN(readability-identifier-naming): the names are those of the specification
