@@ -43,11 +43,26 @@ struct Activations::Plan : ActivationTensors {
     gpu::ArenaPlan arena;
     uint64_t end = 0;  // of the last range in the newest block
 
-    /// One block where that is not large, so that nothing is wasted.
+    /// One block where that is not large; otherwise several that are as even as the ranges allow,
+    /// since the last one is as large as the others.
     static uint64_t block_for(const Config& config, const ActivationOptions& o) {
         constexpr uint64_t kEndless = uint64_t{1} << 62;
         constexpr uint64_t kBlock = uint64_t{256} << 20;
-        return std::min(kBlock, Plan(config, o, kEndless).end);
+        constexpr uint64_t kStep = uint64_t{1} << 20;
+        const uint64_t total = Plan(config, o, kEndless).end;
+        if (total <= kBlock) {
+            return total;
+        }
+        uint64_t best = kBlock, least = Plan(config, o, kBlock).arena.bytes();
+        const uint64_t n_blocks = (total + kBlock - 1) / kBlock;
+        for (uint64_t block = total / n_blocks; block < kBlock; block += kStep) {
+            const uint64_t bytes = Plan(config, o, block).arena.bytes();
+            if (bytes < least) {
+                best = block;
+                least = bytes;
+            }
+        }
+        return best;
     }
 };
 
