@@ -46,10 +46,12 @@ void Worker::sequence_changes(uint32_t n_kept) {
         job.tile.reset();
         job.n_rows_done = 0;
         job.n_positions = 0;
+        job.shares.clear();
         job.builder.reset();
     }
     begun_tile_.reset();
     sink_factors_.factors.clear();
+    values_.truncate(n_kept);
     for (std::vector<ThumbnailPool>& heads : pools_) {
         for (ThumbnailPool& pool : heads) {
             pool.truncate(n_kept);
@@ -76,6 +78,10 @@ std::deque<Inspection>::iterator Worker::next_inspection(double budget_ms) {
                 return last_head_ms_ <= budget_ms ? 2 : kTooLong;
             case InspectKind::thumbnails:
                 return 3;
+            case InspectKind::values:  // seconds of work on a slow device: not between tokens
+                return activity_ == Activity::idle ? 1 : kTooLong;
+            case InspectKind::heads:
+                return activity_ == Activity::idle ? 4 : kTooLong;
         }
         return kTooLong;
     };
@@ -198,6 +204,10 @@ bool Worker::answer(Inspection& job, InspectReady& ready) {
             return answer_pyramid(job, ready);
         case InspectKind::sink:
             return answer_sink(job, ready);
+        case InspectKind::values:
+            return answer_values(job, ready);
+        case InspectKind::heads:
+            return answer_heads(job, ready);
         case InspectKind::distribution:
             answer_distribution(job, ready);
             return true;

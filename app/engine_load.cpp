@@ -173,6 +173,7 @@ void Worker::replace_model(const LoadModel& request, const std::string& path,
     session_->set_stop([this] { return should_stop(); });
     sampler_ = std::make_unique<model::Sampler>(model_->config.vocab_size);
     pools_.assign(model_->config.num_hidden_layers, {});
+    values_ = {};
     capture_changed_ = true;
     info_ = describe_model(path, std::move(notices));
 }
@@ -313,6 +314,7 @@ void Worker::unload() {
 
 void Worker::drop_model() {
     sequence_changes(0);
+    values_ = {};
     pools_.clear();
     sequence_.clear();
     logits_valid_ = false;

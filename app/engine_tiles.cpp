@@ -42,6 +42,10 @@ bool Worker::answer_pyramid(Inspection& job, InspectReady& ready) {
         check_tiles(request);
     }
     const TileKey& key = request.tiles[job.n_tiles_done];
+    if (key.measure == Measure::valued && !key.exact() &&
+        !values_.advance(*session_, key.layer, session_->position(), 64)) {
+        return false;
+    }
     const uint32_t window = model_->config.layers[key.layer].sliding_window;
     if (job.builder == nullptr) {
         // What an older request had begun of the same tile is not done twice.
@@ -95,6 +99,8 @@ void Worker::add_pooled_rows(TileBuilder& builder) {
                                         .by_distance = key.band};
     if (key.measure == Measure::renormalized) {
         request.row_factor = without_sink(key.layer, key.head);
+    } else if (key.measure == Measure::valued) {
+        request.key_factor = values_.of(key.layer, key.head);
     }
     const model::PooledRows rows = timed_pool(request);
     for (uint32_t i = 0; i < n_rows; ++i) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "app/attention_tiles.h"
+#include "app/head_values.h"
 #include "app/messages.h"
 #include "app/queue.h"
 #include "app/state_folder.h"
@@ -44,7 +45,8 @@ struct Mailbox {
 struct Inspection {
     Inspect request;
     std::shared_ptr<model::AttentionTile> tile;  // rows [0, n_rows_done) are there
-    uint32_t n_rows_done = 0;
+    uint32_t n_rows_done = 0;  // heads: layers
+    std::vector<HeadShare> shares;
     uint32_t n_positions = 0;              // thumbnails: rows to pool; 0: not begun
     std::unique_ptr<TileBuilder> builder;  // pyramid: the tile in work
     size_t n_tiles_done = 0;
@@ -134,6 +136,8 @@ private:
     bool answer_thumbnails(Inspection& job, InspectReady& ready);
     void answer_distribution(const Inspection& job, InspectReady& ready);
     void answer_lens(const Inspection& job, InspectReady& ready);
+    bool answer_values(Inspection& job, InspectReady& ready);  // both: engine_values.cpp
+    bool answer_heads(Inspection& job, InspectReady& ready);
     void check_request(const Inspect& request) const;
     void begin_tile(Inspection& job) const;
     uint32_t block_rows(uint32_t n_keys, double cells_per_ms) const;
@@ -190,18 +194,14 @@ private:
     double cells_per_ms_ = 20000;                    // attention cells, measured
     double pooled_cells_per_ms_ = 40000;             // the same of attention_pool
     std::unique_ptr<TileBuilder> begun_tile_;        // of a request that was replaced
-    struct SinkFactors {
-        uint32_t layer = 0, head = 0;
-        std::vector<float> factors;  // by query
-    } sink_factors_;                 // of the head that was asked for last
+    SinkFactors sink_factors_;                       // of the head that was asked for last
+    HeadValues values_;
     std::unique_ptr<RecordJob> record_;  // may be null; gone before its session is
     double last_head_ms_ = 0;   // logits of an earlier row, or lens; measured
-
     uint32_t prefill_total_ = 0;  // not 0: session_->sync() runs
     uint32_t prefill_reported_ = 0;
     Activity activity_ = Activity::idle;
-    bool stop_requested_ = false;
-    bool quit_ = false;
+    bool stop_requested_ = false, quit_ = false;
     bool wake_pending_ = false;     // an event was queued and nobody was told
     bool capture_changed_ = false;  // the session has not heard of capture_
     bool logits_valid_ = false;     // session_->logits() follow its last position

@@ -65,8 +65,12 @@ struct SetCapture { model::CaptureSpec spec; };
 ///   distribution, lens   of the row `position`
 ///   pyramid       `tiles` in this order, one answer each (n_left of the last: 0)
 ///   sink          the weights on key 0 of queries [0, n_queries): a tile of one column
-enum class InspectKind : uint8_t { thumbnails, tile, row, distribution, lens, pyramid, sink };
-constexpr size_t kInspectKinds = 7;
+///   values        of a head, for every key: norm of what it adds (Session::value_norms)
+///   heads         share of every head in rows [query_begin, query_begin + n_queries)
+enum class InspectKind : uint8_t {
+    thumbnails, tile, row, distribution, lens, pyramid, sink, values, heads,
+};
+constexpr size_t kInspectKinds = 9;
 struct Inspect {
     RequestId id = 0;
     InspectKind kind = InspectKind::tile;
@@ -115,6 +119,8 @@ struct TokenInfo {
 struct LayerInfo {
     uint32_t window = 0;  // 0: global
     double rope_theta = 0, rope_factor = 1;
+    uint32_t kv_capacity = 0;  // positions that its part of the cache holds; 0: not known
+    uint64_t kv_bytes = 0;     // of its keys and values
 };
 
 struct ModelInfo {
@@ -175,6 +181,12 @@ struct KeptDistribution {
     double rest = 0;                         // probability of all others
     std::vector<model::StageResult> stages;  // with the recorded settings; may be empty
 };
+/// How much of what a layer's heads add (weight x norm of the value output, summed) one of them brings
+/// from keys other than key 0 and the query itself; mean over the rows asked for.
+struct HeadShare {
+    uint32_t layer = 0, head = 0;
+    float share = 0;  // 0..1; of all heads of a layer together at most 1
+};
 struct InspectReady {
     RequestId id = 0;
     InspectKind kind = InspectKind::tile;
@@ -188,6 +200,8 @@ struct InspectReady {
     /// distribution, out of a recording: then logits are log-probabilities, -inf where not kept.
     std::shared_ptr<const KeptDistribution> kept;
     std::vector<LensAnswer> lens;
+    std::shared_ptr<const std::vector<float>> values;           // [n_positions]
+    std::vector<HeadShare> heads;                               // of all layers
     Inspect request;
 };
 

@@ -213,8 +213,14 @@ ModelInfo model_facts(const model::Model& model, const model::Session& session,
     info.attn_softcap = config.attn_logit_softcapping;
     info.final_softcap = config.final_logit_softcapping;
     info.device_name = device_name;
-    for (const model::LayerConfig& layer : config.layers) {
-        info.layers.push_back({layer.sliding_window, layer.rope_theta, layer.rope_factor});
+    for (uint32_t l = 0; l < config.num_hidden_layers; ++l) {
+        const model::LayerConfig& layer = config.layers[l];
+        const model::KvLayer& kv = session.cache().layer(l);
+        info.layers.push_back({.window = layer.sliding_window,
+                               .rope_theta = layer.rope_theta,
+                               .rope_factor = layer.rope_factor,
+                               .kv_capacity = kv.capacity,
+                               .kv_bytes = kv.k.range.size + kv.v.range.size});
     }
     return info;
 }

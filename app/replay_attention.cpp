@@ -55,7 +55,8 @@ std::shared_ptr<const model::AttentionTile> ReplayEngine::cells(const Inspect& c
 std::shared_ptr<const AttentionPyramidTile> ReplayEngine::tile(const TileKey& key) const {
     constexpr uint32_t kSide = TileBuilder::kSide;
     const uint32_t n = n_rows_;
-    if (key.layer >= info_->n_layers || key.head >= info_->n_heads) {
+    const bool valued = key.measure == Measure::valued && !key.exact();  // values are not recorded
+    if (key.layer >= info_->n_layers || key.head >= info_->n_heads || valued) {
         return nullptr;
     }
     TileBuilder builder(key, info_->layers[key.layer].window, n);

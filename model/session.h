@@ -142,6 +142,9 @@ public:
     /// At most kMaxPooled values a call.
     static constexpr uint32_t kMaxPooled = 1U << 20;
     PooledRows pooled_attention(const PoolRequest& request);
+    /// What each head adds for a key: |g * W_O,h v| of positions [begin, begin + n), [n_heads][n]; g is
+    /// the gain of the norm behind the projection (Gemma 2, 3), else 1. May make a kernel.
+    std::vector<float> value_norms(uint32_t layer, uint32_t begin, uint32_t n);
     /// LSE of all heads and positions of one layer: [n_heads][position()].
     std::vector<float> lse(uint32_t layer);
     /// Full logits that follow `position`, from the kept residual: same bits as when computed.

@@ -1,7 +1,7 @@
 // Actions: everything that can be done by a key, in one table. The keys, the list on F1, the
 // command palette and the tests read it; nothing else knows a shortcut.
 //
-// To add one: a row in actions_chat.cpp, actions_view.cpp or actions_inspector.cpp.
+// To add one: a row in actions_chat.cpp, actions_view.cpp, actions_inspector.cpp or actions_heads.cpp.
 #pragma once
 
 #include <cstdint>
@@ -51,5 +51,6 @@ std::vector<const Action*> search_actions(std::string_view query);
 std::span<const Action> chat_actions();
 std::span<const Action> view_actions();
 std::span<const Action> inspector_actions();
+std::span<const Action> heads_actions();
 
 }  // namespace app::ui

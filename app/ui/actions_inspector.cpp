@@ -71,8 +71,9 @@ const Action kActions[] = {
      [](Panel& p) {
          p.view.coloring = TokenColoring((size_t(p.view.coloring) + 1) % kTokenColorings);
      }},
-    {"sink.next", "First token: raw, gutter, renormalised", "Inspector", "G", Where::inspector,
-     nullptr, [](Panel& p) { p.state.sink = SinkMode((int(p.state.sink) + 1) % 3); }},
+    {"sink.next", "First token: raw, gutter, renormalised, by value", "Inspector", "G",
+     Where::inspector, nullptr,
+     [](Panel& p) { p.state.sink = SinkMode((int(p.state.sink) + 1) % kSinkModes); }},
     {"matrix.closer", "Zoom the matrix in", "Inspector", "Equal | KeypadAdd", Where::inspector,
      nullptr, [](Panel& p) { zoom(p, 0.7); }, true},
     {"matrix.wider", "Zoom the matrix out", "Inspector", "Minus | KeypadSubtract", Where::inspector,

@@ -100,6 +100,8 @@ void HeadSight::forget() {
     wanted_block.reset();
     asked.clear();
     not_captured.clear();
+    values_.clear();
+    values_not_captured.clear();
     layer_ = head_ = ~0U;
 }
 
@@ -108,6 +110,7 @@ void HeadSight::choose(uint32_t layer, uint32_t head, uint32_t window) {
     head_ = head;
     window_ = window;
     sinks_.clear();
+    values_.clear();
     block_.reset();
     wanted_block.reset();
     viewport.reset();
@@ -126,6 +129,12 @@ void HeadSight::add(const InspectReady& answer, const LiveRowStore& live, uint32
         tiles.add(*answer.pyramid);
         tiles.catch_up(answer.pyramid->key, live, n_positions);
         std::erase(asked, answer.pyramid->key);
+    }
+    if (answer.kind == InspectKind::values && is(answer.request.layer, answer.request.head)) {
+        values_not_captured = answer.not_captured;
+        if (answer.values != nullptr) {
+            values_ = *answer.values;
+        }
     }
     if (answer.tile == nullptr || !is(answer.tile->layer, answer.tile->head)) {
         return;
@@ -171,6 +180,9 @@ std::vector<TileKey> HeadSight::missing(uint32_t n_positions) {
     }
     const Viewport& v = *viewport;
     const auto want = [&](const TileKey& key) {
+        if (key.measure == Measure::valued && values_.empty()) {
+            return;  // a recording has none, and would have no such tile
+        }
         const AttentionPyramidTile* tile = tiles.find(key);
         if (out.size() < kMaxAsked && tile_has_cells(key, window_, n_positions) &&
             (tile == nullptr || tile->is_behind(n_positions))) {
@@ -251,6 +263,9 @@ std::optional<BlockFacts> HeadSight::block_facts(const BlockCells& block, Measur
         t->key_begin != block.key_begin || t->n_keys != block.n_keys) {
         return std::nullopt;
     }
+    if (measure == Measure::valued && !value(t->key_begin + t->n_keys - 1)) {
+        return std::nullopt;
+    }
     BlockFacts out{t->query_begin, t->key_begin, -1, 0};
     for (uint32_t r = 0; r < t->n_queries; ++r) {
         const uint32_t query = t->query_begin + r;
@@ -263,7 +278,8 @@ std::optional<BlockFacts> HeadSight::block_facts(const BlockCells& block, Measur
                 query - key < block.distance_begin || query - key >= block.distance_end) {
                 continue;
             }
-            const float w = t->pattern[size_t(r) * t->n_keys + c] * factor;
+            const float w = t->pattern[size_t(r) * t->n_keys + c] * factor *
+                            (measure == Measure::valued ? values_[key] : 1);
             out.mass += w / float(t->n_queries);
             if (w > out.largest) {
                 out.query = query;

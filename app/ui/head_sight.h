@@ -91,6 +91,9 @@ public:
     /// Tiles that the viewport of a sequence of n rows lacks, the whole head at one look first.
     std::vector<TileKey> missing(uint32_t n_positions);
     uint32_t missing_sinks(uint32_t n_positions) const;
+    bool lacks_values(uint32_t n_positions) const {
+        return layer_ != ~0U && values_.size() < n_positions && values_not_captured.empty();
+    }
 
     /// The tile that holds this pixel, or the finest coarser one: its key says which.
     const AttentionPyramidTile* best(const TileKey& wanted, uint32_t n_positions);
@@ -102,6 +105,11 @@ public:
     /// Weight on key 0; 0 where the window hides it, nothing where it is not known yet.
     std::optional<float> sink(uint32_t query) const;
     size_t n_sinks() const { return sinks_.size(); }
+    /// Norm of what the head adds for this key; nothing where it is not known yet.
+    std::optional<float> value(uint32_t key) const {
+        return key < values_.size() ? std::optional(values_[key]) : std::nullopt;
+    }
+    size_t n_values() const { return values_.size(); }
     /// An exact cell out of a tile of cells.
     std::optional<float> cell(uint32_t query, uint32_t key);
     /// Of the block that was asked for last, if its cells have come.
@@ -113,11 +121,12 @@ public:
     std::optional<BlockCells> wanted_block;  // the pixel that is pointed at, where it pools cells
     std::vector<TileKey> asked;              // tiles that the engine is at
     TileStore tiles;
-    std::string not_captured;
+    std::string not_captured, values_not_captured;
 
 private:
     uint32_t layer_ = ~0U, head_ = ~0U, window_ = 0;
-    std::vector<float> sinks_;  // by query
+    std::vector<float> sinks_;   // by query
+    std::vector<float> values_;  // by key
     std::shared_ptr<const model::AttentionTile> block_;
 };
 

@@ -178,6 +178,7 @@ void UiState::forget_cache() {
     live.clear();
     matrix.reset(~0u, ~0u, 0);
     sight.forget();
+    ranks.forget();
     out_.first = next_id_;
     matrix_not_captured.clear();
     thumbs_not_captured.clear();
@@ -211,6 +212,7 @@ void UiState::ask_for_data(bool inspector_open) {
     ask_sight();
     ask_thumbnails();
     ask_lens();
+    ask_heads();
 }
 
 void UiState::ask_distribution() {

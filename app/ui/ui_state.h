@@ -15,6 +15,7 @@
 #include "app/ui/attention_data.h"
 #include "app/ui/chat_saver.h"
 #include "app/ui/conversation.h"
+#include "app/ui/head_ranks.h"
 #include "app/ui/head_sight.h"
 #include "app/ui/saving_recording.h"
 #include "app/ui/ui_types.h"
@@ -141,6 +142,7 @@ public:
     ThumbStore thumbs;
     HeadMatrix matrix;
     HeadSight sight;
+    HeadRanks ranks;
     std::string matrix_not_captured, thumbs_not_captured;
     Distribution distribution;
     Lens lens;
@@ -192,6 +194,7 @@ private:
     void ask_thumbnails();
     void ask_rows();
     void ask_sight();
+    void ask_heads();
     void add_live(const model::LiveRows& rows);
     void on_attention(const InspectReady& e);
     void ask_distribution();

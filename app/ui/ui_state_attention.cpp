@@ -15,7 +15,9 @@ void UiState::choose_sight() {
     }
     if (!sight.is(selection.layer, selection.head)) {
         sight.choose(selection.layer, selection.head, window);
-        asked_[size_t(InspectKind::sink)] = asked_[size_t(InspectKind::tile)] = 0;
+        for (const InspectKind kind : {InspectKind::sink, InspectKind::tile, InspectKind::values}) {
+            asked_[size_t(kind)] = 0;
+        }
     }
 }
 
@@ -65,6 +67,12 @@ void UiState::ask_sight() {
         question.head = selection.head;
         question.n_queries = sinks;
     }
+    if (sink == SinkMode::valued && !waiting(InspectKind::values) && sight.lacks_values(rows) &&
+        !busy()) {
+        Inspect& question = ask(InspectKind::values);
+        question.layer = selection.layer;
+        question.head = selection.head;
+    }
     const std::optional<BlockCells>& block = sight.wanted_block;
     if (block && *block != out_.block && block->query_begin + block->n_queries <= rows) {
         out_.block = *block;
@@ -85,6 +93,17 @@ void UiState::ask_sight() {
     }
     ask(InspectKind::pyramid).tiles = missing;
     sight.asked = missing;
+}
+
+/// Which heads bring most; while an answer is followed nobody could read it.
+void UiState::ask_heads() {
+    const HeadRanks::Rows wanted = ranks.wanted(selection.query, rows_in_cache());
+    if (busy() || waiting(InspectKind::heads) || wanted.n == 0 || wanted == ranks.rows) {
+        return;
+    }
+    Inspect& question = ask(InspectKind::heads);
+    question.query_begin = wanted.begin;
+    question.n_queries = wanted.n;
 }
 
 /// Once the prompt's, layer by layer, the looked-at one first; after an answer what its live rows
@@ -132,8 +151,11 @@ void UiState::on_attention(const InspectReady& e) {
                 matrix.add(*e.tile);
             }
             break;
+        case InspectKind::heads:
+            ranks.take(e);
+            break;
         default:
-            if (e.kind != InspectKind::tile) {
+            if (e.kind != InspectKind::tile && e.kind != InspectKind::values) {
                 sight.not_captured = e.not_captured;
             }
             sight.add(e, live, rows_in_cache());

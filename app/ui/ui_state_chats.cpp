@@ -20,7 +20,10 @@ void UiState::show_sibling(NodeId id, int step) {
     const uint32_t last = m != nullptr && !m->tokens.empty() ? uint32_t(m->tokens.size()) - 1 : 0;
     selection.position = selection.locked ? std::min(selection.position, last) : last;
     selection.query = selection.position > 0 ? selection.position - 1 : 0;
-    selection.key.reset();
+    // What is locked stays looked at, where the other branch has it.
+    if (!selection.locked || (selection.key && *selection.key > selection.query)) {
+        selection.key.reset();
+    }
     forget_row_answers();
     restore_wanted_ = true;
 }

@@ -210,6 +210,8 @@ void UiState::on(const InspectReady& e) {
         case InspectKind::sink:
         case InspectKind::tile:
         case InspectKind::row:
+        case InspectKind::values:
+        case InspectKind::heads:
             on_attention(e);
             break;
         case InspectKind::distribution:

@@ -66,7 +66,9 @@ struct ContextQuestion {
 };
 enum class ContextChoice : uint8_t { drop_oldest, stop, new_chat };
 
-enum class SinkMode : uint8_t { raw, gutter, renormalized };
+/// valued: without the sink too, each weight times the norm of what the head adds for its key.
+enum class SinkMode : uint8_t { raw, gutter, renormalized, valued };
+constexpr int kSinkModes = 4;
 
 /// Answers of the engine about one row: which one, and why not.
 struct RowAnswer {

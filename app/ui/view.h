@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/ui/attention_view.h"
 #include "app/ui/chat_list.h"
 #include "app/ui/config_file.h"
 #include "app/ui/conversation.h"
@@ -78,6 +79,7 @@ struct View {
     std::optional<uint32_t> hovered_position;  // a token under the pointer, anywhere
     std::optional<uint32_t> next_hovered_position;
     std::optional<CellAt> hovered_cell;  // of the matrix; the largest of a pixel
+    AttentionView attention;
     MatrixZoom zoom;
     MatrixPlace matrix_place;  // where it was drawn last
     Rect minimap;

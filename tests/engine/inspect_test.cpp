@@ -223,3 +223,20 @@ TEST_CASE("inspect: the newest of a kind wins") {
         REQUIRE(answered(id) <= 1);
     }
 }
+
+TEST_CASE("engine: the cache's bytes of each layer are what was allocated for it (V20)") {
+    EngineDriver driver;
+    for (const char* type : {"f16", "f32"}) {
+        const auto info = driver.load({.n_ctx = 256, .type_k = type, .type_v = type});
+        uint64_t sum = 0;
+        for (const app::LayerInfo& layer : info->layers) {
+            // Every position of every layer is kept where there is room, for looking back.
+            REQUIRE(layer.kv_capacity == 256);
+            const uint64_t element = std::string(type) == "f16" ? 2 : 4;
+            REQUIRE(layer.kv_bytes == 2 * element * layer.kv_capacity * info->n_kv_heads *
+                                          info->head_dim);
+            sum += layer.kv_bytes;
+        }
+        REQUIRE(sum == info->kv_bytes);  // the arena's own account
+    }
+}

@@ -276,3 +276,70 @@ TEST_CASE("pyramid: thumbnails are within 2/255 of the pooled cells, max and mea
         }
     }
 }
+
+TEST_CASE("values: tiles by value are cells x norms, and shares of heads are their sums (B7)") {
+    Shown& s = shown();
+    const auto norms_of = [&](uint32_t layer, uint32_t head) {
+        const InspectReady ready =
+            s.driver.inspect({.kind = InspectKind::values, .layer = layer, .head = head});
+        INFO(ready.not_captured);
+        REQUIRE(ready.values != nullptr);
+        REQUIRE(ready.values->size() == kPositions);
+        return *ready.values;
+    };
+    const uint32_t layer = s.layer_of(false);
+    const std::vector<float> norms = norms_of(layer, 1), cells = s.cells(layer, 1);
+    const AttentionPyramidTile tile = s.tile({.layer = layer, .head = 1,
+                                              .measure = Measure::valued, .level = 1,
+                                              .key_level = 1});
+    double worst = 0, largest = 0;
+    for (uint32_t r = 0; r < kPositions / 2; ++r) {
+        for (uint32_t c = 0; c <= r; ++c) {
+            double max = 0;
+            for (uint32_t q = 2 * r; q < 2 * r + 2; ++q) {
+                for (uint32_t k = std::max(2 * c, 1U); k < 2 * c + 2 && k <= q; ++k) {
+                    max = std::max(max, double(cells[size_t(q) * kPositions + k]) *
+                                            double(norms[k]));
+                }
+            }
+            largest = std::max(largest, max);
+            worst = std::max(worst,
+                             std::abs(max - double(model::half_to_float(
+                                                tile.max[size_t(r) * kSide + c]))));
+        }
+    }
+    CHECK(largest > 0);
+    CHECK(worst <= 1e-3 * std::max(largest, 1.0));
+
+    constexpr uint32_t kBegin = 300, kRows = 7;
+    const InspectReady ready = s.driver.inspect(
+        {.kind = InspectKind::heads, .query_begin = kBegin, .n_queries = kRows});
+    INFO(ready.not_captured);
+    REQUIRE(ready.heads.size() == size_t(s.info->n_layers) * s.info->n_heads);
+    for (uint32_t l = 0; l < s.info->n_layers; ++l) {
+        std::vector<double> total(kRows), elsewhere(size_t(s.info->n_heads) * kRows);
+        for (uint32_t h = 0; h < s.info->n_heads; ++h) {
+            const std::vector<float> p = s.cells(l, h), value = norms_of(l, h);
+            for (uint32_t i = 0; i < kRows; ++i) {
+                const uint32_t q = kBegin + i;
+                for (uint32_t k = 0; k <= q; ++k) {
+                    const double part = double(p[size_t(q) * kPositions + k]) * double(value[k]);
+                    total[i] += part;
+                    elsewhere[size_t(h) * kRows + i] += k != 0 && k != q ? part : 0;
+                }
+            }
+        }
+        for (uint32_t h = 0; h < s.info->n_heads; ++h) {
+            double share = 0;
+            for (uint32_t i = 0; i < kRows; ++i) {
+                share += elsewhere[size_t(h) * kRows + i] / total[i] / kRows;
+            }
+            const app::HeadShare& got = ready.heads[size_t(l) * s.info->n_heads + h];
+            INFO("layer " << l << " head " << h);
+            REQUIRE(got.layer == l);
+            REQUIRE(got.head == h);
+            REQUIRE(share > 0);
+            REQUIRE(std::abs(double(got.share) - share) <= 1e-3);
+        }
+    }
+}

@@ -238,7 +238,12 @@ ModelInfo FakeEngine::info(const std::string& path) const {
     m.vocab_size = uint32_t(pieces_.size());
     m.n_ctx = m.n_ctx_train = options_.n_ctx;
     for (uint32_t l = 0; l < m.n_layers; ++l) {
-        m.layers.push_back({window_of(l), 10000, 1});
+        // As in the engine's full cache: every layer keeps all positions. K and V in f16.
+        m.layers.push_back({.window = window_of(l),
+                            .rope_theta = 10000,
+                            .kv_capacity = m.n_ctx,
+                            .kv_bytes = uint64_t{4} * m.n_ctx * m.n_kv_heads * m.head_dim});
+        m.kv_bytes += m.layers.back().kv_bytes;
     }
     m.base_model = options_.base_model;
     m.shipped = path.empty();
@@ -247,6 +252,36 @@ ModelInfo FakeEngine::info(const std::string& path) const {
     m.device_why = "the only one there is";
     m.token_texts = displays_;
     return m;
+}
+
+float FakeEngine::value_norm(uint32_t layer, uint32_t head, uint32_t key) const {
+    return 0.5f + 0.25f * float((7 * key + 5 * head + 3 * layer) % 11);
+}
+
+std::vector<HeadShare> FakeEngine::shares(uint32_t begin, uint32_t n) const {
+    std::vector<HeadShare> out;
+    for (uint32_t l = 0; l < options_.n_layers; ++l) {
+        std::vector<double> mean(options_.n_heads);
+        for (uint32_t q = begin; q < begin + n; ++q) {
+            double total = 0;
+            std::vector<double> elsewhere(options_.n_heads);
+            for (uint32_t h = 0; h < options_.n_heads; ++h) {
+                const std::vector<float> p = row(l, h, q);
+                for (uint32_t k = 0; k <= q; ++k) {
+                    const double part = double(p[k]) * double(value_norm(l, h, k));
+                    total += part;
+                    elsewhere[h] += k != 0 && k != q ? part : 0;
+                }
+            }
+            for (uint32_t h = 0; h < options_.n_heads; ++h) {
+                mean[h] += elsewhere[h] / total / n;
+            }
+        }
+        for (uint32_t h = 0; h < options_.n_heads; ++h) {
+            out.push_back({l, h, float(mean[h])});
+        }
+    }
+    return out;
 }
 
 uint32_t FakeEngine::window_of(uint32_t layer) const {
@@ -542,8 +577,11 @@ AttentionPyramidTile FakeEngine::tile_of(const TileKey& key) const {
             const uint64_t at = key.band ? query - k : k;
             if (at >= first && at < first + kSide * bin) {
                 const auto c = size_t((at - first) / bin);
-                max[c] = std::max(max[c], p[k] * factor);
-                sum[c] += p[k] * factor;
+                const bool valued = key.measure == Measure::valued && !key.exact();
+                const float w =
+                    p[k] * factor * (valued ? value_norm(key.layer, key.head, k) : 1);
+                max[c] = std::max(max[c], w);
+                sum[c] += w;
             }
         }
         key.exact() ? builder.add_cells(sum.data(), kSide)
@@ -585,6 +623,14 @@ void FakeEngine::handle(const Inspect& c) {
             }
         }
         answer.tile = tile;
+    } else if (c.kind == InspectKind::values) {
+        std::vector<float> norms(ids_.size());
+        for (uint32_t k = 0; k < norms.size(); ++k) {
+            norms[k] = value_norm(c.layer, c.head, k);
+        }
+        answer.values = std::make_shared<const std::vector<float>>(std::move(norms));
+    } else if (c.kind == InspectKind::heads) {
+        answer.heads = shares(c.query_begin, std::max(c.n_queries, 1U));
     } else if (c.kind == InspectKind::distribution) {
         answer.logits = std::make_shared<std::vector<float>>(logits(c.position));
     } else {

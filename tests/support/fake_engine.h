@@ -45,6 +45,10 @@ public:
     }
     float weight(uint32_t layer, uint32_t head, uint32_t query, uint32_t key) const;
     std::vector<float> logits(uint32_t row) const;
+    /// Norm of what the head adds for a key.
+    float value_norm(uint32_t layer, uint32_t head, uint32_t key) const;
+    /// Of every head in rows [begin, begin + n).
+    std::vector<app::HeadShare> shares(uint32_t begin, uint32_t n) const;
     const std::vector<app::TokenId>& sequence() const { return ids_; }
     app::TokenId id_of(const std::string& piece) const;
 

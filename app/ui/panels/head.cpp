@@ -36,57 +36,6 @@ void draw_head_title(Panel& p, const Rect& r) {
                      window == 0 ? "global" : "local"});
 }
 
-void draw_strongest(Panel& p, const Rect& r, float cy, std::optional<uint32_t> key) {
-    Gui& gui = p.gui;
-    const uint32_t query = p.state.selection.query;
-    float x = r.x + gui.px(16);
-    if (!key || !p.state.live.has(query)) {
-        gui.text_choice(with(type::kNote, Color::text3), x, cy, r.w - gui.px(32),
-                        {"Other heads on this link: not captured, the row was not kept live",
-                         "Other heads: not captured, the row was not kept"});
-        return;
-    }
-    struct Item {
-        uint32_t layer, head;
-        float weight;
-    };
-    std::vector<Item> all;
-    for (uint32_t l = 0; l < p.state.model->n_layers; ++l) {
-        for (uint32_t h = 0; h < p.state.model->n_heads; ++h) {
-            if (const auto w = p.state.live.weight(l, h, query, *key); w && *w > 0) {
-                all.push_back({l, h, *w});
-            }
-        }
-    }
-    std::stable_sort(all.begin(), all.end(),
-                     [](const Item& a, const Item& b) { return a.weight > b.weight; });
-    x = gui.text(type::kNote, x, cy, "Largest on this link") + gui.px(12);
-    const TextStyle style{Face::mono_medium, 12, Color::text};
-    for (size_t i = 0; i < std::min<size_t>(all.size(), 6); ++i) {
-        const std::string label = fmt::format("{}.{}", all[i].layer, all[i].head);
-        const float w = gui.width(style, label) + gui.px(13);
-        const Rect chip{std::round(x), std::round(cy - gui.px(11)), std::round(w),
-                        std::round(gui.px(22))};
-        if (chip.right() > r.right() - gui.px(12)) {
-            break;
-        }
-        const bool on =
-            all[i].layer == p.state.selection.layer && all[i].head == p.state.selection.head;
-        const Hit hit = gui.hit("strongest." + std::to_string(i), chip, "button", label);
-        gui.tooltip(fmt::format("Layer {}, head {}: {} on this link", all[i].layer, all[i].head,
-                                percent(double(all[i].weight))));
-        if (on || hit.hovered) {
-            gui.fill(chip, on ? Color::accent_bg : Color::hover, 6);
-        }
-        gui.frame(chip, on ? Color::accent : Color::edge, 6);
-        gui.text_centred(style, chip.cx(), cy, label);
-        if (hit.clicked) {
-            p.state.select_head(all[i].layer, all[i].head);
-        }
-        x += w + gui.px(6);
-    }
-}
-
 // ---- words ----
 
 struct Word {
@@ -96,6 +45,7 @@ struct Word {
 };
 
 constexpr float kGapPad = 12;
+constexpr double kArcSeconds = 0.18;
 
 std::string gap_words(uint32_t n) {
     return n == 1 ? "1 token" : fmt::format("{} tokens", n);
@@ -182,11 +132,38 @@ void place_words(const Gui& gui, const Message& m, std::vector<Word>& words, flo
     }
 }
 
-void draw_arc(const Gui& gui, ImVec2 from, ImVec2 to, float width, Color c, float alpha) {
+ImVec2 between(const ImVec2& a, const ImVec2& b, float t) {
+    return {a.x + (b.x - a.x) * t, a.y + (b.y - a.y) * t};
+}
+
+/// The first `grown` (0..1) of the arc from the row to the key.
+void draw_arc(const Gui& gui, ImVec2 from, ImVec2 to, float width, ImU32 c, float grown) {
     const float dx = std::fabs(from.x - to.x);
     const float height = (gui.px(14) + std::min(gui.px(40), 0.12f * dx)) / 0.75f;
-    gui.draw()->AddBezierCubic(from, {from.x, from.y - height}, {to.x, to.y - height}, to,
-                               gui.color(c, alpha), width, 32);
+    const ImVec2 b{from.x, from.y - height}, d{to.x, to.y - height};
+    // De Casteljau: the part up to `grown` is a Bezier curve of its own.
+    const ImVec2 ab = between(from, b, grown), bd = between(b, d, grown), dt = between(d, to, grown);
+    const ImVec2 abd = between(ab, bd, grown), bdt = between(bd, dt, grown);
+    gui.draw()->AddBezierCubic(from, ab, abd, between(abd, bdt, grown), c, width, 32);
+}
+
+/// How far the arcs have grown: they do when another row is chosen, never while rows follow the
+/// answer, and not at all with reduced motion.
+float arcs_grown(Panel& p, uint32_t query) {
+    AttentionView& v = p.view.attention;
+    const double now = ImGui::GetTime();
+    if (v.arcs_of != query) {
+        v.arcs_of = query;
+        v.arcs_since = p.state.selection.locked ? now : -1;
+    }
+    const double age = v.arcs_since < 0 ? kArcSeconds : now - v.arcs_since;
+    if (p.view.config.reduced_motion || age >= kArcSeconds) {
+        v.arcs_since = -1;
+        return 1;
+    }
+    p.view.moving = true;
+    const auto rest = float(1 - age / kArcSeconds);
+    return 1 - rest * rest;  // ease-out
 }
 
 const Word* find_word(const std::vector<Word>& words, uint32_t position) {
@@ -203,6 +180,8 @@ void draw_arcs(Panel& p, const RowLinks& links, const std::vector<Word>& words) 
         return;
     }
     const float strongest = std::max(links.links.front().weight, 1e-9f);
+    const float grown = arcs_grown(p, links.query);
+    gui.registry().bind("arcs.grown", double(grown), {});
     for (size_t i = links.links.size(); i-- > 0;) {
         const RowLinks::Link& link = links.links[i];
         const Word* word = find_word(words, link.key);
@@ -213,9 +192,11 @@ void draw_arcs(Panel& p, const RowLinks& links, const std::vector<Word>& words) 
         const ImVec2 to{word->box.cx(), word->box.y - gui.px(1)};
         const float width = gui.px(1.2f + 4.5f * link.weight / strongest);
         if (!gui.theme().dark) {
-            draw_arc(gui, from, to, width + gui.px(2), Color::row_text, i == 0 ? 1.0f : 0.8f);
+            draw_arc(gui, from, to, width + gui.px(2),
+                     gui.color(Color::row_text, i == 0 ? 1.0f : 0.8f), grown);
         }
-        draw_arc(gui, from, to, width, Color::row, i == 0 || !gui.theme().dark ? 1.0f : 0.65f);
+        draw_arc(gui, from, to, width,
+                 gui.color(Color::row, i == 0 || !gui.theme().dark ? 1.0f : 0.65f), grown);
     }
 }
 
@@ -331,7 +312,7 @@ void draw_head(Panel& p, const Rect& r) {
     const auto key = effective_key(p, links);
     float y = r.y + gui.px(36);
     if (tall) {
-        draw_strongest(p, r, y + gui.px(10), key);
+        draw_head_ranks(p, r, y + gui.px(10), key);
         y += gui.px(24);
     }
     const float words_y = y + gui.px(77);

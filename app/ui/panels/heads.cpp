@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -107,10 +108,51 @@ void paint_all(Panel& p, const Grid& g) {
     picture.upload();
 }
 
+/// What a pixel of many cells shows, here and in the matrix.
+void draw_pooling(Panel& p, float left, float right, float cy) {
+    constexpr std::array<std::string_view, 2> kPooling = {"max", "mean"};
+    Rect taken;
+    const int chosen = segmented(p.gui, "heads.pooling", right, cy, kPooling,
+                                 int(p.state.sight.pooling), &taken);
+    if (chosen >= 0) {
+        p.state.sight.pooling = Pooling(chosen);
+    }
+    p.gui.text_choice(type::kNote, left, cy, taken.x - left - p.gui.px(8),
+                      {"Cells a pixel", "Cells", ""});
+    p.gui.hit("heads.pooling.note", {left, cy - p.gui.px(9), taken.x - left, p.gui.px(18)}, "note",
+              "Cells a pixel");
+    p.gui.tooltip(
+        "A pixel stands for many cells.\nmax: the largest of them, so that a thin line is seen\n"
+        "mean: their mass, so that areas compare (M)");
+}
+
 struct Ranked {
     uint32_t layer = 0, head = 0;
     float weight = 0;
 };
+
+/// The six heads to be marked: by what they bring, or where that is not known by weight on the link.
+std::vector<Ranked> six_strongest(const Panel& p, const Grid& g) {
+    std::vector<Ranked> all;
+    const HeadRanks& ranks = p.state.ranks;
+    for (const HeadShare& h : ranks.list) {
+        all.push_back({h.layer, h.head, h.share});
+    }
+    const RowLinks links = all.empty() ? selected_links(p, 0.7f, 24) : RowLinks{};
+    const auto key = all.empty() ? effective_key(p, links) : std::nullopt;
+    for (uint32_t l = 0; key && l < g.n_layers; ++l) {
+        for (uint32_t h = 0; h < g.n_heads; ++h) {
+            const auto w = p.state.live.weight(l, h, p.state.selection.query, *key);
+            if (w && *w > 0) {
+                all.push_back({l, h, *w});
+            }
+        }
+    }
+    std::stable_sort(all.begin(), all.end(),
+                     [](const Ranked& a, const Ranked& b) { return a.weight > b.weight; });
+    all.resize(std::min<size_t>(all.size(), 6));
+    return all;
+}
 
 /// Row and column of what is pointed at, in every picture.
 void draw_cross(Panel& p, const Rect& cell, uint32_t l, uint32_t h) {
@@ -189,24 +231,7 @@ void draw_grid_head(Panel& p, const Grid& g, float y) {
 }
 
 void draw_corners(Panel& p, const Grid& g) {
-    const RowLinks links = selected_links(p, 0.7f, 24);
-    const auto key = effective_key(p, links);
-    if (!key) {
-        return;
-    }
-    std::vector<Ranked> all;
-    for (uint32_t l = 0; l < g.n_layers; ++l) {
-        for (uint32_t h = 0; h < g.n_heads; ++h) {
-            const auto w = p.state.live.weight(l, h, p.state.selection.query, *key);
-            if (w && *w > 0) {
-                all.push_back({l, h, *w});
-            }
-        }
-    }
-    std::stable_sort(all.begin(), all.end(),
-                     [](const Ranked& a, const Ranked& b) { return a.weight > b.weight; });
-    all.resize(std::min<size_t>(all.size(), 6));
-    for (const Ranked& r : all) {
+    for (const Ranked& r : six_strongest(p, g)) {
         const float x = g.x + float(int(r.head) * g.step + g.cell);
         const float y = layer_y(*p.state.model, g, r.layer);
         const float a = p.gui.px(9);
@@ -229,7 +254,7 @@ void draw_heads(Panel& p, const Rect& r) {
     }
     const bool mean = p.state.sight.pooling == Pooling::mean;
     badge(gui, "heads.badge", right, cy, Source::pooled, mean ? "mean" : "max");
-    const float foot = gui.px(28);
+    const float foot = gui.px(58);
     const Rect area{r.x + gui.px(16), r.y + gui.px(57), r.w - gui.px(26), r.h - gui.px(57) - foot};
     Grid g = make_grid(p, area);
     draw_grid_head(p, g, r.y + gui.px(36));
@@ -257,7 +282,8 @@ void draw_heads(Panel& p, const Rect& r) {
     ImGui::Dummy({1, g.height});
     gui.scrolls = outer;
     ImGui::EndChild();
-    const float legend = r.bottom() - foot / 2;
+    draw_pooling(p, r.x + gui.px(16), right, r.bottom() - gui.px(43));
+    const float legend = r.bottom() - gui.px(14);
     float x = r.x + gui.px(16);
     draw_layer_sign(gui, x, legend, false, Color::text2);
     x = gui.text(type::kNote, x + gui.px(15), legend, "local");
@@ -272,8 +298,11 @@ void draw_heads(Panel& p, const Rect& r) {
         gui.hit("heads.legend", {x + gui.px(6), legend - gui.px(9), gui.px(76), gui.px(18)}, "note",
                 "strongest");
         gui.tooltip(
-            "The six heads with the largest weight on the selected link, where its row was "
-            "kept live.");
+            p.state.ranks.list.empty()
+                ? "The six heads with the largest weight on the selected link, where its row was "
+                  "kept live."
+                : "The six heads that bring most from other tokens than BOS and the row's own: "
+                  "weight × norm of what the head adds, as a share of the layer's (J, K).");
     }
 }
 

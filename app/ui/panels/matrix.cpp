@@ -16,6 +16,10 @@ std::optional<float> exact_weight(UiState& state, uint32_t query, uint32_t key) 
 
 std::optional<float> shown_weight(UiState& state, uint32_t query, uint32_t key) {
     const std::optional<float> w = exact_weight(state, query, key);
+    if (w && state.sink == SinkMode::valued) {
+        const std::optional<float> value = state.sight.value(key);
+        return value ? std::optional(*w * *value) : std::nullopt;
+    }
     if (!w || state.sink != SinkMode::renormalized) {
         return w;
     }
@@ -26,6 +30,10 @@ std::optional<float> shown_weight(UiState& state, uint32_t query, uint32_t key) 
         return std::nullopt;
     }
     return key == 0 || 1 - *sink <= 1e-6f ? 0 : *w / (1 - *sink);
+}
+
+std::string shown_number(const UiState& state, double value) {
+    return state.sink == SinkMode::valued ? fmt::format("{:.3g}", value) : percent(value);
 }
 
 bool prints_values(const Gui& gui, const MatrixPlace& m) {
@@ -126,7 +134,9 @@ void draw_values(Panel& p, const MatrixPlace& m, const ColorScale& scale) {
             }
             const Rgb under = gui.theme().attention(scale.at(*w));
             const bool white = contrast(under, 0xFFFFFF) > contrast(under, 0x101014);
-            const std::string text = fixed(double(*w) * 100, *w < 0.9995f ? 1 : 0);
+            const std::string text = p.state.sink == SinkMode::valued
+                                         ? fmt::format("{:.2g}", *w)
+                                         : fixed(double(*w) * 100, *w < 0.9995f ? 1 : 0);
             const TextStyle style = type::kValue;
             const float x = m.x_of(c) + m.cell / 2 - gui.width(style, text) / 2;
             const float y = m.y_of(q) + m.row / 2 + gui.px(4);

@@ -1,6 +1,7 @@
 // The matrix of one head: where its cells lie, and how it is drawn and pointed at.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "app/ui/panels/panels.h"
@@ -37,6 +38,8 @@ void draw_matrix(Panel& p, const MatrixPlace& place, const RowLinks& links,
 /// An exact cell as the sink mode shows it: as it is, or of the row without BOS. Nothing where it
 /// has not been computed again yet.
 std::optional<float> shown_weight(UiState& state, uint32_t query, uint32_t key);
+/// A cell's number as it is written: a share, or weight x value norm.
+std::string shown_number(const UiState& state, double value);
 /// The same without the sink mode.
 std::optional<float> exact_weight(UiState& state, uint32_t query, uint32_t key);
 

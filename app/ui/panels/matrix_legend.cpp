@@ -24,13 +24,15 @@ void draw_ramp(const Gui& gui, const Rect& ramp) {
 void draw_scale(Panel& p, const MatrixPlace& m, const ColorScale& scale, float cy) {
     Gui& gui = p.gui;
     const float left = m.outer.x, right = m.outer.right();
-    constexpr std::array<std::string_view, 3> kModes = {"raw", "gutter", "renorm."};
+    constexpr std::array<std::string_view, kSinkModes> kModes = {"raw", "gutter", "renorm.",
+                                                                 "value"};
     Rect taken;
     const int mode = segmented(gui, "sink", right, cy, kModes, int(p.state.sink), &taken);
     if (mode >= 0) {
         p.state.sink = SinkMode(mode);
     }
-    const std::string low = "≤ " + percent(double(scale.low)), high = percent(double(scale.high));
+    const std::string low = "≤ " + shown_number(p.state, double(scale.low));
+    const std::string high = shown_number(p.state, double(scale.high));
     float x = gui.text(type::kValue, left, cy, low) + gui.px(6);
     const Rect ramp{std::round(x), std::round(cy - gui.px(4)),
                     std::round(std::clamp(taken.x - x - gui.px(150), gui.px(30), gui.px(96))),
@@ -98,6 +100,14 @@ void draw_matrix_legend(Panel& p, const MatrixPlace& m, const ColorScale& scale,
         gui.text_choice(with(type::kNote, Color::row_text), left, cy, room,
                         {"Rows without BOS, scaled to 100 %. Attention is not explanation.",
                          "Rows without BOS, scaled to 100 %", "Scaled without BOS", "No BOS"});
+    } else if (p.state.sink == SinkMode::valued) {
+        const std::string& why = p.state.sight.values_not_captured;
+        gui.text_choice(with(type::kNote, why.empty() ? Color::text2 : Color::row_text), left, cy,
+                        room,
+                        {why.empty() ? "Weight × norm of what the head adds. Attention is not explanation."
+                                     : std::string_view(why),
+                         why.empty() ? "Weight × norm of what it adds" : "Values: not captured",
+                         "× value"});
     } else if (m.pooled()) {
         const std::string words = pixel_words(p, m);
         gui.text_choice(type::kNote, left, cy, room,

@@ -41,8 +41,9 @@ public:
           place_(m),
           mean_(sight_.pooling == Pooling::mean && m.pooled()),
           raw_(p.state.sink == SinkMode::raw),
-          thumb_(m.band ? nullptr
-                        : p.state.thumbs.find(p.state.selection.layer, p.state.selection.head)) {
+          thumb_(m.band || p.state.sink == SinkMode::valued  // pictures of weights
+                     ? nullptr
+                     : p.state.thumbs.find(p.state.selection.layer, p.state.selection.head)) {
         n_across_ = view_.column_end - view_.column_begin;
         for (uint32_t row = view_.row_begin; row < view_.row_end; ++row) {
             for (uint32_t column = view_.column_begin; column < view_.column_end; ++column) {
@@ -85,6 +86,10 @@ private:
         }
         if (key == 0) {
             return 0;
+        }
+        if (view_.measure == Measure::valued) {
+            const std::optional<float> value = sight_.value(key);
+            return value ? w * *value : kAbsent;
         }
         const float rest = 1 - sight_.sink(query).value_or(0);
         return view_.measure == Measure::renormalized && rest > 1e-6f ? w / rest : w;
@@ -187,13 +192,16 @@ float head_maximum(Panel& p, const MatrixPlace& m) {
             const float factor =
                 p.state.sink == SinkMode::renormalized && rest > 1e-6f ? 1 / rest : 1;
             for (uint32_t k = raw ? 0 : 1; k <= q; ++k) {
-                high = std::max(high, top->cells[size_t(q) * kSide + k] * factor);
+                const bool valued = p.state.sink == SinkMode::valued;
+                const float value = valued ? sight.value(k).value_or(0) : 1;
+                high = std::max(high, top->cells[size_t(q) * kSide + k] * factor * value);
             }
         }
     } else if (top != nullptr) {
         high = half_table()[*std::max_element(top->max.begin(), top->max.end())];
     } else if (const HeadThumb* t =
-                   p.state.thumbs.find(p.state.selection.layer, p.state.selection.head)) {
+                   p.state.thumbs.find(p.state.selection.layer, p.state.selection.head);
+               t != nullptr && p.state.sink != SinkMode::valued) {
         for (uint32_t r = 0; r < t->side(); ++r) {
             for (uint32_t c = 0; c <= r; ++c) {
                 high = std::max(high, log_value(t->at(r, c, false, raw)));
@@ -245,6 +253,7 @@ uint64_t paint_key(const Panel& p, const MatrixPlace& m) {
          {uint64_t(m.first_key), uint64_t(m.first_query), uint64_t(m.n), uint64_t(m.n_queries),
           uint64_t(m.n_rows), uint64_t(p.state.sink), uint64_t(p.view.dark()),
           uint64_t(sight.pooling), uint64_t(sight.n_sinks()), uint64_t(m.band),
+          uint64_t(sight.n_values()),
           uint64_t(p.state.selection.layer), uint64_t(p.state.selection.head),
           t == nullptr ? 0 : t->version}) {
         key = (key ^ part) * 1099511628211ull;
@@ -261,10 +270,12 @@ ColorScale paint_matrix(Panel& p, const MatrixPlace& m) {
     const bool own = p.state.sight.is(p.state.selection.layer, p.state.selection.head);
     if (p.state.sight.viewport && own && picture.wants(paint_key(p, m), width, height)) {
         const std::vector<float> values = pixel_values(p, m, width, height);
-        scale.low = 1.0f / float(std::max(m.n_rows, 2u));
         const bool mean = p.state.sight.pooling == Pooling::mean && m.pooled();
         const float high =
             mean ? *std::max_element(values.begin(), values.end()) : head_maximum(p, m);
+        // A share's floor is that of an even row; other numbers have the same span.
+        const float unit = p.state.sink == SinkMode::valued && high > 0 ? high : 1;
+        scale.low = unit / float(std::max(m.n_rows, 2u));
         scale.high = std::max(high, scale.low * 1.01f);
         colorize(p, values, scale, picture);
         picture.upload();

@@ -71,12 +71,15 @@ void note_viewport(Panel& p, const MatrixPlace& m) {
     tiles(m.first_query, m.n_queries, m.level, v.row_begin, v.row_end);
     tiles(m.first_key, m.n, m.key_level, v.column_begin, v.column_end);
     p.state.sight.viewport = v;
+    p.state.ranks.view = {m.first_query, m.n_queries};
 }
 
 }  // namespace
 
 Measure measure_of(const UiState& state) {
-    return state.sink == SinkMode::renormalized ? Measure::renormalized : Measure::weight;
+    return state.sink == SinkMode::renormalized ? Measure::renormalized
+           : state.sink == SinkMode::valued     ? Measure::valued
+                                                : Measure::weight;
 }
 
 void zoom_matrix(Panel& p, double factor, double key, double query) {

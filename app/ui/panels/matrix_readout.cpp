@@ -117,7 +117,7 @@ void draw_readout(Panel& p, const MatrixPlace& m, const CellAt& at, bool hovered
     const std::optional<float> sink = p.state.sight.sink(at.query);
     const Readout of{at.query,
                      at.key,
-                     visible ? percent(value) : "out of window",
+                     visible ? shown_number(p.state, value) : "out of window",
                      !p.state.matrix.visible(at.query, 0) ? "BOS is out of the window"
                      : sink                               ? "BOS took " + percent(double(*sink))
                                                           : std::string(),

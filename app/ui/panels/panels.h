@@ -78,6 +78,8 @@ void open_model_at(Panel& p, const std::string& path);
 bool draw_model_row(Panel& p, const std::string& id, const Rect& row, const ModelsView::Row& model);
 void draw_model_menu(Panel& p);
 void draw_device_menu(Panel& p);
+/// What the model's cache of keys and values holds, layer by layer.
+void draw_cache_menu(Panel& p);
 /// The report goes to the clipboard as soon as it is there.
 void copy_diagnostics(Panel& p);
 void draw_toast(Panel& p, const Rect& r);
@@ -93,6 +95,8 @@ void draw_token_strip(Panel& p, const Rect& r);
 void draw_coloring_menu(Panel& p);
 void draw_heads(Panel& p, const Rect& r);
 void draw_head(Panel& p, const Rect& r);
+/// Heads worth seeing, in one line.
+void draw_head_ranks(Panel& p, const Rect& r, float cy, std::optional<uint32_t> key);
 void draw_next_token(Panel& p, const Rect& r, bool full);
 void draw_sampler(Panel& p, const Rect& r);
 void draw_lens(Panel& p, const Rect& r, bool full);

@@ -69,8 +69,18 @@ void draw_context_meter(Panel& p, float right, float cy, bool with_label) {
     }
     const float label =
         with_label ? gui.text_right(type::kNote, track.x - gui.px(12), cy, "Context") : track.x;
-    gui.hit("top.context", {label, cy - gui.px(12), right - label, gui.px(24)}, "meter", "Context");
-    gui.tooltip(fmt::format("Tokens in the model's context of {}.", thousands(n_ctx)));
+    const Rect meter{label - gui.px(6), cy - gui.px(13), right - label + gui.px(12), gui.px(26)};
+    const Hit hit = gui.hit("top.context", meter, "button", "Context");
+    gui.tooltip(fmt::format("Tokens in the model's context of {}. Click: its cache of keys and "
+                            "values, layer by layer",
+                            thousands(n_ctx)));
+    if (hit.hovered || hit.focused) {
+        gui.frame(meter, hit.focused ? Color::accent : Color::edge, 7);
+    }
+    if (hit.clicked) {
+        p.view.attention.menu_cache = true;
+        p.view.attention.cache_anchor = {meter.x, meter.bottom() + gui.px(4), 0, 0};
+    }
 }
 
 }  // namespace
@@ -151,8 +161,10 @@ void open_when(bool& wanted, const char* name) {
 void draw_menus(Panel& p) {
     open_when(p.view.menu_model, "model");
     open_when(p.view.menu_device, "device");
+    open_when(p.view.attention.menu_cache, "cache");
     draw_model_menu(p);
     draw_device_menu(p);
+    draw_cache_menu(p);
     draw_sampling_menu(p);
     draw_coloring_menu(p);
 }
