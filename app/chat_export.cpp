@@ -87,7 +87,8 @@ std::string chat_markdown(const LoadedChat& chat) {
     for (const StoredMessage* m : visible(chat)) {
         const bool answer = m->role == model::Role::model;
         const std::string name = m->facts.model_name.empty() ? "Gemma" : m->facts.model_name;
-        out += fmt::format("\n## {}\n\n{}\n", answer ? name : "You", m->text);
+        const std::string head = m->facts.given ? "Text, read by " + name : answer ? name : "You";
+        out += fmt::format("\n## {}\n\n{}\n", head, m->text);
         if (const std::string below = answer ? figures(m->facts) : ""; !below.empty()) {
             out += "\n*" + below + "*\n";
         }

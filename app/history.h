@@ -47,6 +47,7 @@ struct AnswerFacts {
     uint32_t n_prompt = 0, answer_begin = 0;
     uint32_t n_dropped_turns = 0;  // oldest turns that the model was not shown
     bool edited = false;           // written by the user, not by a model
+    bool given = false;            // a text to be looked into, not an answer
     bool scored = false;           // its prompt tokens carry probabilities
     bool branched = false;
     uint32_t branch_position = 0;

@@ -106,6 +106,9 @@ std::string to_json(const AnswerFacts& f) {
     if (f.edited) {
         j["edited"] = true;
     }
+    if (f.given) {
+        j["given"] = true;
+    }
     if (f.branched) {
         j["branch"] = {{"position", f.branch_position},
                        {"chosen", f.branch_chosen},
@@ -129,6 +132,7 @@ AnswerFacts answer_facts(std::string_view text) {
     take(j, "hint", f.hint);
     take(j, "n_dropped_turns", f.n_dropped_turns);
     take(j, "edited", f.edited);
+    take(j, "given", f.given);
     std::string finish;
     take(j, "finish", finish);
     for (size_t i = 0; i < kFinish.size(); ++i) {

@@ -43,10 +43,12 @@ struct UnloadModel {};
 
 /// Answer a conversation (turns), or continue exact ids (tokens not empty: branches, completion).
 /// Branch: tokens = ids before n + the chosen id. The prefix shared with the cache is reused.
+/// A text that is only read (text not empty): BOS and its tokens without any frame, as `score` does.
 struct Generate {
     RequestId id = 0;
     std::vector<model::Turn> turns;
     std::vector<TokenId> tokens;
+    std::string text;
     std::vector<TokenId> answer;  // with turns: the answer begins with these,
     std::string answer_text;      // or with this text
     /// With turns that do not fit: leave out the oldest ones, never the system prompt nor the last.

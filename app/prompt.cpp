@@ -97,6 +97,14 @@ Prompt compose_prompt(const model::Tokenizer& tokenizer, const Generate& request
         }
         return {request.tokens, 0, 0};
     }
+    if (!request.text.empty()) {
+        Prompt prompt;
+        prompt.ids = model::render_completion(tokenizer, request.text, false);
+        if (prompt.ids.size() > n_ctx) {
+            too_long(prompt.ids.size(), n_ctx, false);
+        }
+        return prompt;
+    }
     if (request.turns.empty()) {
         throw base::Error(base::ErrorKind::usage, "there is nothing to answer",
                           "Write a message first.");

@@ -23,8 +23,9 @@ NodeId last_answer(const Panel& p) {
 NodeId last_question(const Panel& p) {
     return p.state.chat().last(model::Role::user);
 }
+/// A text that is only read has no answer.
 bool has_answer(const Panel& p) {
-    return last_answer(p) != kNoNode;
+    return last_answer(p) != kNoNode && p.state.chat().given_text() == kNoNode;
 }
 bool can_answer_again(const Panel& p) {
     return has_answer(p) && p.state.ready() && !p.state.busy();
@@ -119,6 +120,9 @@ const Action kActions[] = {
     {"chat.system", "System prompt of this chat", "Chat", "Ctrl+Shift+Y", Where::anywhere,
      [](const Panel& p) { return !p.state.busy(); },
      [](Panel& p) { p.view.chat_list.show_system = true; }},
+    {"text.read", "Score and inspect a text", "Chat", "Ctrl+T", Where::anywhere,
+     [](const Panel& p) { return p.state.ready() && !p.state.busy(); },
+     [](Panel& p) { p.view.text_dialog.open = true; }},
     {"chat.stop", "Stop, unmark, follow again, close", "Chat", "Escape", Where::anywhere,
      can_escape, escape},
 

@@ -11,6 +11,7 @@
 #include "app/chat_export.h"
 #include "app/ui/device_choice.h"
 #include "app/ui/format.h"
+#include "app/ui/text_file.h"
 
 namespace app::ui {
 
@@ -276,7 +277,16 @@ void Application::save_config() {
 }
 
 void Application::drop(const std::string& path) {
-    if (!drop_chat(path)) {
+    if (path.ends_with(".txt") || path.ends_with(".md")) {
+        std::string problem;
+        const auto text = read_text_file(path, problem);
+        if (text && state.ready() && !state.busy()) {
+            state.read_text(*text);
+        } else {
+            ui.view.say(text ? "A text is read once a model is open and idle"
+                             : "'" + path + "' was not read: " + problem);
+        }
+    } else if (!drop_chat(path)) {
         state.open_model(path, ui.view.device, state.n_ctx);
     }
 }

@@ -21,6 +21,7 @@ AnswerFacts facts_of(const Message& m) {
     f.answer_begin = m.answer_begin;
     f.n_dropped_turns = m.n_dropped_turns;
     f.edited = m.edited;
+    f.given = m.given;
     f.scored = m.scored;
     if (m.branch) {
         f.branched = true;
@@ -244,6 +245,7 @@ Message message_of(const StoredMessage& stored) {
     m.model_key = f.model_key;
     m.n_dropped_turns = f.n_dropped_turns;
     m.edited = f.edited;
+    m.given = f.given;
     if (f.branched) {
         m.branch = BranchNote{f.branch_position, f.branch_chosen, f.branch_instead_of};
     }

@@ -48,6 +48,7 @@ struct Message {
     std::string model_key;         // ids mean the same only where it is equal
     uint32_t n_dropped_turns = 0;  // oldest turns that the model was not shown
     bool edited = false;           // the user wrote it
+    bool given = false;            // a text to be looked into: read, never written
 
     // In the chats' file.
     MessageId stored = 0;
@@ -107,6 +108,11 @@ public:
     /// The visible first message and its siblings.
     NodeId shown_root() const { return roots_.empty() ? kNoNode : roots_[active_root_]; }
     std::string title() const;
+    /// The text that this chat is about, where it is none but a text to look into; else kNoNode.
+    NodeId given_text() const {
+        const NodeId root = shown_root();
+        return root != kNoNode && at(root).given ? root : kNoNode;
+    }
 
     ChatInfo info;
 

@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "app/ui/field_text.h"
+
 namespace app::ui {
 
 struct PaletteView {
@@ -19,9 +21,17 @@ struct SettingsView {
     bool focus = false;
 };
 
+
 struct RecordView {
     bool show = false;  // opens the dialog
     std::string path;
+};
+
+/// The dialog a text is pasted into, to be read and scored.
+struct TextDialogView {
+    bool open = false;
+    FieldText text;
+    std::string path, problem;
 };
 
 struct PresetsView {

@@ -91,6 +91,8 @@ const char* path_of(Icon icon) {
                    "L11.6 4.5";
         case Icon::more:
             return "o3.6 8 1.1o8 8 1.1o12.4 8 1.1";
+        case Icon::lines:
+            return "M2.5 4L13.5 4M2.5 8L13.5 8M2.5 12L9 12";
     }
     return "";
 }

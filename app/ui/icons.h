@@ -41,6 +41,7 @@ enum class Icon : uint8_t {
     eject,
     trash,
     more,
+    lines,
 };
 
 /// Centre, size of the whole grid in pixels, colour, stroke in grid units.

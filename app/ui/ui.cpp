@@ -147,6 +147,7 @@ void Ui::draw(UiState& state) {
     draw_message_menus(p);
     draw_chat_menu(p);
     draw_system_dialog(p);
+    draw_text_dialog(p);
     draw_chat_export_dialog(p);
     draw_shortcuts(p);
     draw_palette(p);
@@ -194,8 +195,9 @@ void Ui::layout_chat(Panel& p, const Rect& r, bool with_inspector) {
     const float trouble = draw_trouble(p, r);
     const float column = with_inspector ? std::min(gui.px(640), r.w - gui.px(40))
                                         : std::min(gui.px(528), r.w - gui.px(40));
-    const float composer = std::round(composer_height(p));
-    const bool note = p.state.ready() && p.state.model->base_model;
+    const bool given = p.state.chat().given_text() != kNoNode;
+    const float composer = std::round(given ? gui.px(52) : composer_height(p));
+    const bool note = !given && p.state.ready() && p.state.model->base_model;
     const bool unsaved = p.state.file.problem.has_value();
     const float note_h = gui.px(14 + (note ? 16.0f : 0.0f) + (unsaved ? 20.0f : 0.0f));
     const Rect box{std::round(r.x + (r.w - column) / 2 - gui.px(4)),
@@ -217,7 +219,7 @@ void Ui::layout_chat(Panel& p, const Rect& r, bool with_inspector) {
     if (unsaved) {
         draw_unsaved(p, box.x + gui.px(2), box.y - gui.px(note ? 38 : 18), box.w - gui.px(4));
     }
-    draw_composer(p, box);
+    given ? draw_given_foot(p, box) : draw_composer(p, box);
 }
 
 void Ui::layout(Panel& p, const Rect& window) {

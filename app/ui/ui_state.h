@@ -47,6 +47,8 @@ public:
     /// The same ids before `position`, then this one, then the model goes on.
     void branch(uint32_t position, TokenId id);
     void stop();
+    /// A chat of its own for a text that is read and scored, not answered; shown.
+    void read_text(const std::string& text);
     /// Compute the selected answer's sequence again, so that it can be looked into.
     void restore_selected();
     /// So many tokens are computed again without being asked for.

@@ -25,7 +25,8 @@ bool UiState::from_loaded(const Message& m) const {
 
 void UiState::send(const std::string& typed) {
     const std::string text = trimmed(typed);
-    if (!ready() || busy() || text.empty() || chat().info.content != ChatContent::here) {
+    if (!ready() || busy() || text.empty() || chat().info.content != ChatContent::here ||
+        chat().given_text() != kNoNode) {
         return;
     }
     const std::vector<NodeId> path = chat().path();
@@ -42,7 +43,7 @@ void UiState::answer(NodeId user) {
 }
 
 void UiState::regenerate(NodeId answer, bool same_seed) {
-    if (!ready() || busy() || !chat().valid(answer)) {
+    if (!ready() || busy() || !chat().valid(answer) || chat().at(answer).given) {
         return;
     }
     const NodeId user = chat().at(answer).parent;
@@ -67,7 +68,8 @@ void UiState::edit_and_resend(NodeId message, const std::string& typed) {
 
 void UiState::edit_answer(NodeId answer, const std::string& typed) {
     const std::string text = trimmed(typed);
-    if (busy() || !chat().valid(answer) || text.empty() || text == chat().at(answer).text) {
+    if (busy() || !chat().valid(answer) || text.empty() || text == chat().at(answer).text ||
+        chat().at(answer).given) {
         return;
     }
     const NodeId node = chat().add(chat().at(answer).parent, model::Role::model, text);
@@ -151,6 +153,9 @@ std::string UiState::branch_obstacle(uint32_t position) const {
     if (!from_loaded(*from)) {
         return "this answer came from a model that is no longer loaded";
     }
+    if (from->given) {
+        return "this text is only read; nothing is written behind it";
+    }
     if (position < from->answer_begin) {
         return "this token is part of the prompt; edit the message instead";
     }
@@ -176,6 +181,21 @@ void UiState::branch(uint32_t position, TokenId id) {
     start(node, std::move(command));
 }
 
+void UiState::read_text(const std::string& text) {
+    if (!ready() || busy() || text.empty()) {
+        return;
+    }
+    new_chat();  // none where the current one is empty
+    const NodeId node = chat().add(kNoNode, model::Role::model, text);
+    Message& m = chat().at(node);
+    m.given = true;
+    file.saver.used(chat());
+    Generate command;
+    command.text = text;
+    command.max_tokens = 0;
+    start(node, std::move(command));
+}
+
 // ---- going on ----
 
 std::string UiState::continue_obstacle(NodeId answer) const {
@@ -183,6 +203,9 @@ std::string UiState::continue_obstacle(NodeId answer) const {
         return "this is no answer";
     }
     const Message& m = chat().at(answer);
+    if (m.given) {
+        return "this text is only read";
+    }
     if (busy()) {
         return "an answer is being written; stop it first";
     }

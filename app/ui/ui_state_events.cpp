@@ -96,7 +96,9 @@ void UiState::on(const PromptReady& e) {
 void UiState::take_prompt(Message& m, const PromptReady& e) {
     m.tokens = e.tokens;
     m.n_prompt = uint32_t(e.tokens.size());
-    if (!m.branch) {
+    if (m.given) {
+        m.answer_begin = !m.tokens.empty() && m.tokens.front().control ? 1 : 0;  // BOS
+    } else if (!m.branch) {
         m.answer_begin = m.n_prompt;
     }
     set_answer_text(m);

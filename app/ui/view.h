@@ -64,6 +64,7 @@ struct View {
     PaletteView palette;
     SettingsView settings;
     PresetsView presets;
+    TextDialogView text_dialog;
     ChatSampling chat_sampling;
     std::string_view last_action;  // id of the newest that a key or the palette ran
 

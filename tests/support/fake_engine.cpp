@@ -294,6 +294,11 @@ bool FakeEngine::compose(const Generate& c) {
         ids_ = c.tokens;
         return ids_.size() <= options_.n_ctx;
     }
+    if (!c.text.empty()) {
+        ids_ = encode(c.text);
+        ids_.insert(ids_.begin(), kBos);
+        return ids_.size() <= options_.n_ctx;
+    }
     for (size_t first = 0; first < c.turns.size(); first += 2, n_dropped_ += 2) {
         ids_ = {kBos};
         for (size_t i = first; i < c.turns.size(); ++i) {

@@ -22,6 +22,8 @@ bool token_range(const Message& m, uint32_t position, uint32_t& begin, uint32_t&
     return end > begin;
 }
 
+}  // namespace
+
 void draw_text_marks(Panel& p, const Message& m, const TextLayout& layout, float x, float y) {
     Gui& gui = p.gui;
     const auto rects = [&](uint32_t position) {
@@ -59,6 +61,8 @@ void draw_text_marks(Panel& p, const Message& m, const TextLayout& layout, float
         }
     }
 }
+
+namespace {
 
 /// "‹ 1 / 2 ›"
 void draw_pager(Panel& p, NodeId id, float right, float cy) {
@@ -213,6 +217,9 @@ struct Columns {
 float draw_message(Panel& p, NodeId id, float y, const Columns& c) {
     y = draw_above_message(p, id, c.x, y, c.column);
     const bool user = p.state.chat().at(id).role == model::Role::user;
+    if (p.state.chat().at(id).given) {
+        return std::round(draw_given_text(p, id, c.x, y, c.column));
+    }
     return std::round(user ? draw_user(p, id, c.x, y, c.column)
                            : draw_answer(p, id, c.x, y, c.column, c.wide));
 }

@@ -143,6 +143,12 @@ void draw_inspector_head(Panel& p, const Rect& r) {
         }
         x += w + gui.px(3);
     }
+    if (icon_button(gui, "inspector.text", x + gui.px(14), cy, Icon::lines,
+                    "Score and inspect a text of your own (Ctrl T)",
+                    p.state.ready() && !p.state.busy(), 24)) {
+        p.view.text_dialog.open = true;
+    }
+    x += gui.px(30);
     const Message* m = p.state.selected();
     if (m == nullptr || m->tokens.empty()) {
         return;

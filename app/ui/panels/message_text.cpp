@@ -14,7 +14,7 @@ MessageText& message_text(Panel& p, NodeId id, float width, float wide) {
     MessageShape shape;
     shape.width = width;
     shape.wide = wide;
-    shape.markdown = m.role != model::Role::user;
+    shape.markdown = m.role != model::Role::user && !m.given;
     shape.growing = m.state == AnswerState::writing || m.state == AnswerState::prefill;
     MessageText& text = p.view.messages.text(id);
     text.update(p.gui, m.text, shape);

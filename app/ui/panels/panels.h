@@ -51,6 +51,12 @@ bool copy_marked(Panel& p, bool markdown);
 /// Marks the message that was clicked last, else the last answer.
 bool mark_message(Panel& p);
 void draw_composer(Panel& p, const Rect& r);
+/// What the selection and its row are in the text of a message.
+void draw_text_marks(Panel& p, const Message& m, const TextLayout& layout, float x, float y);
+// ---- a text that is read, not answered (given_text.cpp) ----
+float draw_given_text(Panel& p, NodeId id, float x, float y, float column);
+void draw_given_foot(Panel& p, const Rect& r);
+void draw_text_dialog(Panel& p);
 /// Height that the composer wants for its text.
 float composer_height(const Panel& p);
 void draw_welcome(Panel& p, const Rect& r);

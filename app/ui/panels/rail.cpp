@@ -48,6 +48,11 @@ void draw_rail(Panel& p, const Rect& r) {
                     "Search all chats (Ctrl F)", true, 32)) {
         p.view.rail_open = p.view.chat_list.focus_search = true;
     }
+    if (icon_button(gui, "rail.text", cx, r.y + gui.px(192), Icon::lines,
+                    "Score and inspect a text (" + action_keys("text.read") + ")",
+                    p.state.ready() && !p.state.busy(), 32)) {
+        p.view.text_dialog.open = true;
+    }
     draw_rail_foot(p, r, cx);
 }
 

@@ -124,8 +124,10 @@ void draw_title(Panel& p, const Rect& r, const Message& m) {
     badge(gui, "strip.badge", x + w, cy, Source::captured);
     x += w + gui.px(12);
     const size_t answer = m.tokens.size() - std::min<size_t>(m.answer_begin, m.tokens.size());
-    std::string counts =
-        fmt::format("{} prompt, {} answer", thousands(m.tokens.size() - answer), thousands(answer));
+    std::string counts = m.given
+                             ? thousands(m.tokens.size()) + " of a text"
+                             : fmt::format("{} prompt, {} answer",
+                                           thousands(m.tokens.size() - answer), thousands(answer));
     if (!m.scored && m.state == AnswerState::prefill) {
         counts += ", being read";
     }
@@ -211,7 +213,7 @@ void draw_token_strip(Panel& p, const Rect& r) {
     for (const TokenInfo& token : m.tokens) {
         const TokenFace face = face_of(token);
         const float w = token_width(gui, face);
-        const bool boundary = token.position == m.answer_begin && token.position > 0;
+        const bool boundary = !m.given && token.position == m.answer_begin && token.position > 0;
         if (x + w + (boundary ? gui.px(8) : 0) > right && x > left) {
             x = left;
             y += row_h;
