@@ -57,11 +57,11 @@ const Action kActions[] = {
     {"head.next", "Next head", "Inspector", "RightBracket", Where::inspector, nullptr,
      [](Panel& p) { step_head(p, 0, 1); }, true, false},
     {"branch.take", "Branch with the opened token", "Inspector", "B", Where::inspector,
-     [](const Panel& p) { return p.view.open_candidate.has_value(); },
-     [](Panel& p) {
-         p.state.branch(p.state.selection.position, *p.view.open_candidate);
-         p.view.open_candidate.reset();
-     }},
+     [](const Panel& p) {
+         return p.view.open_candidate.has_value() &&
+                p.state.branch_obstacle(p.state.selection.position).empty();
+     },
+     [](Panel& p) { branch_with(p, p.state.selection.position, *p.view.open_candidate); }},
     {"view.export", "Export a view to a file", "Inspector", "E", Where::inspector, nullptr,
      [](Panel& p) { p.view.exporting.show = true; }},
     {"token.search", "Find a token in the vocabulary", "Inspector", "Slash", Where::inspector,

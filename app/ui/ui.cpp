@@ -148,6 +148,7 @@ void Ui::draw(UiState& state) {
     draw_chat_menu(p);
     draw_system_dialog(p);
     draw_text_dialog(p);
+    draw_branch_tree(p);
     draw_chat_export_dialog(p);
     draw_shortcuts(p);
     draw_palette(p);

@@ -13,6 +13,7 @@
 
 #include "app/messages.h"
 #include "app/ui/attention_data.h"
+#include "app/ui/branch_tree.h"
 #include "app/ui/chat_saver.h"
 #include "app/ui/conversation.h"
 #include "app/ui/head_ranks.h"
@@ -46,6 +47,10 @@ public:
     void choose_context(ContextChoice choice);
     /// The same ids before `position`, then this one, then the model goes on.
     void branch(uint32_t position, TokenId id);
+    /// Any message of the chat, with the branch it stands in; where one was is remembered.
+    void show_branch(NodeId id);
+    /// Back to the selection that the last branch or show_branch left; a running answer is stopped.
+    void leave_branch();
     void stop();
     /// A chat of its own for a text that is read and scored, not answered; shown.
     void read_text(const std::string& text);
@@ -136,6 +141,7 @@ public:
     ChatFile file;
     std::optional<ContextQuestion> context_question;
     Selection selection;
+    BranchTrail trail;
     bool head_chosen = false;  // by the user; until then the data choose
     model::SamplingParams sampling;
     SinkMode sink = SinkMode::gutter;

@@ -156,8 +156,8 @@ std::string UiState::branch_obstacle(uint32_t position) const {
     if (from->given) {
         return "this text is only read; nothing is written behind it";
     }
-    if (position < from->answer_begin) {
-        return "this token is part of the prompt; edit the message instead";
+    if (position == 0) {
+        return "nothing stands before the first token";
     }
     return {};
 }
@@ -166,11 +166,13 @@ void UiState::branch(uint32_t position, TokenId id) {
     if (!branch_obstacle(position).empty()) {
         return;
     }
+    trail.leave(current_chat, selection);
     const NodeId from = selection.branch;
     const NodeId node = chat().add(chat().at(from).parent, model::Role::model, {});
     const Message& old = chat().at(from);
     Message& fresh = chat().at(node);
-    fresh.answer_begin = old.answer_begin;
+    // In a branch of the prompt all that follows the choice is the model's.
+    fresh.answer_begin = std::min(old.answer_begin, position);
     fresh.n_dropped_turns = old.n_dropped_turns;
     const TokenInfo& was = old.tokens[position];
     fresh.branch =
@@ -179,6 +181,43 @@ void UiState::branch(uint32_t position, TokenId id) {
     command.tokens = ids_before(old, position);
     command.tokens.push_back(id);
     start(node, std::move(command));
+}
+
+void UiState::show_branch(NodeId id) {
+    if (!chat().valid(id) || busy()) {
+        return;
+    }
+    trail.leave(current_chat, selection);
+    chat().show(id);
+    for (NodeId n = id; n != kNoNode; n = chat().at(n).parent) {
+        if (chat().sibling_count(n) > 1) {
+            file.saver.shown(chat(), n);
+        }
+    }
+    file.reveal = id;
+    selection.branch =
+        chat().at(id).role == model::Role::model ? id : chat().last(model::Role::model);
+    selection.key.reset();
+    selection.locked = false;
+    forget_row_answers();
+    follow();
+    restore_wanted_ = true;
+}
+
+void UiState::leave_branch() {
+    const std::optional<BranchTrail::Place> place = trail.take();
+    if (!place || place->chat >= chats.size() || chats[place->chat].info.deleted ||
+        !chats[place->chat].valid(place->selection.branch)) {
+        return;
+    }
+    stop();
+    show_chat(place->chat);
+    const NodeId node = place->selection.branch;
+    chat().show(node);
+    file.saver.shown(chat(), node);
+    selection = place->selection;
+    forget_row_answers();
+    restore_wanted_ = true;
 }
 
 void UiState::read_text(const std::string& text) {
@@ -310,7 +349,7 @@ void UiState::restore_selected() {
 /// A short answer is looked into without asking first. What it shares with the sequence in the
 /// cache is not computed again.
 void UiState::restore_if_cheap() {
-    if (!std::exchange(restore_wanted_, false) || !can_restore()) {
+    if (busy() || !std::exchange(restore_wanted_, false) || !can_restore()) {
         return;  // once: what failed is not tried again and again
     }
     const std::vector<TokenInfo>& wanted = selected()->tokens;

@@ -51,6 +51,7 @@ struct View {
     Tab tab = Tab::overview;
     TokenColoring coloring = TokenColoring::surprise;
     bool coloring_menu = false;
+    bool show_branches = false;
     bool show_shortcuts = false;
     bool menu_model = false, menu_device = false, menu_sampling = false;
     Rect menu_anchor;

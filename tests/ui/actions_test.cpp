@@ -36,6 +36,7 @@ std::string before(const Action& action) {
         {"chat.stop", "click token.3\n"},
         {"token.live", "click token.3\n"},
         {"branch.take", "click token.8\nwait idle\nclick candidate.1\n"},
+        {"branch.back", "click token.8\nwait idle\nclick candidate.1\nclick next.branch\n"},
         {"matrix.left", zoomed},
         {"matrix.right", zoomed},
         {"matrix.up", zoomed},

@@ -148,7 +148,11 @@ void draw_inspector_head(Panel& p, const Rect& r) {
                     p.state.ready() && !p.state.busy(), 24)) {
         p.view.text_dialog.open = true;
     }
-    x += gui.px(30);
+    if (icon_button(gui, "inspector.branches", x + gui.px(42), cy, Icon::branch,
+                    "All branches of this chat (Ctrl Shift B)", true, 24)) {
+        p.view.show_branches = true;
+    }
+    x += gui.px(58);
     const Message* m = p.state.selected();
     if (m == nullptr || m->tokens.empty()) {
         return;

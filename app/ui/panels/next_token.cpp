@@ -69,10 +69,10 @@ namespace {
 struct Bar {
     TokenId id = 0;
     double raw = 0;
-    std::optional<double> final;  // nothing: cut
-    bool unknown_final = false;   // survived, but not among the ones that are listed
-    bool unknown_raw = false;     // a recording does not keep it
-    int32_t rank = -1;
+    std::optional<double> final;   // nothing: cut
+    bool unknown_final = false;    // survived, but not among the ones that are listed
+    bool unknown_raw = false;      // a recording does not keep it
+    std::optional<uint64_t> rank;  // from 1, of the raw distribution; only what was searched for
 };
 
 const model::StageResult& stage(const StageCache& c, int which) {
@@ -98,6 +98,12 @@ Bar make_bar(Panel& p, TokenId id) {
         bar.final = double(it->p);
     } else {
         bar.unknown_final = shown.top.size() < shown.n_left;
+    }
+    if (!p.view.search.empty() && !bar.unknown_raw) {
+        const std::vector<float>& logits = *p.state.distribution.logits;
+        const float own = logits[size_t(id)];
+        bar.rank = 1 + uint64_t(std::count_if(logits.begin(), logits.end(),
+                                              [own](float x) { return x > own; }));
     }
     return bar;
 }
@@ -203,21 +209,8 @@ Columns columns_of(const Gui& gui, const Rect& r, float token_w) {
     return c;
 }
 
-void draw_bar_row(Panel& p, const Bar& bar, size_t index, const Columns& c, float cy, bool drawn) {
+void draw_bar(Panel& p, const Bar& bar, const Columns& c, float cy, bool drawn) {
     Gui& gui = p.gui;
-    const TokenFace face = fitted(gui, face_of_id(p, bar.id), c.bar - c.token - gui.px(10));
-    const float w = std::max(token_width(gui, face), gui.px(24));
-    const Rect box{std::round(c.token), std::round(cy - gui.px(10)),
-                   std::round(std::min(w, c.bar - c.token - gui.px(6))), std::round(gui.px(20))};
-    const bool cut = !bar.final && !bar.unknown_final;
-    if (drawn) {
-        gui.fill(box, Color::accent_bg, 4);
-    }
-    gui.frame(box, drawn ? Color::accent : Color::edge, 4, drawn ? 1.5f : 1);
-    gui.draw()->PushClipRect({box.x, box.y}, {box.right(), box.bottom()}, true);
-    draw_face(gui, box.cx() - face_width(gui, face) / 2, cy, face,
-              cut && !drawn ? Color::text3 : Color::text, {Face::mono_medium, 12, Color::text});
-    gui.draw()->PopClipRect();
     const Rect track{std::round(c.bar), std::round(cy - gui.px(4)), std::round(c.bar_w),
                      std::round(gui.px(8))};
     gui.fill(track, p.view.open_candidate == bar.id ? Color::edge : Color::bar_track, 2);
@@ -233,7 +226,31 @@ void draw_bar_row(Panel& p, const Bar& bar, size_t index, const Columns& c, floa
     if (drawn && track.w - filled > gui.px(48)) {
         gui.text(type::kBadge, track.x + filled + gui.px(7), cy, "drawn");
     }
+}
+
+void draw_bar_row(Panel& p, const Bar& bar, size_t index, const Columns& c, float cy, bool drawn) {
+    Gui& gui = p.gui;
+    const TokenFace face = fitted(gui, face_of_id(p, bar.id), c.bar - c.token - gui.px(10));
+    const float w = std::max(token_width(gui, face), gui.px(24));
+    const Rect box{std::round(c.token), std::round(cy - gui.px(10)),
+                   std::round(std::min(w, c.bar - c.token - gui.px(6))), std::round(gui.px(20))};
+    const bool cut = !bar.final && !bar.unknown_final;
+    if (drawn) {
+        gui.fill(box, Color::accent_bg, 4);
+    }
+    gui.frame(box, drawn ? Color::accent : Color::edge, 4, drawn ? 1.5f : 1);
+    gui.draw()->PushClipRect({box.x, box.y}, {box.right(), box.bottom()}, true);
+    draw_face(gui, box.cx() - face_width(gui, face) / 2, cy, face,
+              cut && !drawn ? Color::text3 : Color::text, {Face::mono_medium, 12, Color::text});
+    gui.draw()->PopClipRect();
     const std::string id = "candidate." + std::to_string(index);
+    if (bar.rank) {  // in place of the bar: most of what is searched for has none to speak of
+        const std::string rank = thousands(*bar.rank);
+        gui.registry().bind(id + ".rank", double(*bar.rank), rank);
+        gui.text_fit(type::kNote, c.bar, cy, c.final - gui.px(52) - c.bar, "rank " + rank);
+    } else {
+        draw_bar(p, bar, c, cy, drawn);
+    }
     if (bar.final) {
         gui.number({Face::mono_medium, 12, Color::text}, c.final, cy, id + ".final", *bar.final,
                    percent_fine(*bar.final));
@@ -274,9 +291,7 @@ float draw_branch_row(Panel& p, const Rect& r, TokenId id, float y) {
         24};
     if (button_at(gui, "next.branch", x, cy, "Branch with " + one_line(name, 10), options,
                   &taken)) {
-        p.later([id, position](UiState& s) { s.branch(position, id); });
-        p.view.open_candidate.reset();
-        p.view.scroll_to_bottom = true;
+        branch_with(p, position, id);
     }
     gui.text_fit(type::kNote, taken.right() + gui.px(10), cy,
                  r.right() - taken.right() - gui.px(24), "this reply stays");

@@ -57,6 +57,10 @@ void draw_text_marks(Panel& p, const Message& m, const TextLayout& layout, float
 float draw_given_text(Panel& p, NodeId id, float x, float y, float column);
 void draw_given_foot(Panel& p, const Rect& r);
 void draw_text_dialog(Panel& p);
+// ---- all branches (branch_tree.cpp) ----
+void draw_branch_tree(Panel& p);
+/// A new branch of the selected answer, with a notice that undoes it.
+void branch_with(Panel& p, uint32_t position, TokenId id);
 /// Height that the composer wants for its text.
 float composer_height(const Panel& p);
 void draw_welcome(Panel& p, const Rect& r);
