@@ -29,9 +29,10 @@ bool HistoryStore::apply(std::span<const HistoryChange> changes) {
 
 void HistoryStore::change(const SaveChat& c) {
     db_.use(
-           "INSERT INTO chats(id, name, title, system, policy, use, used_at, shown) "
-           "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(id) DO UPDATE SET name = ?2, "
-           "title = ?3, system = ?4, policy = ?5, use = ?6, used_at = ?7, shown = ?8")
+           "INSERT INTO chats(id, name, title, system, policy, use, used_at, shown, sampling) "
+           "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(id) DO UPDATE SET name = ?2, "
+           "title = ?3, system = ?4, policy = ?5, use = ?6, used_at = ?7, shown = ?8, "
+           "sampling = ?9")
         .bind(1, c.chat.id)
         .bind(2, c.chat.name)
         .bind(3, c.chat.title)
@@ -40,6 +41,7 @@ void HistoryStore::change(const SaveChat& c) {
         .bind(6, c.chat.use)
         .bind(7, c.chat.used_at != 0 ? c.chat.used_at : int64_t(std::time(nullptr)))
         .bind(8, c.chat.shown)
+        .bind(9, c.chat.sampling ? to_json(*c.chat.sampling) : std::string())
         .run();
 }
 

@@ -33,7 +33,11 @@ struct StoredChat {
     int64_t use = 0;      // grows with every use of any chat: the order of the list, free of clocks
     int64_t used_at = 0;  // seconds since 1970, for the list's headings; set when it is saved
     MessageId shown = 0;  // of the first messages, the visible one
+    std::optional<model::SamplingParams> sampling;  // what this chat draws with
 };
+/// Kept as JSON: fields can come without a new schema.
+std::string to_json(const model::SamplingParams& sampling);
+std::optional<model::SamplingParams> sampling_params(std::string_view json);
 
 enum class StoredState : uint8_t { complete, writing, failed };
 
@@ -185,6 +189,7 @@ private:
     Database db_;
     int lock_ = -1;  // file descriptor of the lock; -1: none
     bool writable_ = false;
+    bool has_sampling_ = true;  // a file of schema 1 that cannot be written stays as it is
 };
 
 }  // namespace app

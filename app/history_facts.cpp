@@ -88,6 +88,20 @@ void take_stats(const json& j, Stats& s) {
 
 }  // namespace
 
+std::string to_json(const model::SamplingParams& sampling) {
+    return sampling_json(sampling).dump();
+}
+
+std::optional<model::SamplingParams> sampling_params(std::string_view text) {
+    const json j = json::parse(text, nullptr, false);
+    if (!j.is_object()) {
+        return std::nullopt;
+    }
+    model::SamplingParams out;
+    take_sampling(j, out);
+    return out;
+}
+
 std::string to_json(const AnswerFacts& f) {
     json j = {{"model", f.model_name},       {"model_key", f.model_key},
               {"n_prompt", f.n_prompt},      {"answer_begin", f.answer_begin},

@@ -31,7 +31,7 @@ constexpr uint64_t kQuickCheckBytes = 32u << 20;
 // chats.use orders the list (clocks jump). messages.parent is NULL for first messages. tokens holds
 // an answer's sequence from n_base on, in blocks; what comes before is that of token_base. search
 // has the messages with found = 1; the code keeps it (triggers on it would need a trusted schema).
-constexpr std::array<const char*, 1> kSteps = {R"(
+constexpr std::array<const char*, 2> kSteps = {R"(
 CREATE TABLE chats(
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, title TEXT NOT NULL, system TEXT NOT NULL,
     policy INTEGER NOT NULL, use INTEGER NOT NULL, used_at INTEGER NOT NULL,
@@ -52,6 +52,9 @@ CREATE TABLE tokens(
 CREATE VIRTUAL TABLE search USING fts5(
     text, content='messages', content_rowid='id', tokenize='unicode61 remove_diacritics 2',
     prefix='1 2 3');
+)",
+                                               R"(
+ALTER TABLE chats ADD COLUMN sampling TEXT NOT NULL DEFAULT '';
 )"};
 
 const char* const kWhileOpen =
@@ -241,6 +244,7 @@ std::unique_ptr<HistoryStore> HistoryStore::open_with(const std::string& path,
         }
         return nullptr;
     }
+    store->has_sampling_ = db.value("PRAGMA user_version") >= 2;
     if (!store->writable_) {
         problem = taken ? problem_with("Another Lapidary window has the chats open.",
                                        "They can be read here, not changed.")
@@ -254,7 +258,11 @@ std::unique_ptr<HistoryStore> HistoryStore::open_with(const std::string& path,
 std::unique_ptr<HistoryStore> HistoryStore::open_reader(const std::string& path) {
     std::unique_ptr<HistoryStore> store(new HistoryStore);
     store->path_ = path;
-    return store->db_.open(path, false) && set_up(store->db_, false) ? std::move(store) : nullptr;
+    if (!store->db_.open(path, false) || !set_up(store->db_, false)) {
+        return nullptr;
+    }
+    store->has_sampling_ = store->db_.value("PRAGMA user_version") >= 2;
+    return store;
 }
 
 HistoryStore::~HistoryStore() {

@@ -110,15 +110,18 @@ StoredChat HistoryStore::chat_of_row(const Statement& row) const {
     chat.use = row.integer(5);
     chat.used_at = row.integer(6);
     chat.shown = row.integer(7);
+    chat.sampling = sampling_params(row.text(8));
     return chat;
 }
 
 std::vector<StoredChat> HistoryStore::chats() {
     db_.forgive();
     std::vector<StoredChat> out;
-    Statement& s = db_.use(
-        "SELECT id, name, title, system, policy, use, used_at, shown FROM chats "
-        "WHERE NOT hidden ORDER BY use DESC");
+    Statement& s =
+        db_.use(has_sampling_ ? "SELECT id, name, title, system, policy, use, used_at, shown, "
+                                "sampling FROM chats WHERE NOT hidden ORDER BY use DESC"
+                              : "SELECT id, name, title, system, policy, use, used_at, shown, "
+                                "'' FROM chats WHERE NOT hidden ORDER BY use DESC");
     while (s.step()) {
         out.push_back(chat_of_row(s));
     }
@@ -128,9 +131,11 @@ std::vector<StoredChat> HistoryStore::chats() {
 
 bool HistoryStore::load(ChatId id, LoadedChat& out) {
     db_.forgive();
-    Statement& c = db_.use(
-        "SELECT id, name, title, system, policy, use, used_at, shown FROM chats "
-        "WHERE id = ?1");
+    Statement& c =
+        db_.use(has_sampling_ ? "SELECT id, name, title, system, policy, use, used_at, shown, "
+                                "sampling FROM chats WHERE id = ?1"
+                              : "SELECT id, name, title, system, policy, use, used_at, shown, "
+                                "'' FROM chats WHERE id = ?1");
     c.bind(1, id);
     if (!c.step()) {
         c.reset();

@@ -109,6 +109,7 @@ void ChatSaver::chat_changed(Conversation& chat) {
     out.title = info.title;
     out.system = info.system;
     out.policy = info.policy;
+    out.sampling = info.sampling;
     out.use = info.use;
     out.used_at = info.used_at;
     out.shown = stored_or_none(chat, chat.shown_root());
@@ -216,6 +217,7 @@ ChatInfo info_of(const StoredChat& stored) {
     info.title = stored.title;
     info.system = stored.system;
     info.policy = stored.policy;
+    info.sampling = stored.sampling;
     info.use = stored.use;
     info.used_at = stored.used_at;
     return info;

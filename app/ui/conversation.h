@@ -69,6 +69,7 @@ struct ChatInfo {
     std::string title;  // while the messages are not here
     std::string system;
     ContextPolicy policy = ContextPolicy::ask;
+    std::optional<model::SamplingParams> sampling;  // what it draws with; the seed is no part of it
     int64_t use = 0;      // order of the list
     int64_t used_at = 0;  // seconds since 1970; 0: in this session
     bool deleted = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -119,25 +120,49 @@ const Message* last_answer(const UiState& state) {
 
 }  // namespace
 
+/// To another chat, or to another model.
+void ChatSampling::turn(UiState& state) {
+    const bool first = !chat_.has_value();
+    const bool other_chat = !first && *chat_ != state.current_chat;
+    if (std::exchange(unsaved_, false) && !first && *chat_ < state.chats.size()) {
+        state.file.saver.chat_changed(state.chats[*chat_]);
+    }
+    const ChatInfo& info = state.chat().info;
+    chat_ = state.current_chat;
+    model_ = state.model.get();
+    if (info.sampling) {
+        state.sampling = *info.sampling;
+    }
+    const bool empty = state.chat().empty() && info.content == ChatContent::here;
+    taken_ = info.sampling.has_value() || !other_chat || empty;
+    seen_ = state.sampling;
+}
+
 void ChatSampling::follow(UiState& state) {
     if (!state.ready()) {
         return;
     }
-    const size_t now = state.current_chat;
-    if (chat_ && *chat_ != now) {
-        left_[*chat_] = state.sampling;
-        const auto it = left_.find(now);
-        taken_ = it != left_.end() || state.chat().empty();
-        if (it != left_.end()) {
-            state.sampling = it->second;
-        }
+    if (chat_ != state.current_chat || model_ != state.model.get()) {
+        turn(state);
     }
-    chat_ = now;
     if (!taken_) {  // its messages may come later than the chat
         if (const Message* m = last_answer(state)) {
-            state.sampling = m->sampling;
+            state.sampling = seen_ = m->sampling;
             taken_ = true;
         }
+        return;
+    }
+    ChatInfo& info = state.chat().info;
+    const bool begun = !info.sampling && !state.chat().empty();
+    const bool changed = !same_sampling(state.sampling, seen_);
+    if (begun || changed) {
+        seen_ = state.sampling;
+        info.sampling = seen_;
+        info.sampling->seed = 0;
+        unsaved_ = true;
+    } else if (unsaved_) {  // once it is at rest: a slider that is dragged writes nothing
+        unsaved_ = false;
+        state.file.saver.chat_changed(state.chat());
     }
 }
 

@@ -39,17 +39,21 @@ std::string preset_to_json(const Preset& preset);
 /// range is refused.
 std::optional<Preset> preset_from_json(std::string_view text, std::string& problem);
 
-/// Each chat goes on with the parameters it was left with; one from the file with those of its last
-/// answer.
+/// Each chat draws with parameters of its own, kept with it in the chats' file; one of an older
+/// file with those of its last answer. A new chat begins with those in use.
 class ChatSampling {
 public:
     /// Once a frame, and when the open chat may have changed.
     void follow(UiState& state);
 
 private:
-    std::map<size_t, model::SamplingParams> left_;  // by index of the chat
+    void turn(UiState& state);
+
     std::optional<size_t> chat_;
-    bool taken_ = true;  // from the chat's last answer
+    const void* model_ = nullptr;  // another one brings its own defaults
+    model::SamplingParams seen_;
+    bool taken_ = true;  // from the chat, or from its last answer
+    bool unsaved_ = false;
 };
 
 }  // namespace app::ui

@@ -78,6 +78,7 @@ void UiState::fork(NodeId message) {
     copy.info.name = one_line(from.title(), 60) + " (copy)";
     copy.info.system = from.info.system;
     copy.info.policy = from.info.policy;
+    copy.info.sampling = from.info.sampling;
     NodeId parent = kNoNode;
     for (const NodeId id : path) {
         Message m = from.at(id);
@@ -189,6 +190,7 @@ void UiState::apply_history(const HistoryAnswer& answer) {
         const ChatInfo now = it->info;  // it may have been renamed meanwhile
         *it = conversation_of(read->loaded);
         it->info.name = now.name;
+        it->info.sampling = now.sampling ? now.sampling : it->info.sampling;
         it->info.deleted = now.deleted;
         if (size_t(it - chats.begin()) == current_chat) {
             show_loaded_chat();

@@ -80,7 +80,7 @@ TEST_CASE("a newer file and a stranger's are left as they are") {
     Folder f;
     f.make();
     f.sql("PRAGMA user_version=7");
-    f.refused("newer Lapidary (schema 7, this one knows 1)");
+    f.refused("newer Lapidary (schema 7, this one knows 2)");
     f.sql("PRAGMA user_version=1; PRAGMA application_id=1234");
     f.refused("another program");
     f.put("");
@@ -194,17 +194,17 @@ TEST_CASE("a second window reads, and writes once the first one is gone") {
 TEST_CASE("an upgrade copies the file first and happens whole or not at all") {
     Folder f;
     f.make("before");
-    std::vector<const char*> steps = {"this step has been made",
+    std::vector<const char*> steps = {"this step has been made", "and this one",
                                       "ALTER TABLE chats ADD COLUMN colour TEXT"};
     const fs::path backups = f.folder.path() / "backups";
     {
-        const std::vector<const char*> broken = {steps[0],
+        const std::vector<const char*> broken = {steps[0], steps[1],
                                                  "ALTER TABLE chats ADD COLUMN colour TEXT;"
                                                  "INSERT INTO nowhere VALUES(1)"};
         CHECK(HistoryStore::open_with(f.path, broken, f.problem) == nullptr);
         CHECK(f.problem.message.find(f.path) != std::string::npos);
         const auto old = f.open();
-        REQUIRE(old != nullptr);  // schema 1 still
+        REQUIRE(old != nullptr);  // its schema still
         CHECK(old->chats().size() == 1);
     }
     fs::remove_all(backups);
@@ -224,7 +224,7 @@ TEST_CASE("an upgrade copies the file first and happens whole or not at all") {
     }
     CHECK(n_copies == 1);
     // And the old program refuses what it does not know.
-    f.refused("newer Lapidary (schema 2");
+    f.refused("newer Lapidary (schema 3");
 }
 
 TEST_CASE("a full disk takes nothing half, and takes all once there is room") {
@@ -309,4 +309,28 @@ TEST_CASE("a disk that fails is told, and the program goes on") {
     std::optional<HistoryAnswer> got;
     CHECK(soon([&] { return (got = threads.poll()).has_value(); }));
     CHECK(std::get<ChatRead>(*got).ok);
+}
+
+TEST_CASE("chats of schema 1 are upgraded, and have no sampling until they are given one") {
+    Folder f;
+    f.make("before");
+    f.sql("ALTER TABLE chats DROP COLUMN sampling; PRAGMA user_version=1;");
+    const auto store = f.open();
+    REQUIRE(store != nullptr);
+    CHECK(fs::exists(f.folder.path() / "backups"));
+    REQUIRE(store->chats().size() == 1);
+    CHECK_FALSE(store->chats().front().sampling);
+    StoredChat chat = store->chats().front();
+    chat.sampling = model::SamplingParams{.temperature = 0.7f, .top_k = 20, .top_p = 0.9f};
+    REQUIRE(store->apply(std::array<HistoryChange, 1>{SaveChat{chat}}));
+    LoadedChat loaded;
+    REQUIRE(store->load(chat.id, loaded));
+    REQUIRE(loaded.chat.sampling);
+    CHECK(loaded.chat.sampling->temperature == 0.7f);
+    CHECK(loaded.chat.sampling->top_k == 20);
+    CHECK(loaded.chat.sampling->top_p == 0.9f);
+    // Nonsense in the file is none.
+    CHECK_FALSE(sampling_params("{"));
+    CHECK_FALSE(sampling_params("7"));
+    CHECK(sampling_params(R"({"top_k": "many"})")->top_k == model::SamplingParams{}.top_k);
 }
