@@ -8,8 +8,8 @@
 #include <fstream>
 #include <thread>
 
-#include "app/args.h"
-#include "app/fit_check.h"
+#include "app/commands/args.h"
+#include "app/library/fit_check.h"
 #include "app/state_folder.h"
 #include "gpu/device.h"
 #include "gpu/loader_facts.h"

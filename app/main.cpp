@@ -1,14 +1,14 @@
 // lapidary: arguments, then a command or the window. The top catch: every error of the world ends
 // here, as a sentence and an exit code.
-#include "app/args.h"
+#include "app/commands/args.h"
 #include "app/commands/commands.h"
-#include "app/console.h"
-#include "app/interrupt.h"
-#include "app/opened.h"
+#include "app/commands/console.h"
+#include "app/commands/interrupt.h"
+#include "app/commands/opened.h"
 #include "gpu/base.h"
 
 #if LAPIDARY_GUI
-#include "app/ui/run_window.h"
+#include "app/ui/window/run_window.h"
 #endif
 
 #include <csignal>

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "app/engine.h"
+#include "app/engine/engine.h"
 #include "gpu/base.h"
 
 namespace app {

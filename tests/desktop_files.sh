@@ -31,7 +31,7 @@ check "icons" python3 python3 assets/icon/make_png.py --check
 for name in desktop metainfo.xml; do
     grep -q "$id" "assets/desktop/$id.$name" || { echo "$id.$name does not name itself"; failed=1; }
 done
-grep -q "X11_CLASS_NAME, \"$id\"" app/ui/window.cpp || { echo "the window has another class"; failed=1; }
+grep -q "X11_CLASS_NAME, \"$id\"" app/ui/window/window.cpp || { echo "the window has another class"; failed=1; }
 
 if ((failed)); then exit 1; fi
 if ((ran == 0)); then exit 77; fi

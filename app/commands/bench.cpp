@@ -1,10 +1,10 @@
 // bench: speed without tokenizer, in llama-bench's tests and formats. Single tokens are drawn on
 // the device where chat does it too; with --sync there is no sampler, as in llama-bench.
-#include "app/bench_report.h"
+#include "app/commands/bench_report.h"
 #include "app/commands/commands.h"
-#include "app/console.h"
-#include "app/interrupt.h"
-#include "app/opened.h"
+#include "app/commands/console.h"
+#include "app/commands/interrupt.h"
+#include "app/commands/opened.h"
 #include "gpu/copy_rate.h"
 #include "model/gpu_sampler.h"
 

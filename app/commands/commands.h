@@ -2,7 +2,7 @@
 // exit code; errors are thrown and told by main.
 #pragma once
 
-#include "app/args.h"
+#include "app/commands/args.h"
 
 namespace app {
 

@@ -1,8 +1,8 @@
 // devices: every Vulkan device, the limits that matter, which one is chosen and why.
 #include "app/commands/commands.h"
-#include "app/console.h"
+#include "app/commands/console.h"
 #include "app/json_out.h"
-#include "app/library.h"
+#include "app/library/library.h"
 #include "gpu/device.h"
 #include "gpu/pick.h"
 #include "gpu/sizes.h"

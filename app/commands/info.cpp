@@ -1,9 +1,9 @@
 // info: what a model file holds, what it lacks, and how much memory it needs. No GPU involved.
 #include "app/commands/commands.h"
-#include "app/console.h"
+#include "app/commands/console.h"
 #include "app/diagnostics.h"
 #include "app/json_out.h"
-#include "app/opened.h"
+#include "app/commands/opened.h"
 #include "app/state_folder.h"
 #include "gpu/sizes.h"
 #include "model/chat.h"

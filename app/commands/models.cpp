@@ -1,10 +1,10 @@
 // models: what is on this machine already, and whether it fits. Nothing is opened for good, nothing
 // is written.
 #include "app/commands/commands.h"
-#include "app/console.h"
-#include "app/discovery.h"
-#include "app/fit_check.h"
-#include "app/interrupt.h"
+#include "app/commands/console.h"
+#include "app/library/discovery.h"
+#include "app/library/fit_check.h"
+#include "app/commands/interrupt.h"
 #include "app/json_out.h"
 #include "gpu/device.h"
 #include "gpu/pick.h"

@@ -2,9 +2,9 @@
 #include "app/commands/run.h"
 
 #include "app/commands/commands.h"
-#include "app/console.h"
-#include "app/generate.h"
-#include "app/interrupt.h"
+#include "app/commands/console.h"
+#include "app/commands/generate.h"
+#include "app/commands/interrupt.h"
 #include "app/json_out.h"
 
 #include <cstdio>

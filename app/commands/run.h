@@ -1,8 +1,8 @@
 // Between run.cpp, run_batch.cpp and chat.cpp.
 #pragma once
 
-#include "app/generate.h"
-#include "app/opened.h"
+#include "app/commands/generate.h"
+#include "app/commands/opened.h"
 
 #include <optional>
 #include <string>

@@ -3,7 +3,7 @@
 
 #include "app/commands/commands.h"
 #include "app/commands/run.h"
-#include "app/console.h"
+#include "app/commands/console.h"
 #include "app/json_out.h"
 #include "model/score_hash.h"
 

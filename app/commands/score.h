@@ -1,7 +1,7 @@
 // Between score.cpp and trace.cpp.
 #pragma once
 
-#include "app/opened.h"
+#include "app/commands/opened.h"
 
 #include <utility>
 #include <vector>

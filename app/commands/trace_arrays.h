@@ -2,8 +2,8 @@
 // memory grows with the array and not with the text's square (inspector.md 9).
 #pragma once
 
-#include "app/attention_tiles.h"
-#include "app/npz.h"
+#include "app/engine/attention_tiles.h"
+#include "app/exports/npz.h"
 #include "model/capture.h"
 #include "model/sampler.h"
 #include "model/session.h"

@@ -2,10 +2,10 @@
 
 #include "app/commands/score.h"
 #include "app/commands/trace_arrays.h"
-#include "app/console.h"
+#include "app/commands/console.h"
 #include "app/output_file.h"
-#include "app/thumbnails.h"
-#include "app/view_export.h"
+#include "app/engine/thumbnails.h"
+#include "app/exports/view_export.h"
 
 #include <algorithm>
 #include <cmath>

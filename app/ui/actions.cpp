@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <sstream>
 
-#include "app/ui/format.h"
-#include "app/ui/keys.h"
+#include "app/ui/widgets/format.h"
+#include "app/ui/widgets/keys.h"
 
 namespace app::ui {
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "app/ui/actions.h"
-#include "app/ui/text_field.h"
+#include "app/ui/text/text_field.h"
 
 namespace app::ui {
 

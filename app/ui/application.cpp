@@ -8,10 +8,10 @@
 #include <iterator>
 #include <utility>
 
-#include "app/chat_export.h"
-#include "app/ui/device_choice.h"
-#include "app/ui/format.h"
-#include "app/ui/text_file.h"
+#include "app/chats/chat_export.h"
+#include "app/ui/state/device_choice.h"
+#include "app/ui/widgets/format.h"
+#include "app/ui/state/text_file.h"
 
 namespace app::ui {
 

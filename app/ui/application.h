@@ -10,13 +10,13 @@
 #include <vector>
 #include <vector>
 
-#include "app/engine.h"
-#include "app/history_threads.h"
-#include "app/library.h"
+#include "app/engine/engine.h"
+#include "app/chats/history_threads.h"
+#include "app/library/library.h"
 #include "app/state_folder.h"
-#include "app/ui/config_file.h"
+#include "app/ui/state/config_file.h"
 #include "app/ui/ui.h"
-#include "app/ui/ui_state.h"
+#include "app/ui/state/ui_state.h"
 
 namespace app::ui {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "app/ui/registry.h"
+#include "app/ui/widgets/registry.h"
 
 namespace app::ui {
 

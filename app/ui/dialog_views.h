@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "app/ui/field_text.h"
+#include "app/ui/text/field_text.h"
 
 namespace app::ui {
 

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "app/ui/format.h"
+#include "app/ui/widgets/format.h"
 
 namespace app::ui {
 

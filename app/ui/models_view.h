@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "app/library.h"
+#include "app/library/library.h"
 
 namespace app::ui {
 

@@ -8,7 +8,7 @@
 #include <imgui_internal.h>
 
 #include "app/ui/actions.h"
-#include "app/ui/text_field.h"
+#include "app/ui/text/text_field.h"
 
 namespace app::ui {
 

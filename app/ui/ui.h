@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "app/ui/gui.h"
+#include "app/ui/widgets/gui.h"
 #include "app/ui/panels/panels.h"
 #include "app/ui/view.h"
 

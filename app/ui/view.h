@@ -11,20 +11,20 @@
 #include <vector>
 
 #include "app/ui/attention_view.h"
-#include "app/ui/chat_list.h"
-#include "app/ui/config_file.h"
-#include "app/ui/conversation.h"
+#include "app/ui/state/chat_list.h"
+#include "app/ui/state/config_file.h"
+#include "app/ui/state/conversation.h"
 #include "app/ui/dialog_views.h"
 #include "app/ui/export_view.h"
-#include "app/ui/field_text.h"
-#include "app/ui/gui.h"
-#include "app/ui/matrix_place.h"
-#include "app/ui/message_view.h"
+#include "app/ui/text/field_text.h"
+#include "app/ui/widgets/gui.h"
+#include "app/ui/widgets/matrix_place.h"
+#include "app/ui/text/message_view.h"
 #include "app/ui/models_view.h"
-#include "app/ui/picture.h"
-#include "app/ui/toasts.h"
-#include "app/ui/token_coloring.h"
-#include "app/ui/ui_state.h"
+#include "app/ui/widgets/picture.h"
+#include "app/ui/widgets/toasts.h"
+#include "app/ui/widgets/token_coloring.h"
+#include "app/ui/state/ui_state.h"
 
 namespace app::ui {
 

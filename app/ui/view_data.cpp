@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "app/args.h"
-#include "app/thumbnails.h"
+#include "app/commands/args.h"
+#include "app/engine/thumbnails.h"
 #include "model/sampler.h"
 
 namespace app::ui {

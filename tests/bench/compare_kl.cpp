@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "app/args.h"
+#include "app/commands/args.h"
 #include "model/gguf.h"
 #include "model/session.h"
 #include "model/source.h"

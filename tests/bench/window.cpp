@@ -20,8 +20,8 @@
 #include <fmt/format.h>
 #include <imgui.h>
 
-#include "app/ui/offscreen.h"
-#include "app/ui/window.h"
+#include "app/ui/window/offscreen.h"
+#include "app/ui/window/window.h"
 #include "tests/support/fake_engine.h"
 
 namespace {

@@ -1,5 +1,5 @@
 // The program as its user sees it: exit codes, what goes to stdout and what to stderr, JSON.
-#include "app/engine.h"
+#include "app/engine/engine.h"
 #include "app/starters.h"
 #include "model/source.h"
 #include "tests/support/program.h"

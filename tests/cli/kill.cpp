@@ -1,7 +1,7 @@
 // kill -9 of the built program while the shipped model's answer streams, again and again, with one
 // file of chats: no sent message is lost, the file is sound, the answer is at most a second behind.
-#include "app/database.h"
-#include "app/history.h"
+#include "app/chats/database.h"
+#include "app/chats/history.h"
 #include "tests/support/catch.h"
 #include "tests/support/engine_driver.h"
 #include "tests/support/random.h"

@@ -1,5 +1,5 @@
 // trace writes a recording; the window plays it without the model, and without the engine's device.
-#include "app/recording.h"
+#include "app/recordings/recording.h"
 #include "tests/cli/trace_run.h"
 
 #include <algorithm>

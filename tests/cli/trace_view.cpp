@@ -1,5 +1,5 @@
 // trace without a window: one view in every format, equal to the arrays of a trace.
-#include "app/view_export.h"
+#include "app/exports/view_export.h"
 #include "model/json_reader.h"
 #include "tests/cli/trace_run.h"
 

@@ -1,4 +1,4 @@
-// Messages in, events out, on the shipped model: each line of the contract in app/engine.h.
+// Messages in, events out, on the shipped model: each line of the contract in app/engine/engine.h.
 #include "tests/support/engine_driver.h"
 #include "tests/support/temp_dir.h"
 

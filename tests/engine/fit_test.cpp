@@ -1,6 +1,6 @@
 // A model that does not fit is refused before it is read, with what would fit; the one at hand
 // stays.
-#include "app/discovery.h"
+#include "app/library/discovery.h"
 #include "gpu/base.h"
 #include "tests/support/engine_driver.h"
 #include "tests/support/model_writer.h"

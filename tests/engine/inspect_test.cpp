@@ -1,5 +1,5 @@
 // Inspect: answers about the sequence in the cache agree with each other and with the tokens.
-#include "app/thumbnails.h"
+#include "app/engine/thumbnails.h"
 #include "tests/support/engine_driver.h"
 
 #include <catch2/catch_test_macros.hpp>

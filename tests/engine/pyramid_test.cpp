@@ -1,5 +1,5 @@
 // Tiles of the attention pyramid, sinks and thumbnails of the real engine, against exact cells.
-#include "app/attention_tiles.h"
+#include "app/engine/attention_tiles.h"
 #include "tests/support/engine_driver.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "app/thumbnails.h"
+#include "app/engine/thumbnails.h"
 #include "model/quant.h"
 
 namespace {

@@ -1,6 +1,6 @@
 // What is said of the memory before a load is what the device's allocator then counts.
 #include "model/fit.h"
-#include "app/engine.h"
+#include "app/engine/engine.h"
 #include "tests/support/device_model.h"
 #include "tests/support/model_writer.h"
 #include "tests/support/real_model.h"

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "app/thumbnails.h"
+#include "app/engine/thumbnails.h"
 #include "model/source.h"
 #include "shaders/visible.h"
 #include "tests/support/catch.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "app/history.h"
+#include "app/chats/history.h"
 
 namespace support {
 

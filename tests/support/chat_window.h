@@ -8,8 +8,8 @@
 #include <thread>
 #include <utility>
 
-#include "app/history_threads.h"
-#include "app/ui/ui_state.h"
+#include "app/chats/history_threads.h"
+#include "app/ui/state/ui_state.h"
 #include "tests/support/fake_engine.h"
 
 namespace test {

@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "app/engine.h"
-#include "app/engine_worker.h"
+#include "app/engine/engine.h"
+#include "app/engine/engine_worker.h"
 
 namespace support {
 

@@ -7,7 +7,7 @@
 #include <limits>
 #include <numeric>
 
-#include "app/thumbnails.h"
+#include "app/engine/thumbnails.h"
 
 namespace test {
 

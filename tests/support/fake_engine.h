@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "app/engine.h"
+#include "app/engine/engine.h"
 
 namespace test {
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "app/library.h"
+#include "app/library/library.h"
 
 namespace test {
 

@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 #include <imgui.h>
 
-#include "app/ui/matrix_place.h"
-#include "app/ui/offscreen.h"
+#include "app/ui/widgets/matrix_place.h"
+#include "app/ui/window/offscreen.h"
 #include "tests/support/fake_engine.h"
 
 using namespace app;

@@ -1,5 +1,5 @@
 // V6: all branches of a chat in one view, each two actions away; branching from the prompt; Undo.
-#include "app/ui/branch_tree.h"
+#include "app/ui/state/branch_tree.h"
 
 #include <algorithm>
 #include <set>

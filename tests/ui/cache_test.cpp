@@ -1,5 +1,5 @@
 // The cache of keys and values as the window shows it (V20): what the allocator gave, layer by layer.
-#include "app/ui/kv_use.h"
+#include "app/ui/state/kv_use.h"
 
 #include "tests/support/catch.h"
 #include "tests/ui/rig.h"

@@ -1,5 +1,5 @@
 // What can be done with messages and chats, by clicks and keys, off the screen.
-#include "app/ui/text_field.h"
+#include "app/ui/text/text_field.h"
 #include "tests/support/temp_dir.h"
 #include "tests/ui/rig.h"
 

@@ -1,6 +1,6 @@
 // Chats of the window and their file: what was written is there after the window was closed.
-#include "app/ui/chat_list.h"
-#include "app/ui/format.h"
+#include "app/ui/state/chat_list.h"
+#include "app/ui/widgets/format.h"
 #include "tests/support/catch.h"
 #include "tests/support/chat_window.h"
 #include "tests/support/temp_dir.h"

@@ -1,5 +1,5 @@
 // Each chat's own sampling, in the chats' file; presets go into it.
-#include "app/ui/presets.h"
+#include "app/ui/state/presets.h"
 
 #include "tests/support/catch.h"
 #include "tests/support/chat_window.h"

@@ -1,6 +1,6 @@
 // What the tokens' colours tell: the numbers behind them, the legend with its unit, "no
 // prediction".
-#include "app/ui/token_coloring.h"
+#include "app/ui/widgets/token_coloring.h"
 
 #include <cmath>
 #include <limits>

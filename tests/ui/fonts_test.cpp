@@ -11,8 +11,8 @@
 #include <random>
 #include <thread>
 
-#include "app/ui/font_files.h"
-#include "app/ui/font_finder.h"
+#include "app/ui/text/font_files.h"
+#include "app/ui/text/font_finder.h"
 #include "tests/ui/rig.h"
 
 using namespace app;

@@ -5,7 +5,7 @@
 
 #include <catch2/catch_approx.hpp>
 
-#include "app/ui/text_file.h"
+#include "app/ui/state/text_file.h"
 #include "tests/support/catch.h"
 #include "tests/support/chat_window.h"
 #include "tests/support/temp_dir.h"

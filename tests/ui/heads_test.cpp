@@ -1,5 +1,5 @@
 // Heads worth seeing, the view by value, the pooling's switch, what a change of branch keeps, arcs.
-#include "app/ui/head_ranks.h"
+#include "app/ui/state/head_ranks.h"
 
 #include "tests/support/catch.h"
 #include "tests/ui/rig.h"

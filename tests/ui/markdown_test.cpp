@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "app/ui/markdown.h"
-#include "app/ui/open_address.h"
-#include "app/ui/table_widths.h"
+#include "app/ui/text/markdown.h"
+#include "app/ui/window/open_address.h"
+#include "app/ui/text/table_widths.h"
 
 using namespace app::ui;
 

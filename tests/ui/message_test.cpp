@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "app/ui/chat_heights.h"
+#include "app/ui/text/chat_heights.h"
 #include "tests/ui/rig.h"
 
 using namespace app;

@@ -1,5 +1,5 @@
 // Models and devices in the window: what was found, what does not fit, which device, safe mode.
-#include "app/ui/device_choice.h"
+#include "app/ui/state/device_choice.h"
 #include "tests/support/fake_library.h"
 #include "tests/support/temp_dir.h"
 #include "tests/ui/rig.h"

@@ -1,9 +1,9 @@
 // V14: what the window records of the shipped model's answer shows the same ten views without model
 // and device.
-#include "app/engine.h"
-#include "app/recording.h"
-#include "app/replay_engine.h"
-#include "app/ui/offscreen.h"
+#include "app/engine/engine.h"
+#include "app/recordings/recording.h"
+#include "app/recordings/replay_engine.h"
+#include "app/ui/window/offscreen.h"
 #include "app/ui/view_data.h"
 #include "tests/support/catch.h"
 #include "tests/support/picture_likeness.h"

@@ -1,6 +1,6 @@
 // A recording in the window: the views of the live sequence, without a model or its engine.
-#include "app/recording.h"
-#include "app/replay_engine.h"
+#include "app/recordings/recording.h"
+#include "app/recordings/replay_engine.h"
 #include "app/ui/view_data.h"
 #include "tests/support/temp_dir.h"
 #include "tests/ui/rig.h"

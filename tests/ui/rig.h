@@ -7,7 +7,7 @@
 
 #include <imgui.h>
 
-#include "app/ui/offscreen.h"
+#include "app/ui/window/offscreen.h"
 #include "tests/support/catch.h"
 #include "tests/support/fake_engine.h"
 

@@ -3,8 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "app/ui/presets.h"
-#include "app/ui/text_field.h"
+#include "app/ui/state/presets.h"
+#include "app/ui/text/text_field.h"
 #include "tests/ui/rig.h"
 
 using namespace app;

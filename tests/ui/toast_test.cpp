@@ -1,7 +1,7 @@
 // Toasts: one at a time, in order, none lost, and their buttons.
 #include "tests/support/catch.h"
 
-#include "app/ui/toasts.h"
+#include "app/ui/widgets/toasts.h"
 #include "tests/ui/rig.h"
 
 using namespace app;

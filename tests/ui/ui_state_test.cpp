@@ -1,9 +1,9 @@
 // UiState against made-up events: pure, no drawing, no engine thread.
 #include "tests/support/catch.h"
 
-#include "app/thumbnails.h"
-#include "app/ui/format.h"
-#include "app/ui/ui_state.h"
+#include "app/engine/thumbnails.h"
+#include "app/ui/widgets/format.h"
+#include "app/ui/state/ui_state.h"
 #include "tests/support/fake_engine.h"
 
 using namespace app;

@@ -1,4 +1,4 @@
-#include "app/args.h"
+#include "app/commands/args.h"
 
 #include "gpu/base.h"
 

@@ -1,5 +1,5 @@
-#include "app/args.h"
-#include "app/bench_report.h"
+#include "app/commands/args.h"
+#include "app/commands/bench_report.h"
 
 #include "gpu/base.h"
 

@@ -1,6 +1,6 @@
 // Chats as files: Markdown shows what is visible, JSON brings everything back, strangers' JSON is
 // refused in words.
-#include "app/chat_export.h"
+#include "app/chats/chat_export.h"
 #include "tests/support/chat_data.h"
 #include "tests/support/temp_dir.h"
 

@@ -1,5 +1,5 @@
 // Models that other programs have brought: trees as those programs make them, built here.
-#include "app/discovery.h"
+#include "app/library/discovery.h"
 #include "tests/support/hf_writer.h"
 #include "tests/support/model_writer.h"
 #include "tests/support/temp_dir.h"

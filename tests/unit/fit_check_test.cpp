@@ -1,5 +1,5 @@
 // The check before a load, on made-up devices.
-#include "app/fit_check.h"
+#include "app/library/fit_check.h"
 #include "model/fit.h"
 #include "tests/support/model_writer.h"
 

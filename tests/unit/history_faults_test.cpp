@@ -1,7 +1,7 @@
 // The chats' file when the world is not as it should be: newer, foreign, damaged, locked, full.
 // Nothing is ever written over, and every refusal is a sentence that names the file.
-#include "app/history.h"
-#include "app/history_threads.h"
+#include "app/chats/history.h"
+#include "app/chats/history_threads.h"
 #include "tests/support/chat_data.h"
 #include "tests/support/random.h"
 #include "tests/support/temp_dir.h"

@@ -1,6 +1,6 @@
 // The chats' file: what is stored comes back, deleted chats come back or are gone, searches find.
-#include "app/history.h"
-#include "app/history_threads.h"
+#include "app/chats/history.h"
+#include "app/chats/history_threads.h"
 #include "tests/support/chat_data.h"
 #include "tests/support/temp_dir.h"
 

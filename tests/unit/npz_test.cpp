@@ -1,4 +1,4 @@
-#include "app/npz.h"
+#include "app/exports/npz.h"
 
 #include "gpu/base.h"
 #include "tests/support/temp_dir.h"

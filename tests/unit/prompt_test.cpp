@@ -1,5 +1,5 @@
 // Prompts that do not fit: what is left out, and what is said.
-#include "app/prompt.h"
+#include "app/engine/prompt.h"
 #include "tests/support/model_writer.h"
 #include "tests/support/vocabularies.h"
 

@@ -1,5 +1,5 @@
 // Queue: bounded, in order, and nobody waits for ever.
-#include "app/queue.h"
+#include "app/engine/queue.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,6 +1,6 @@
 // Recordings: what is written comes back, and what is spoilt is refused and left alone.
-#include "app/recording.h"
-#include "app/replay_engine.h"
+#include "app/recordings/recording.h"
+#include "app/recordings/replay_engine.h"
 #include "tests/support/random.h"
 #include "tests/support/temp_dir.h"
 

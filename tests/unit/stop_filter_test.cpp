@@ -1,5 +1,5 @@
 // StopFilter: what is shown does not depend on how the text was cut into pieces.
-#include "app/stop_filter.h"
+#include "app/engine/stop_filter.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,5 +1,5 @@
 // ThumbnailPool against pooling the whole matrix at once, in double.
-#include "app/thumbnails.h"
+#include "app/engine/thumbnails.h"
 
 #include <catch2/catch_test_macros.hpp>
 

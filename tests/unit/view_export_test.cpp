@@ -1,6 +1,6 @@
 // Exported views: each format parses, and holds what it was given.
-#include "app/view_export.h"
-#include "app/view_picture.h"
+#include "app/exports/view_export.h"
+#include "app/exports/view_picture.h"
 #include "model/json_reader.h"
 #include "tests/support/npz.h"
 #include "tests/support/temp_dir.h"

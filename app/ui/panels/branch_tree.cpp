@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "app/ui/actions.h"
-#include "app/ui/branch_tree.h"
+#include "app/ui/state/branch_tree.h"
 
 namespace app::ui {
 

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "app/ui/kv_use.h"
+#include "app/ui/state/kv_use.h"
 #include "app/ui/panels/panels.h"
 
 namespace app::ui {

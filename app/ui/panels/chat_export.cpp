@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <utility>
 
-#include "app/chat_export.h"
+#include "app/chats/chat_export.h"
 #include "app/ui/panels/panels.h"
-#include "app/ui/text_field.h"
+#include "app/ui/text/text_field.h"
 
 namespace app::ui {
 

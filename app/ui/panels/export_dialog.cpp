@@ -10,7 +10,7 @@
 
 #include "app/output_file.h"
 #include "app/ui/panels/panels.h"
-#include "app/ui/text_field.h"
+#include "app/ui/text/text_field.h"
 #include "app/ui/view_data.h"
 
 namespace app::ui {

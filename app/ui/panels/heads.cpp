@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "app/thumbnails.h"
+#include "app/engine/thumbnails.h"
 #include "app/ui/panels/panels.h"
 
 namespace app::ui {

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "app/ui/format.h"
+#include "app/ui/widgets/format.h"
 #include "app/ui/panels/panels.h"
 
 namespace app::ui {

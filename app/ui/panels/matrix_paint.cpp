@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "app/thumbnails.h"
+#include "app/engine/thumbnails.h"
 #include "app/ui/panels/matrix.h"
 #include "model/quant.h"
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "app/ui/open_address.h"
+#include "app/ui/window/open_address.h"
 #include "app/ui/panels/panels.h"
 
 namespace app::ui {

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "app/ui/panels/panels.h"
-#include "app/ui/text_field.h"
+#include "app/ui/text/text_field.h"
 
 namespace app::ui {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "app/ui/view.h"
-#include "app/ui/widgets.h"
+#include "app/ui/widgets/widgets.h"
 
 namespace app::ui {
 

@@ -6,11 +6,11 @@
 
 #include <fmt/format.h>
 
-#include "app/chat_export.h"
-#include "app/recording.h"
-#include "app/ui/format.h"
+#include "app/chats/chat_export.h"
+#include "app/recordings/recording.h"
+#include "app/ui/widgets/format.h"
 #include "app/ui/panels/panels.h"
-#include "app/ui/text_field.h"
+#include "app/ui/text/text_field.h"
 
 namespace app::ui {
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "app/ui/actions.h"
-#include "app/ui/keys.h"
+#include "app/ui/widgets/keys.h"
 
 namespace app::ui {
 

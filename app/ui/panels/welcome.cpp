@@ -7,7 +7,7 @@
 
 #include "app/starters.h"
 #include "app/ui/panels/panels.h"
-#include "app/ui/text_field.h"
+#include "app/ui/text/text_field.h"
 
 namespace app::ui {
 

@@ -1,0 +1,277 @@
+#include "app/chats/chat_export.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace app {
+
+using json = nlohmann::json;
+
+namespace {
+
+constexpr const char* kFormat = "lapidary-chat";
+constexpr size_t kMaxBytes = 256u << 20;
+constexpr size_t kMaxMessages = 1000000;
+
+std::string title_of(const StoredChat& chat) {
+    return chat.name.empty() ? chat.title : chat.name;
+}
+
+const char* role_name(model::Role role) {
+    return role == model::Role::model ? "model" : "user";
+}
+
+/// The visible ones, first to last.
+std::vector<const StoredMessage*> visible(const LoadedChat& chat) {
+    std::map<MessageId, std::vector<const StoredMessage*>> children;
+    for (const StoredMessage& m : chat.messages) {
+        children[m.parent].push_back(&m);
+    }
+    std::vector<const StoredMessage*> out;
+    MessageId parent = 0, shown = chat.chat.shown;
+    while (out.size() < chat.messages.size()) {
+        const auto level = children.find(parent);
+        if (level == children.end()) {
+            break;
+        }
+        const auto& all = level->second;
+        const auto it = std::find_if(all.begin(), all.end(),
+                                     [&](const StoredMessage* m) { return m->id == shown; });
+        out.push_back(it != all.end() ? *it : all.back());
+        parent = out.back()->id;
+        shown = out.back()->shown;
+    }
+    return out;
+}
+
+/// What stands under an answer.
+std::string figures(const AnswerFacts& f) {
+    std::string out;
+    const auto add = [&](const std::string& part) { out += (out.empty() ? "" : ", ") + part; };
+    if (f.edited) {
+        add("edited by the user");
+    }
+    if (f.n_dropped_turns > 0) {
+        add(fmt::format("without the oldest {} messages", f.n_dropped_turns));
+    }
+    if (f.stats.predicted_n > 0) {
+        add(fmt::format("{} tokens", f.stats.predicted_n));
+        add(fmt::format("seed {}, temperature {:g}, top-k {}, top-p {:g}", f.sampling.seed,
+                        double(f.sampling.temperature), f.sampling.top_k,
+                        double(f.sampling.top_p)));
+    }
+    if (!f.error.empty()) {
+        add("failed: " + f.error);
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string chat_markdown(const LoadedChat& chat) {
+    std::string out = "# " + title_of(chat.chat) + "\n";
+    if (!chat.chat.system.empty()) {
+        out += "\n## System prompt\n\n" + chat.chat.system + "\n";
+    }
+    for (const StoredMessage* m : visible(chat)) {
+        const bool answer = m->role == model::Role::model;
+        const std::string name = m->facts.model_name.empty() ? "Gemma" : m->facts.model_name;
+        const std::string head = m->facts.given ? "Text, read by " + name : answer ? name : "You";
+        out += fmt::format("\n## {}\n\n{}\n", head, m->text);
+        if (const std::string below = answer ? figures(m->facts) : ""; !below.empty()) {
+            out += "\n*" + below + "*\n";
+        }
+    }
+    return out;
+}
+
+std::string chat_json(const LoadedChat& chat) {
+    json messages = json::array();
+    for (const StoredMessage& m : chat.messages) {
+        json j = {{"id", m.id},
+                  {"parent", m.parent},
+                  {"role", role_name(m.role)},
+                  {"text", m.text},
+                  {"shown", m.shown}};
+        if (m.role == model::Role::model) {
+            j["answer"] = json::parse(to_json(m.facts), nullptr, false);
+        }
+        messages.push_back(std::move(j));
+    }
+    const json all = {{"format", kFormat},
+                      {"version", 1},
+                      {"title", title_of(chat.chat)},
+                      {"system", chat.chat.system},
+                      {"shown", chat.chat.shown},
+                      {"messages", std::move(messages)}};
+    return all.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+namespace {
+
+/// A whole number from 0 that is a member of j; false when it is none.
+bool take_id(const json& j, const char* name, MessageId& id) {
+    const auto it = j.find(name);
+    if (it == j.end() || !it->is_number_unsigned() || it->get<uint64_t>() > INT64_MAX) {
+        return false;
+    }
+    id = MessageId(it->get<uint64_t>());
+    return true;
+}
+
+bool take_text(const json& j, const char* name, std::string& text) {
+    const auto it = j.find(name);
+    if (it == j.end() || !it->is_string()) {
+        return false;
+    }
+    text = it->get<std::string>();
+    return true;
+}
+
+/// Empty: it was taken.
+std::string take_message(const json& j, const std::map<MessageId, bool>& known, StoredMessage& m) {
+    std::string role;
+    if (!j.is_object() || !take_id(j, "id", m.id) || m.id == 0 || known.contains(m.id)) {
+        return "has no id of its own";
+    }
+    if (!take_id(j, "parent", m.parent) || (m.parent != 0 && !known.contains(m.parent))) {
+        return "has no parent before it";
+    }
+    if (!take_text(j, "role", role) || (role != "user" && role != "model")) {
+        return "has no role 'user' or 'model'";
+    }
+    if (!take_text(j, "text", m.text)) {
+        return "has no text";
+    }
+    m.role = role == "model" ? model::Role::model : model::Role::user;
+    take_id(j, "shown", m.shown);
+    if (const auto it = j.find("answer"); it != j.end() && it->is_object()) {
+        json flat = *it;  // only the members that are known are looked at, none of them deep
+        m.facts = answer_facts(flat.dump(-1, ' ', false, json::error_handler_t::replace));
+    }
+    m.state = m.facts.error.empty() ? StoredState::complete : StoredState::failed;
+    return {};
+}
+
+}  // namespace
+
+bool read_chat_json(std::string_view text, LoadedChat& chat, std::string& problem) {
+    problem.clear();
+    if (text.size() > kMaxBytes) {
+        problem =
+            fmt::format("a chat has at most {} bytes, this file has {}", kMaxBytes, text.size());
+        return false;
+    }
+    // Dumping a part of it recurses, so what is nested too deep is refused before it is kept.
+    bool deep = false;
+    const json j = json::parse(
+        text,
+        [&](int depth, json::parse_event_t, json&) {
+            deep = deep || depth > 16;
+            return !deep;
+        },
+        false);
+    std::string format;
+    if (deep || !j.is_object() || !take_text(j, "format", format) || format != kFormat) {
+        problem = "this is no chat that Lapidary has written";
+        return false;
+    }
+    const auto version = j.find("version");
+    if (version == j.end() || *version != 1) {
+        problem = "this chat was written by a newer Lapidary";
+        return false;
+    }
+    chat = {};
+    take_text(j, "title", chat.chat.name);
+    take_text(j, "system", chat.chat.system);
+    take_id(j, "shown", chat.chat.shown);
+    const auto messages = j.find("messages");
+    if (messages == j.end() || !messages->is_array() || messages->size() > kMaxMessages) {
+        problem = "this chat has no list of messages";
+        return false;
+    }
+    std::map<MessageId, bool> known;
+    for (const json& one : *messages) {
+        StoredMessage m;
+        if (const std::string why = take_message(one, known, m); !why.empty()) {
+            problem = fmt::format("message {} {}", known.size() + 1, why);
+            return false;
+        }
+        known[m.id] = true;
+        chat.messages.push_back(std::move(m));
+    }
+    return true;
+}
+
+std::string chat_file_name(const std::string& title) {
+    std::string out;
+    for (const char c : title) {
+        const auto b = static_cast<unsigned char>(c);
+        const bool plain = std::isalnum(b) != 0 || b >= 0x80 || c == ' ' || c == '-' || c == '_';
+        out += plain ? c : ' ';
+    }
+    const size_t begin = out.find_first_not_of(" -");
+    if (begin == std::string::npos) {
+        return "chat";
+    }
+    out = out.substr(begin, out.find_last_not_of(' ') - begin + 1);
+    while (out.size() > 80 || (!out.empty() && out.back() == ' ')) {
+        do {
+            out.pop_back();
+        } while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xC0) == 0x80);
+    }
+    return out;
+}
+
+std::string write_new_file(const std::string& path, std::string_view text) {
+    const std::string part = path + ".part";
+    const auto failed = [&](int code) {
+        ::unlink(part.c_str());
+        return fmt::format("'{}' could not be written: {}", path, std::strerror(code));
+    };
+    std::error_code ignored;
+    if (std::filesystem::exists(path, ignored)) {
+        return fmt::format("there is a file '{}' already", path);
+    }
+    const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        return fmt::format("'{}' could not be written: {}", path, std::strerror(errno));
+    }
+    for (size_t at = 0; at < text.size();) {
+        const ssize_t n = ::write(fd, text.data() + at, text.size() - at);
+        if (n < 0 && errno != EINTR) {
+            const int code = errno;
+            ::close(fd);
+            return failed(code);
+        }
+        at += n > 0 ? size_t(n) : 0;
+    }
+    const bool synced = ::fsync(fd) == 0;
+    const int code = errno;
+    if (::close(fd) != 0 || !synced) {
+        return failed(synced ? errno : code);
+    }
+    // Takes the name only where it is free, also in a race.
+    if (::link(part.c_str(), path.c_str()) != 0) {
+        if (errno == EEXIST) {
+            ::unlink(part.c_str());
+            return fmt::format("there is a file '{}' already", path);
+        }
+        return ::rename(part.c_str(), path.c_str()) == 0 ? std::string() : failed(errno);
+    }
+    ::unlink(part.c_str());
+    return {};
+}
+
+}  // namespace app

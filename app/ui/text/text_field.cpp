@@ -1,0 +1,221 @@
+#include "app/ui/text/text_field.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "app/ui/widgets/widgets.h"
+
+namespace app::ui {
+
+namespace {
+
+constexpr std::string_view kSoftBreak = "\r\n";
+
+std::string unwrap(std::string_view text, size_t* cursor) {
+    std::string out;
+    size_t at = cursor != nullptr ? *cursor : 0;
+    size_t plain = 0;
+    for (size_t i = 0; i < text.size();) {
+        if (cursor != nullptr && i <= at) {
+            plain = out.size();
+        }
+        if (text.compare(i, 2, kSoftBreak) == 0) {
+            i += 2;
+            continue;
+        }
+        if (text[i] != '\r') {
+            out += text[i];
+        }
+        ++i;
+    }
+    if (cursor != nullptr) {
+        *cursor = at >= text.size() ? out.size() : plain;
+    }
+    return out;
+}
+
+struct WrapContext {
+    const Gui* gui = nullptr;
+    TextStyle style;
+    float width = 0;
+    bool* caret_to_end = nullptr;
+};
+
+/// As the stock field sets it, with hinted advances.
+float field_width(const WrapContext& c, std::string_view text) {
+    const Fonts& fonts = c.gui->fonts();
+    const float size = fonts.imgui_size(c.style.face, c.gui->px(c.style.size));
+    return fonts.font(c.style.face)
+        ->CalcTextSizeA(size, FLT_MAX, 0, text.data(), text.data() + text.size())
+        .x;
+}
+
+std::string wrap(const WrapContext& c, std::string_view text, size_t* cursor) {
+    std::string out;
+    size_t mapped = 0;
+    float x = 0;
+    for (size_t i = 0; i < text.size();) {
+        size_t n = 1;
+        if (text[i] != '\n') {
+            size_t end = i;
+            while (end < text.size() && text[end] != ' ' && text[end] != '\n') {
+                end += utf8_length(text, end);
+            }
+            while (end < text.size() && text[end] == ' ') {
+                ++end;
+            }
+            n = std::max<size_t>(end - i, 1);
+            const float w = field_width(c, text.substr(i, n));
+            if (x > 0 && x + w > c.width) {
+                out += kSoftBreak;
+                x = 0;
+            }
+            if (w > c.width) {
+                n = utf8_length(text, i);  // too long a word: character by character
+            }
+        }
+        if (cursor != nullptr && *cursor >= i && *cursor < i + n) {
+            mapped = out.size() + (*cursor - i);
+        }
+        const std::string_view part = text.substr(i, n);
+        out += part;
+        x = part == "\n" ? 0 : x + field_width(c, part);
+        i += n;
+    }
+    if (cursor != nullptr) {
+        *cursor = *cursor >= text.size() ? out.size() : mapped;
+    }
+    return out;
+}
+
+int on_edit(ImGuiInputTextCallbackData* data) {
+    if (data->EventFlag == ImGuiInputTextFlags_CallbackResize) {
+        return 0;
+    }
+    const auto* c = static_cast<const WrapContext*>(data->UserData);
+    if (std::exchange(*c->caret_to_end, false)) {
+        data->CursorPos = data->SelectionStart = data->SelectionEnd = data->BufTextLen;
+    }
+    const std::string_view now(data->Buf, size_t(data->BufTextLen));
+    auto cursor = size_t(data->CursorPos);
+    const bool selecting = data->SelectionStart != data->SelectionEnd;
+    const std::string plain = unwrap(now, &cursor);
+    const std::string wrapped = wrap(*c, plain, &cursor);
+    if (wrapped != now && !selecting && int(wrapped.size()) < data->BufSize) {
+        data->DeleteChars(0, data->BufTextLen);
+        data->InsertChars(0, wrapped.data(), wrapped.data() + wrapped.size());
+        data->CursorPos = data->SelectionStart = data->SelectionEnd = int(cursor);
+    }
+    return 0;
+}
+
+constexpr size_t kRoom = size_t{1} << 20;  // a field takes at most 1 MiB
+
+}  // namespace
+
+std::string typed_text(const FieldText& field) {
+    return unwrap(std::string_view(field.buffer.c_str()), nullptr);
+}
+
+void set_text(FieldText& field, std::string_view text) {
+    field.buffer.assign(text.substr(0, kRoom - 1));
+    std::erase(field.buffer, '\r');
+}
+
+int line_count(const FieldText& field) {
+    const std::string_view text(field.buffer.c_str());
+    return 1 + int(std::count(text.begin(), text.end(), '\n'));
+}
+
+FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& field,
+                       std::string_view placeholder, bool enter_sends) {
+    FieldResult out;
+    gui.registry().add(id,
+                       {r, intersect(r, gui.clip()), "text field", std::string(placeholder), true});
+    WrapContext context{&gui, type::kBody, r.w - gui.px(6), &field.caret_to_end};
+    const size_t used = std::strlen(field.buffer.c_str());
+    const size_t room = std::min(kRoom, std::max<size_t>(used * 2 + 4096, 8192));
+    field.buffer.resize(room);
+    ImGui::SetCursorScreenPos({r.x, r.y});
+    ImGui::PushFont(gui.fonts().font(Face::regular),
+                    gui.fonts().imgui_size(Face::regular, gui.px(16)));
+    ImGui::PushStyleColor(ImGuiCol_FrameBg, 0);
+    ImGui::PushStyleVar(ImGuiStyleVar_FramePadding, {0, gui.px(2)});
+    ImGui::PushID(id.data(), id.data() + id.size());
+    // Taking the keyboard from an open dialog would close it: then it is taken afterwards.
+    const bool free = field.in_dialog || !ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopup);
+    if (field.take_focus && free) {
+        ImGui::SetKeyboardFocusHere();
+        field.take_focus = false;
+    }
+    ImGuiIO& io = ImGui::GetIO();
+    const bool ctrl = io.KeyCtrl;
+    if (enter_sends && io.KeyShift && ImGui::IsKeyPressed(ImGuiKey_Enter)) {
+        io.KeyCtrl = true;  // Shift+Enter is a new line, as Ctrl+Enter is for the stock field
+    }
+    // The stock field throws away what was typed since it got the keyboard.
+    const bool escape = ImGui::IsKeyPressed(ImGuiKey_Escape, false);
+    const std::string before = escape ? field.buffer : std::string();
+    out.submitted = ImGui::InputTextMultiline(
+        "##field", field.buffer.data(), field.buffer.size(), {r.w, r.h},
+        ImGuiInputTextFlags_EnterReturnsTrue |
+            (enter_sends ? ImGuiInputTextFlags_CtrlEnterForNewLine : 0) |
+            ImGuiInputTextFlags_CallbackAlways | ImGuiInputTextFlags_NoHorizontalScroll,
+        on_edit, &context);
+    io.KeyCtrl = ctrl;
+    out.focused = ImGui::IsItemActive();
+    out.cancelled = ImGui::IsItemDeactivated() && escape;
+    if (out.cancelled) {
+        field.buffer = before;
+    }
+    ImGui::PopID();
+    ImGui::PopStyleVar();
+    ImGui::PopStyleColor();
+    ImGui::PopFont();
+    field.buffer.resize(std::strlen(field.buffer.c_str()));
+    if (field.buffer.empty()) {
+        gui.text_fit(with(type::kBody, Color::text3), r.x, r.y + gui.px(11), r.w, placeholder);
+    }
+    return out;
+}
+
+bool line_field(Gui& gui, std::string_view id, const Rect& r, std::string& text,
+                std::string_view placeholder, float text_left, bool take_focus) {
+    gui.registry().add(id,
+                       {r, intersect(r, gui.clip()), "text field", std::string(placeholder), true});
+    gui.card(r, Color::card, Color::edge, 7);
+    char buffer[2048] = {};
+    std::strncpy(buffer, text.c_str(), sizeof buffer - 1);
+    const float size = gui.fonts().imgui_size(Face::regular, gui.px(12));
+    ImGui::SetCursorScreenPos({r.x + text_left, r.y});
+    ImGui::SetNextItemWidth(r.w - text_left - gui.px(8));
+    ImGui::PushFont(gui.fonts().font(Face::regular), size);
+    ImGui::PushStyleColor(ImGuiCol_FrameBg, 0);
+    ImGui::PushStyleVar(ImGuiStyleVar_FramePadding, {0, std::floor((r.h - size) / 2)});
+    ImGui::PushID(id.data(), id.data() + id.size());
+    if (take_focus) {
+        ImGui::SetKeyboardFocusHere();
+    }
+    const bool entered =
+        ImGui::InputText("##line", buffer, sizeof buffer, ImGuiInputTextFlags_EnterReturnsTrue);
+    const bool active = ImGui::IsItemActive();
+    gui.escape_used = gui.escape_used ||
+                      (ImGui::IsItemDeactivated() && ImGui::IsKeyPressed(ImGuiKey_Escape, false));
+    ImGui::PopID();
+    ImGui::PopStyleVar();
+    ImGui::PopStyleColor();
+    ImGui::PopFont();
+    text = buffer;
+    if (text.empty()) {
+        gui.text_fit(with(type::kNote, Color::text3), r.x + text_left, r.cy(),
+                     r.w - text_left - gui.px(8), placeholder);
+    }
+    if (active) {
+        gui.frame(r, Color::accent, 7, 1.5f);
+    }
+    return entered;
+}
+
+}  // namespace app::ui

@@ -1,0 +1,42 @@
+#include "app/ui/window/open_address.h"
+
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+extern char** environ;
+
+namespace app::ui {
+
+bool can_open_address(std::string_view address) {
+    constexpr std::array<std::string_view, 3> kKinds{"http://", "https://", "mailto:"};
+    const bool known = std::any_of(kKinds.begin(), kKinds.end(), [&](std::string_view kind) {
+        return address.size() > kind.size() && address.compare(0, kind.size(), kind) == 0;
+    });
+    return known && std::none_of(address.begin(), address.end(),
+                                 [](unsigned char c) { return c <= 0x20 || c == 0x7F; });
+}
+
+bool open_address(const std::string& address) {
+    if (!can_open_address(address)) {
+        return false;
+    }
+    std::string program = "xdg-open", argument = address;
+    std::array<char*, 3> arguments{program.data(), argument.data(), nullptr};
+    pid_t child = 0;
+    if (posix_spawnp(&child, "xdg-open", nullptr, nullptr, arguments.data(), environ) != 0) {
+        return false;
+    }
+    // Somebody has to take note of its end; the window does not wait for it.
+    std::thread([child] {
+        int status = 0;
+        waitpid(child, &status, 0);
+    }).detach();
+    return true;
+}
+
+}  // namespace app::ui
