@@ -15,8 +15,8 @@ struct Starter {
 constexpr std::array<Starter, 4> kStarters = {{
     {"The cup is red. The hat is blue. What colour is the hat?",
      "The cup is red. The hat is blue.\nWhat colour is the hat?", "look-up in one cell"},
-    {"Repeat after me: river lamp stone bell",
-     "Repeat after me:\nriver lamp stone bell", "a head that copies"},
+    {"Repeat after me: river lamp stone bell", "Repeat after me:\nriver lamp stone bell",
+     "a head that copies"},
     {"Tell me a story about Tim and a dog.", "Tell me a story about\nTim and a dog.",
      "a chain of choices"},
     {"What is attention?", "What is attention?", "the model on itself"},

@@ -100,7 +100,8 @@ VkBufferView Buffer::Impl::texels(uint64_t offset) {
         return known->second;
     }
     constexpr uint64_t kTexelBytes = 16;
-    const uint64_t bytes = std::min(base::round_up(size, kTexelBytes) - offset, device.info().max_range_bytes);
+    const uint64_t bytes =
+        std::min(base::round_up(size, kTexelBytes) - offset, device.info().max_range_bytes);
     const VkBufferViewCreateInfo info{
         .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
         .buffer = buffer,

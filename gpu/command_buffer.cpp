@@ -52,7 +52,11 @@ void check_dispatch(const DeviceInfo& device, const Kernel& kernel, const GroupC
 
 struct CommandBuffer::Impl {
     Impl(Device& owner, KernelCache& cache)
-        : device(owner), kernels(cache), planner(starting_rates(owner.info().type)), ring(owner), replays(owner) {}
+        : device(owner),
+          kernels(cache),
+          planner(starting_rates(owner.info().type)),
+          ring(owner),
+          replays(owner) {}
 
     /// What is about to be recorded, for the plan and the clocks.
     struct Command {
@@ -85,7 +89,7 @@ struct CommandBuffer::Impl {
     SubmitStats stats;
     bool first_use_open = false;  // the open submit holds a kernel's first use
     bool timed = false;           // the command that is being recorded
-    double open_ms = 0;  // predicted time of what is recorded and not submitted
+    double open_ms = 0;           // predicted time of what is recorded and not submitted
 };
 
 /// Everything that comes before a command: end a full submit, open the next, place a barrier.
@@ -177,9 +181,8 @@ void CommandBuffer::Impl::bind(VkCommandBuffer commands, const Kernel& kernel,
     std::array<VkBufferView, kMaxBindings> texels{};
     std::array<VkWriteDescriptorSet, kMaxBindings> writes{};
     for (uint32_t i = 0; i < ranges.size(); ++i) {
-        writes[i] = {.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-                     .dstBinding = i,
-                     .descriptorCount = 1};
+        writes[i] = {
+            .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstBinding = i, .descriptorCount = 1};
         if (kernel.interface().bindings[i].texels) {
             texels[i] = ranges[i].buffer->texels(ranges[i]);
             writes[i].descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;

@@ -34,7 +34,8 @@ struct SubmitStats {
 
 /// One recorder with its pool. Usage: record..., then finish(). Work is submitted as soon as the
 /// planner says the open submit is full, and finish() submits the rest and waits for all of it.
-/// One submit runs while the next is recorded, so Stop waits for one only. Not thread-safe; one per owner thread.
+/// One submit runs while the next is recorded, so Stop waits for one only. Not thread-safe; one per
+/// owner thread.
 class CommandBuffer {
 public:
     CommandBuffer(Device& device, KernelCache& kernels);

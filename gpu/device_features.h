@@ -37,10 +37,10 @@ struct Features {
 
 /// Throws base::Error(usage) when the comma-separated list `disable` (LAPIDARY_DISABLE) holds a
 /// word that is none of what can be disabled: "unified", host-visible memory of the device's own;
-/// "coopmat", cooperative matrices; "subgroups", their arithmetic; "fp16", half-precision arithmetic
-/// (shaderFloat16 stays off) and so cooperative matrices, which nothing else uses it for;
-/// "texels", reads through texel buffers; "cpu", that a device is one: every choice is made as for
-/// an integrated GPU.
+/// "coopmat", cooperative matrices; "subgroups", their arithmetic; "fp16", half-precision
+/// arithmetic (shaderFloat16 stays off) and so cooperative matrices, which nothing else uses it
+/// for; "texels", reads through texel buffers; "cpu", that a device is one: every choice is made as
+/// for an integrated GPU.
 void check_disable(std::string_view disable);
 
 /// Whether the device lists this extension.

@@ -14,7 +14,9 @@ constexpr uint32_t kOpCapability = 17;
 constexpr uint32_t kCapabilityRoundingModeRte = 4467;
 constexpr uint32_t kModeRoundingModeRte = 4462;
 
-uint32_t instruction(uint32_t opcode, uint32_t n_words) { return (n_words << 16) | opcode; }
+uint32_t instruction(uint32_t opcode, uint32_t n_words) {
+    return (n_words << 16) | opcode;
+}
 
 }  // namespace
 

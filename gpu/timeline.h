@@ -35,7 +35,8 @@ private:
     uint64_t last_ = 0;
     // Only under the validation layers. The layer of 1.3.239 takes a submit's semaphores for done
     // before it takes its command buffers out of use, so that a wait for the semaphore alone was
-    // followed, on a busy machine, by "in use" for what the submit had used. Fences come last there.
+    // followed, on a busy machine, by "in use" for what the submit had used. Fences come last
+    // there.
     std::deque<std::pair<uint64_t, VkFence>> fences_;  // by number, of submits not waited for
     std::vector<VkFence> idle_fences_;
 };

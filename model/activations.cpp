@@ -32,7 +32,8 @@ uint64_t scratch_cells(const Config& config, const ActivationOptions& o) {
 
 /// The arena of these tensors, before there is a device.
 struct Activations::Plan : ActivationTensors {
-    Plan(const Config& config, const ActivationOptions& o, uint64_t block) : arena(block, gpu::kRangeAlignment) {
+    Plan(const Config& config, const ActivationOptions& o, uint64_t block)
+        : arena(block, gpu::kRangeAlignment) {
         lay_out(config, o, [&](const char* name, DType dtype, uint32_t rows, uint32_t dim) {
             const uint64_t bytes = uint64_t{rows} * dim * model::block_bytes(dtype);
             end = arena.add(bytes).offset + bytes;

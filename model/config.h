@@ -1,5 +1,5 @@
-// Config: the hyper-parameters of a Gemma text model, under the names of Hugging Face's config.json.
-// One builder per source of truth: GGUF metadata and config.json.
+// Config: the hyper-parameters of a Gemma text model, under the names of Hugging Face's
+// config.json. One builder per source of truth: GGUF metadata and config.json.
 #pragma once
 
 #include <cstdint>

@@ -22,8 +22,8 @@ uint64_t arena_bytes(const Config& config, const DecodeStepOptions& o) {
                               ops::ProductScratch::scales_bytes(o.n_ubatch, longest_row(config));
     const uint64_t rows = 4 * (uint64_t{3} * config.hidden_size + config.intermediate_size);
     const uint32_t n_heads = config.num_attention_heads;
-    const uint64_t parts = uint64_t{ops::most_attention_splits(n_heads)} *
-                           (4 * config.q_width() + 8 * n_heads);
+    const uint64_t parts =
+        uint64_t{ops::most_attention_splits(n_heads)} * (4 * config.q_width() + 8 * n_heads);
     return 2 * rope + products + rows + parts + (uint64_t{1} << 16);
 }
 
@@ -48,9 +48,8 @@ DecodeStep::DecodeStep(gpu::Device& device, const Model& model, const KvCache& c
     mlp_out_ = row("mlp_proj", c.hidden_size);
     activated_ = row("mlp_post", c.intermediate_size);
     const uint32_t longest = longest_row(c);
-    products_ = {
-        arena_.allocate(ops::ProductScratch::codes_bytes(options.n_ubatch, longest)),
-        arena_.allocate(ops::ProductScratch::scales_bytes(options.n_ubatch, longest))};
+    products_ = {arena_.allocate(ops::ProductScratch::codes_bytes(options.n_ubatch, longest)),
+                 arena_.allocate(ops::ProductScratch::scales_bytes(options.n_ubatch, longest))};
     for (gpu::Range& range : unused_) {
         range = arena_.allocate(16);
     }
@@ -198,10 +197,10 @@ gpu::Range DecodeStep::live_range(uint32_t layer, uint32_t slot) const {
 void DecodeStep::allocate_live(gpu::Device& device) {
     if (live_.empty()) {
         const uint64_t bytes = 4 * uint64_t{model_.config.num_attention_heads} * n_ctx_;
-        live_.emplace_back(device,
-                           base::round_up(bytes, gpu::kRangeAlignment) *
-                               model_.config.num_hidden_layers * kSlots,
-                           gpu::Memory::readback, "live attention rows");
+        live_.emplace_back(
+            device,
+            base::round_up(bytes, gpu::kRangeAlignment) * model_.config.num_hidden_layers * kSlots,
+            gpu::Memory::readback, "live attention rows");
     }
 }
 

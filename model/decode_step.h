@@ -27,9 +27,10 @@ public:
     DecodeStep(gpu::Device& device, const Model& model, const KvCache& cache,
                const Activations& act, const DecodeStepOptions& options);
 
-    /// Record embedding, all layers and the head: from `state` to row `slot` of act.logits (f32, after
-    /// the final cap). Keys, values, LSE, and Q and residuals where kept, land where the plain path
-    /// puts them. `live`: the capped scores of every head are kept too, see live_scores().
+    /// Record embedding, all layers and the head: from `state` to row `slot` of act.logits (f32,
+    /// after the final cap). Keys, values, LSE, and Q and residuals where kept, land where the
+    /// plain path puts them. `live`: the capped scores of every head are kept too, see
+    /// live_scores().
     void record(gpu::CommandBuffer& cmd, bool live, uint32_t slot = 0) const;
 
     /// Two steps may be in flight, each with its own logits and live scores.
@@ -74,7 +75,7 @@ private:
     gpu::Range parts_, part_stats_;        // of split attention
     ops::ProductScratch products_;
     gpu::Range unused_[3];
-    std::vector<gpu::Buffer> live_;        // 0 or 1: f32 [kSlots, L, n_heads, n_ctx]
+    std::vector<gpu::Buffer> live_;  // 0 or 1: f32 [kSlots, L, n_heads, n_ctx]
 };
 
 }  // namespace model

@@ -20,7 +20,14 @@ struct DTypeRow {
 constexpr bool is(DType dtype, uint32_t in_kernels) {
     return uint32_t(dtype) == in_kernels;
 }
-static_assert(is(DType::f32, params::kF32) && is(DType::f16, params::kF16) && is(DType::bf16, params::kBF16) && is(DType::q8_0, params::kQ8_0) && is(DType::q4_0, params::kQ4_0) && is(DType::q4_1, params::kQ4_1) && is(DType::q5_0, params::kQ5_0) && is(DType::q5_1, params::kQ5_1) && is(DType::iq4_nl, params::kIQ4_NL) && is(DType::q2_k, params::kQ2_K) && is(DType::q3_k, params::kQ3_K) && is(DType::q4_k, params::kQ4_K) && is(DType::q5_k, params::kQ5_K) && is(DType::q6_k, params::kQ6_K) && is(DType::iq4_xs, params::kIQ4_XS));
+static_assert(is(DType::f32, params::kF32) && is(DType::f16, params::kF16) &&
+              is(DType::bf16, params::kBF16) && is(DType::q8_0, params::kQ8_0) &&
+              is(DType::q4_0, params::kQ4_0) && is(DType::q4_1, params::kQ4_1) &&
+              is(DType::q5_0, params::kQ5_0) && is(DType::q5_1, params::kQ5_1) &&
+              is(DType::iq4_nl, params::kIQ4_NL) && is(DType::q2_k, params::kQ2_K) &&
+              is(DType::q3_k, params::kQ3_K) && is(DType::q4_k, params::kQ4_K) &&
+              is(DType::q5_k, params::kQ5_K) && is(DType::q6_k, params::kQ6_K) &&
+              is(DType::iq4_xs, params::kIQ4_XS));
 
 // In the order of DType.
 constexpr std::array<DTypeRow, 16> kRows{{

@@ -1,5 +1,5 @@
-// fast_ops.h    the fast path's ops. For one token: few dependent levels, position and token out of a
-// small buffer, so that a step is recorded once and submitted for every token. For many: products
+// fast_ops.h    the fast path's ops. For one token: few dependent levels, position and token out of
+// a small buffer, so that a step is recorded once and submitted for every token. For many: products
 // in tiles. Formulas stand in the header comments of shaders/<op>.comp; results differ from the
 // plain path's by rounding only.
 #pragma once
@@ -38,7 +38,7 @@ struct NormInput {
     Tensor added_norm;  // f32 [1, d]
     Tensor norm;        // f32 [1, d]
     float eps = 1e-6f;
-    gpu::Range state;   // params::StepState
+    gpu::Range state;  // params::StepState
 };
 
 /// Where r goes; `unused` is a range of 4 bytes that no concurrent dispatch writes, in case it goes
@@ -68,11 +68,11 @@ struct AttentionDecodeShape {
 };
 
 struct AttentionDecodeTensors {
-    Tensor q;               // f32 [1, n_heads * head_dim]       read
-    Tensor k, v;            // f32 [1, n_kv_heads * head_dim]    read
-    Tensor q_norm, k_norm;  // f32 [1, head_dim]; empty: no QK-norm
-    gpu::Range rope;        // split_rope_table of model/rope.h, f32 [., head_dim / 2, 2]
-    gpu::Range state;       // params::StepState
+    Tensor q;                 // f32 [1, n_heads * head_dim]       read
+    Tensor k, v;              // f32 [1, n_kv_heads * head_dim]    read
+    Tensor q_norm, k_norm;    // f32 [1, head_dim]; empty: no QK-norm
+    gpu::Range rope;          // split_rope_table of model/rope.h, f32 [., head_dim / 2, 2]
+    gpu::Range state;         // params::StepState
     Tensor k_cache, v_cache;  // f16 or f32 [capacity, n_kv_heads * head_dim]
     Tensor stored_q;          // type of K; [1 or n_ctx, n_heads * head_dim]
     Tensor z;                 // f32 [1, n_heads * head_dim]
@@ -126,8 +126,8 @@ struct ProductScratch {
 
 /// x of products of many tokens, in the form that their kernel takes.
 struct ProductInput {
-    Tensor x;            // f32 [n_tokens, cols]
-    gpu::Range codes;    // fixed: the same in fixed point; coopmat: in f16 (HalfRows); else empty
+    Tensor x;          // f32 [n_tokens, cols]
+    gpu::Range codes;  // fixed: the same in fixed point; coopmat: in f16 (HalfRows); else empty
     gpu::Range scales;
     ProductKind kind = ProductKind::exact;
 };

@@ -32,8 +32,9 @@ struct Fit {
     uint64_t weights = 0, kv = 0, scratch = 0;
     uint64_t total() const { return weights + kv + scratch; }
 };
-/// KV and scratch are what a Session with these options allocates (Session::bytes_for), so say which
-/// path; weight_bytes are planned_weight_bytes() of a file that is there, else weight_bytes() above.
+/// KV and scratch are what a Session with these options allocates (Session::bytes_for), so say
+/// which path; weight_bytes are planned_weight_bytes() of a file that is there, else weight_bytes()
+/// above.
 Fit fit(const Config& config, uint64_t weight_bytes, const SessionOptions& session);
 
 /// Tokens per second that memory of this bandwidth allows at most: every weight and every cached

@@ -1,7 +1,7 @@
 // The network: forward() and head(), in the paper's order, made of the single-purpose ops of ops.h.
 // This is the plain path; it is exact (same bits however a sequence is reached) and it is the
-// reference of every faster one. The fast path takes the same way through a prompt, with products of
-// its own; its single tokens are decode_step.h.
+// reference of every faster one. The fast path takes the same way through a prompt, with products
+// of its own; its single tokens are decode_step.h.
 #pragma once
 
 #include <cstdint>

@@ -71,7 +71,8 @@ public:
     /// Throws as Sampler::sample on invalid numbers.
     GpuDraw result(uint32_t step) const;
 
-    /// Device memory that one takes, without making it; at most 4 KiB off, by the alignment of ranges.
+    /// Device memory that one takes, without making it; at most 4 KiB off, by the alignment of
+    /// ranges.
     static uint64_t bytes_for(uint32_t vocab_size, uint32_t n_ctx);
 
 private:

@@ -114,7 +114,7 @@ void attention_tile(gpu::CommandBuffer& cmd, const Tensor& pattern, const Tensor
 struct PoolShape {
     uint32_t head = 0;
     uint32_t query_begin = 0, key_begin = 0;
-    uint32_t bin = 1;  // keys a bin
+    uint32_t bin = 1;          // keys a bin
     bool by_distance = false;  // bins count back from the query; key_begin is a distance
     uint32_t q_first = 0;
 };

@@ -154,8 +154,7 @@ void pack_scales_k(const Row& row, uint32_t super, const std::byte* block) {
     uint32_t low_mins = 0;
     uint32_t tops = 0;
     for (uint32_t j = 0; j < 8; j++) {
-        const uint32_t scale =
-            j < 4 ? at(j) & 63u : (at(j + 4) & 15u) | ((at(j - 4) >> 6) << 4);
+        const uint32_t scale = j < 4 ? at(j) & 63u : (at(j + 4) & 15u) | ((at(j - 4) >> 6) << 4);
         const uint32_t min = j < 4 ? at(j + 4) & 63u : (at(j + 4) >> 4) | ((at(j) >> 6) << 4);
         low_scales |= (scale & 15u) << (4 * j);
         low_mins |= (min & 15u) << (4 * j);
@@ -291,7 +290,8 @@ void pack_plain(const Row& row, uint32_t n_units, std::span<const std::byte> byt
         std::array<std::byte, 16> unit{};
         const size_t begin = size_t{u} * 16;
         if (begin < bytes.size()) {
-            std::memcpy(unit.data(), bytes.data() + begin, std::min(size_t{16}, bytes.size() - begin));
+            std::memcpy(unit.data(), bytes.data() + begin,
+                        std::min(size_t{16}, bytes.size() - begin));
         }
         row.unit(u, unit.data());
     }
@@ -331,9 +331,9 @@ void repack(const Planes& planes, DType dtype, std::span<const std::byte> src, u
     const PlaneBytes bytes = plane_bytes(dtype, rows, cols);
     CHECK(planes.quants.size_bytes() == bytes.quants && planes.highs.size_bytes() == bytes.highs &&
               planes.scales.size_bytes() == bytes.scales,
-          "planes of {}, {}, {} bytes; {} rows of {} {} take {}, {}, {}", planes.quants.size_bytes(),
-          planes.highs.size_bytes(), planes.scales.size_bytes(), rows, cols, dtype_name(dtype),
-          bytes.quants, bytes.highs, bytes.scales);
+          "planes of {}, {}, {} bytes; {} rows of {} {} take {}, {}, {}",
+          planes.quants.size_bytes(), planes.highs.size_bytes(), planes.scales.size_bytes(), rows,
+          cols, dtype_name(dtype), bytes.quants, bytes.highs, bytes.scales);
     const size_t row_size = row_bytes(dtype, cols);
     CHECK(src.size() == rows * row_size, "src {} rows {} of {}", src.size(), rows, row_size);
 

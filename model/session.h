@@ -93,17 +93,17 @@ public:
     /// Append one token and compute its logits. Allocates nothing on the device.
     void decode(TokenId token);
 
-    /// Whether start_drawing() is possible now: the fast path on a device that draws faster than the
-    /// host reads logits, no taps captured, no profiler.
+    /// Whether start_drawing() is possible now: the fast path on a device that draws faster than
+    /// the host reads logits, no taps captured, no profiler.
     bool draws_on_device() const;
-    /// Go on by drawing on the device: `first`, drawn from logits() by a Sampler, is computed next, and
-    /// every token after it is drawn with these parameters (validated) at the end of the step before.
-    /// The same tokens as Sampler's, except where a draw lies within 1e-5 of a boundary.
+    /// Go on by drawing on the device: `first`, drawn from logits() by a Sampler, is computed next,
+    /// and every token after it is drawn with these parameters (validated) at the end of the step
+    /// before. The same tokens as Sampler's, except where a draw lies within 1e-5 of a boundary.
     void start_drawing(TokenId first, const SamplingParams& params);
-    /// The next drawn token. As decode(): the token before it has been appended, logits() is what the
-    /// draw came from. The step that computes the drawn token runs already. Throws base::Error(usage)
-    /// when the context is full, base::Cancelled when stopped. Any other call that changes the session
-    /// ends the drawing and drops the row that was computed ahead.
+    /// The next drawn token. As decode(): the token before it has been appended, logits() is what
+    /// the draw came from. The step that computes the drawn token runs already. Throws
+    /// base::Error(usage) when the context is full, base::Cancelled when stopped. Any other call
+    /// that changes the session ends the drawing and drops the row that was computed ahead.
     GpuDraw next_drawn();
 
     /// Keep the first n positions. False when a ring has wrapped: then the cache is empty and the
@@ -142,8 +142,8 @@ public:
     /// At most kMaxPooled values a call.
     static constexpr uint32_t kMaxPooled = 1U << 20;
     PooledRows pooled_attention(const PoolRequest& request);
-    /// What each head adds for a key: |g * W_O,h v| of positions [begin, begin + n), [n_heads][n]; g is
-    /// the gain of the norm behind the projection (Gemma 2, 3), else 1. May make a kernel.
+    /// What each head adds for a key: |g * W_O,h v| of positions [begin, begin + n), [n_heads][n];
+    /// g is the gain of the norm behind the projection (Gemma 2, 3), else 1. May make a kernel.
     std::vector<float> value_norms(uint32_t layer, uint32_t begin, uint32_t n);
     /// LSE of all heads and positions of one layer: [n_heads][position()].
     std::vector<float> lse(uint32_t layer);

@@ -21,8 +21,8 @@ namespace model {
 
 inline constexpr uint32_t kMaxTileCells = 1 << 20;  // 4 MiB of weights, 8 MiB of scores
 
-/// Steps that draw on the device. Rows at even and at odd positions have their own recording, logits
-/// and live scores, so that one step can run while the row before it is looked at.
+/// Steps that draw on the device. Rows at even and at odd positions have their own recording,
+/// logits and live scores, so that one step can run while the row before it is looked at.
 struct Draws {
     Draws(gpu::Device& device, gpu::KernelCache& kernels, const Config& config, uint32_t n_ctx);
     /// Rows of logits are read where they lie, four numbers at a time.
@@ -35,8 +35,8 @@ struct Draws {
     SampleForm form = SampleForm::few;
     bool recorded = false, recorded_live = false;
     bool running = false;
-    TokenId next_token = 0;   // of the oldest row that is not taken; its position is tokens.size()
-    uint32_t first_row = 0;   // the row of step 0
+    TokenId next_token = 0;    // of the oldest row that is not taken; its position is tokens.size()
+    uint32_t first_row = 0;    // the row of step 0
     uint32_t n_submitted = 0;  // rows computed or in flight, and not taken
     std::array<uint64_t, DecodeStep::kSlots> replays{};
     std::array<bool, DecodeStep::kSlots> live{};  // captured with its live rows
@@ -113,7 +113,7 @@ struct Session::Impl {
     gpu::Profiler* profiler = nullptr;
     std::unique_ptr<DecodeStep> fast_step;  // fast path
     std::unique_ptr<gpu::Recording> recording;
-    std::unique_ptr<Draws> draws;  // fast path, where the device draws
+    std::unique_ptr<Draws> draws;               // fast path, where the device draws
     std::unique_ptr<gpu::Buffer> tile_cells;    // device: pattern and scores of one tile
     std::unique_ptr<gpu::Buffer> pool_factors;  // device: f32 [2, n_ctx], of keys and of queries
 };

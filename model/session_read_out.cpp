@@ -53,9 +53,7 @@ std::vector<float> Session::logits_at(uint32_t at) {
         [&](uint32_t, const Tensor& x) {
             s.cmd.copy(x.range, s.act.residuals.back().rows(at, 1).range);
         },
-        [&](uint32_t, std::span<const float> logits) {
-            out.assign(logits.begin(), logits.end());
-        });
+        [&](uint32_t, std::span<const float> logits) { out.assign(logits.begin(), logits.end()); });
     return out;
 }
 

@@ -12,10 +12,11 @@ std::vector<float> Session::value_norms(uint32_t layer, uint32_t begin, uint32_t
     const Config& c = s.model->config;
     const uint32_t n_heads = c.num_attention_heads, d = c.hidden_size, hd = c.head_dim;
     if (hd % 32 != 0) {
-        throw base::Error(base::ErrorKind::usage,
-                          fmt::format("values of single heads need a head size that is a multiple of "
-                                      "32, and this model's is {}",
-                                      hd));
+        throw base::Error(
+            base::ErrorKind::usage,
+            fmt::format("values of single heads need a head size that is a multiple of "
+                        "32, and this model's is {}",
+                        hd));
     }
     s.settle();
     const std::vector<float> v = stored(Tap::v, layer, begin, n);  // [n, Hkv * hd]

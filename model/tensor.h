@@ -41,7 +41,7 @@ struct MatrixSlab {
     uint32_t row_begin = 0;
     uint32_t n_rows = 0;
     gpu::Range quants;
-    gpu::Range highs;   // this and the next: a 4-byte dummy for types without such a plane
+    gpu::Range highs;  // this and the next: a 4-byte dummy for types without such a plane
     gpu::Range scales;
     uint64_t bytes() const { return quants.size + highs.size + scales.size; }
 };

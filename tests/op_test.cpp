@@ -11,8 +11,8 @@
 #include <fstream>
 #include <map>
 
-#include <catch2/catch_session.hpp>
 #include <fmt/format.h>
+#include <catch2/catch_session.hpp>
 
 #include "gpu/copy_rate.h"
 #include "gpu/profiler.h"
@@ -58,10 +58,14 @@ Array::Array(std::span<const std::byte> bytes)
     gpu::upload(rig().device, buffer_->range(), all);
 }
 
-Array Array::output(size_t n_words) { return Array(std::vector<uint32_t>(n_words, kPoison)); }
+Array Array::output(size_t n_words) {
+    return Array(std::vector<uint32_t>(n_words, kPoison));
+}
 
 model::Tensor Array::tensor(uint32_t rows, uint32_t dim, model::DType dtype) const {
-    return {"test", dtype, {rows, dim},
+    return {"test",
+            dtype,
+            {rows, dim},
             range_.slice(0, uint64_t{rows} * dim * model::block_bytes(dtype))};
 }
 
@@ -215,7 +219,7 @@ Measured measure(const std::function<void(gpu::CommandBuffer&)>& record) {
 
 /// Prints a row per case and, where a file is given, appends it there: one header per file.
 class BenchTable {
-  public:
+public:
     BenchTable(double copy_rate, const std::string& csv) : copy_rate_(copy_rate) {
         fmt::print("{}: a plain copy moves {:.2f} GB/s\n", rig().device.info().name, copy_rate);
         fmt::print("{:<52} {:>10} {:>8} {:>8} {:>8} {:>9}\n", "case", "ms", "spread", "GB/s",
@@ -244,7 +248,7 @@ class BenchTable {
     size_t n_rows() const { return n_rows_; }
     bool failed() const { return file_.is_open() && !file_; }
 
-  private:
+private:
     double copy_rate_;
     std::ofstream file_;
     size_t n_rows_ = 0;

@@ -3,8 +3,9 @@
 //
 //   op_tests                       every case; one op: op_tests "[#rms_norm]"
 //   op_tests --bench [op] [--csv FILE]
-//                                  median GPU time and its spread, GB/s by the case's own bytes, and
-//                                  the share of a plain copy measured on this device at the start
+//                                  median GPU time and its spread, GB/s by the case's own bytes,
+//                                  and the share of a plain copy measured on this device at the
+//                                  start
 //
 // Each case runs under synchronisation validation where the layers are installed and
 // LAPIDARY_VALIDATE does not say otherwise.
@@ -41,7 +42,7 @@ inline constexpr uint32_t kPoison = 0xffc0dead;
 
 /// Device memory between two guard bands.
 class Array {
-  public:
+public:
     /// Holds these bytes.
     explicit Array(std::span<const std::byte> bytes);
     template <class T>
@@ -50,8 +51,7 @@ class Array {
     static Array output(size_t n_words);
 
     gpu::Range range() const { return range_; }
-    model::Tensor tensor(uint32_t rows, uint32_t dim,
-                         model::DType dtype = model::DType::f32) const;
+    model::Tensor tensor(uint32_t rows, uint32_t dim, model::DType dtype = model::DType::f32) const;
 
     /// What is there now; fails the test when a guard band was touched.
     std::vector<std::byte> bytes() const;
@@ -64,7 +64,7 @@ class Array {
     }
     std::vector<float> floats() const { return get<float>(); }
 
-  private:
+private:
     std::unique_ptr<gpu::Buffer> buffer_;  // ranges point to it
     gpu::Range range_;
 };
@@ -89,7 +89,7 @@ struct WeightMatrix {
     model::Matrix matrix;
     std::vector<float> values;  // [rows, cols]
 
-  private:
+private:
     std::vector<Array> planes_;
 };
 

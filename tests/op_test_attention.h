@@ -33,7 +33,9 @@ struct AttentionTwins {
 };
 
 /// A float of the bits that untouched output holds.
-inline float poison_float() { return std::bit_cast<float>(kPoison); }
+inline float poison_float() {
+    return std::bit_cast<float>(kPoison);
+}
 
 struct AttentionData {
     explicit AttentionData(const AttentionCase& c);

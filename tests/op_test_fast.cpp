@@ -159,7 +159,8 @@ NormData::NormData(const NormCase& c, uint32_t n_cols, uint64_t seed)
       norm(random_floats(cols, seed + 3)),
       sum(Array::output(size_t{n_rows()} * cols)),
       state(std::vector<params::StepState>{state_at(c.position)}) {
-    // Made again rather than read back: benchmarks have no test case that a guard's check could go to.
+    // Made again rather than read back: benchmarks have no test case that a guard's check could go
+    // to.
     const std::vector<float> all = random_floats(size_t{n_rows()} * cols, seed, 3);
     const auto row = all.begin() + (c.x_at_position ? ptrdiff_t{c.position} * cols : 0);
     r.assign(row, row + cols);

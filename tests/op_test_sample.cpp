@@ -10,32 +10,33 @@ namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
-std::vector<uint32_t> poisoned(size_t n) { return std::vector<uint32_t>(n, kPoison); }
+std::vector<uint32_t> poisoned(size_t n) {
+    return std::vector<uint32_t>(n, kPoison);
+}
 
 params::SampleParams kernel_params(const SampleCase& c) {
     const double draw = 1 / c.temperature, cut = c.llama_cpp_order ? 1 : draw;
     const auto high = [](double x) { return static_cast<float>(x); };
     const auto low = [&](double x) { return static_cast<float>(x - static_cast<double>(high(x))); };
     const auto top_p = c.top_p < 1 ? static_cast<uint64_t>(std::ldexp(c.top_p, 64)) : 0;
-    return {.greedy = c.greedy,
-            .top_k = c.top_k,
-            .top_p_on = c.top_p < 1,
-            .top_p_lo = static_cast<uint32_t>(top_p),
-            .top_p_hi = static_cast<uint32_t>(top_p >> 32),
-            .min_p_on = c.min_p > 0,
-            .log_min_p = c.min_p > 0 ? static_cast<float>(std::log(c.min_p)) : 0,
-            .seed_lo = 77,
-            .seed_hi = 5,
-            .penalties_on = c.penalties,
-            .last_n = 64,
-            .repeat_penalty = 1.3f,
-            .presence_penalty = 0.25f,
-            .frequency_penalty = 0.125f,
-            .cut_scale_hi = high(cut),
-            .cut_scale_lo = low(cut),
-            .draw_scale_hi = high(draw),
-            .draw_scale_lo = low(draw),
-            .one_scale = cut == draw};
+    return {
+        .greedy = c.greedy,
+        .top_k = c.top_k,
+        .top_p_on = c.top_p<1, .top_p_lo = static_cast<uint32_t>(top_p),
+                            .top_p_hi = static_cast<uint32_t>(top_p >> 32), .min_p_on = c.min_p> 0,
+        .log_min_p = c.min_p > 0 ? static_cast<float>(std::log(c.min_p)) : 0,
+        .seed_lo = 77,
+        .seed_hi = 5,
+        .penalties_on = c.penalties,
+        .last_n = 64,
+        .repeat_penalty = 1.3f,
+        .presence_penalty = 0.25f,
+        .frequency_penalty = 0.125f,
+        .cut_scale_hi = high(cut),
+        .cut_scale_lo = low(cut),
+        .draw_scale_hi = high(draw),
+        .draw_scale_lo = low(draw),
+        .one_scale = cut == draw};
 }
 
 }  // namespace
@@ -55,13 +56,26 @@ std::vector<SampleCase> sample_cases() {
         {.name = "min-p 1, no top-k", .vocab = 600, .min_p = 1, .spread = 0.5f, .step = 1},
         {.name = "mostly -Inf", .vocab = 2000, .top_k = 64, .min_p = 0.1, .one_in = 40},
         {.name = "fewer than ten left", .vocab = 500, .top_p = 0.999, .one_in = 100},
-        {.name = "top-k beyond the list", .vocab = 3001, .penalties = true, .top_k = 1000,
-         .top_p = 0.8, .spread = 1},
+        {.name = "top-k beyond the list",
+         .vocab = 3001,
+         .penalties = true,
+         .top_k = 1000,
+         .top_p = 0.8,
+         .spread = 1},
         {.name = "top-k beyond the vocabulary", .vocab = 300, .top_k = 4000, .min_p = 0.02},
-        {.name = "llama.cpp's order, hot", .vocab = 2500, .llama_cpp_order = true, .top_k = 700,
-         .top_p = 0.95, .min_p = 0.001, .temperature = 1.7},
-        {.name = "llama.cpp's order, cold", .vocab = 2500, .llama_cpp_order = true, .top_k = 60,
-         .top_p = 0.95, .temperature = 0.3},
+        {.name = "llama.cpp's order, hot",
+         .vocab = 2500,
+         .llama_cpp_order = true,
+         .top_k = 700,
+         .top_p = 0.95,
+         .min_p = 0.001,
+         .temperature = 1.7},
+        {.name = "llama.cpp's order, cold",
+         .vocab = 2500,
+         .llama_cpp_order = true,
+         .top_k = 60,
+         .top_p = 0.95,
+         .temperature = 0.3},
         {.name = "steep", .vocab = 1500, .min_p = 0.3, .temperature = 0.05, .spread = 30},
         {.name = "flat", .vocab = 9000, .temperature = 90, .spread = 0.1f, .group_size = 8},
         {.name = "huge logits", .vocab = 600, .top_p = 0.9, .spread = 1e37f},
@@ -128,11 +142,11 @@ void SampleArrays::groups_kernel(uint32_t workgroup) const {
 
 void SampleArrays::select_kernel(uint32_t workgroup, bool few) const {
     gpu::CommandBuffer& cmd = rig().cmd;
-    cmd.dispatch(cmd.kernel("sample_select", {workgroup, few}), {}, s,
-                 {logits.range(), params.range(), counts.range(), logits.range(), groups.range(),
-                  ranges.range(), list.range(), head.range(), state.range(), history.range(),
-                  ring.range()},
-                 {});
+    cmd.dispatch(
+        cmd.kernel("sample_select", {workgroup, few}), {}, s,
+        {logits.range(), params.range(), counts.range(), logits.range(), groups.range(),
+         ranges.range(), list.range(), head.range(), state.range(), history.range(), ring.range()},
+        {});
 }
 
 void SampleArrays::mass_kernel(uint32_t workgroup, uint32_t copies, bool of_draw) const {

@@ -18,8 +18,8 @@ struct SampleCase {
     uint32_t top_k = 0;
     double top_p = 1, min_p = 0, temperature = 1;
     float spread = 3;
-    float step = 0;         // logits are multiples of it: ties; 0: none
-    uint32_t one_in = 1;    // so many of the logits are not -Inf
+    float step = 0;       // logits are multiples of it: ties; 0: none
+    uint32_t one_in = 1;  // so many of the logits are not -Inf
     uint32_t group_size = 4;
 };
 

@@ -1,6 +1,7 @@
 // Chats as a message tree in SQLite: what is stored, and the file itself. Used from one thread at a
 // time; app/chats/history_threads.h puts it behind two threads for the window. Nothing here throws:
 // faults of the disk are values.
+// long file: the whole contract of the chats' file, to be read in one go
 #pragma once
 
 #include <cstdint>
@@ -83,11 +84,17 @@ bool unpack_tokens(std::span<const std::byte> bytes, std::vector<StoredToken>& t
 
 // ---- changes; all of a transaction, or none of them ----
 
-struct SaveChat { StoredChat chat; };           // inserts or updates
-struct SaveMessage { StoredMessage message; };  // inserts or updates; tokens stay
-/// A piece of an answer. Tokens from `first` on are replaced by these. The first n_shared tokens are
-/// those of message `base` (an earlier answer of the chat), so that a long chat's prompt is stored
-/// once.
+/// Inserts or updates.
+struct SaveChat {
+    StoredChat chat;
+};
+/// Inserts or updates; tokens stay.
+struct SaveMessage {
+    StoredMessage message;
+};
+/// A piece of an answer. Tokens from `first` on are replaced by these. The first n_shared tokens
+/// are those of message `base` (an earlier answer of the chat), so that a long chat's prompt is
+/// stored once.
 struct SaveTokens {
     MessageId message = 0;
     std::string text;  // appended to the message's text, while that is being written
@@ -96,13 +103,24 @@ struct SaveTokens {
     MessageId base = 0;
     uint32_t n_shared = 0;
 };
-struct ShowMessage { ChatId chat = 0; MessageId parent = 0, shown = 0; };  // parent 0: first messages
-struct CopyTokens { MessageId from = 0, to = 0, base = 0; };  // base: what stands for from's
-struct HideChat { ChatId chat = 0; bool hidden = true; };     // deleted, until Purge
-struct PurgeHidden {};                                         // cannot be undone
+/// Parent 0: first messages.
+struct ShowMessage {
+    ChatId chat = 0;
+    MessageId parent = 0, shown = 0;
+};
+/// `base`: what stands for from's.
+struct CopyTokens {
+    MessageId from = 0, to = 0, base = 0;
+};
+/// Deleted, until PurgeHidden, which cannot be undone.
+struct HideChat {
+    ChatId chat = 0;
+    bool hidden = true;
+};
+struct PurgeHidden {};
 
-using HistoryChange = std::variant<SaveChat, SaveMessage, SaveTokens, ShowMessage, CopyTokens,
-                                   HideChat, PurgeHidden>;
+using HistoryChange =
+    std::variant<SaveChat, SaveMessage, SaveTokens, ShowMessage, CopyTokens, HideChat, PurgeHidden>;
 
 // ---- answers ----
 
@@ -115,7 +133,7 @@ struct SearchHit {
     MessageId message = 0;
     model::Role role = model::Role::user;
     std::string chat_title;
-    std::string snippet;                              // one line
+    std::string snippet;                               // one line
     std::vector<std::pair<uint32_t, uint32_t>> marks;  // bytes [begin, end) of it that were found
 };
 

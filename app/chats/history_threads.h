@@ -32,15 +32,35 @@ struct HistoryStart {
 
 // ---- questions, and their answers ----
 
-struct AskChat { ChatId chat = 0; };
-struct AskTokens { ChatId chat = 0; MessageId message = 0; };
+struct AskChat {
+    ChatId chat = 0;
+};
+struct AskTokens {
+    ChatId chat = 0;
+    MessageId message = 0;
+};
 /// The newest one wins; older ones that have not been answered are dropped.
-struct AskSearch { uint64_t serial = 0; std::string words; };
+struct AskSearch {
+    uint64_t serial = 0;
+    std::string words;
+};
 using HistoryQuestion = std::variant<AskChat, AskTokens, AskSearch>;
 
-struct ChatRead { ChatId id = 0; bool ok = false; LoadedChat loaded; };
-struct TokensRead { AskTokens asked; bool ok = false; std::vector<StoredToken> tokens; };
-struct SearchRead { uint64_t serial = 0; std::vector<SearchHit> hits; double ms = 0; };
+struct ChatRead {
+    ChatId id = 0;
+    bool ok = false;
+    LoadedChat loaded;
+};
+struct TokensRead {
+    AskTokens asked;
+    bool ok = false;
+    std::vector<StoredToken> tokens;
+};
+struct SearchRead {
+    uint64_t serial = 0;
+    std::vector<SearchHit> hits;
+    double ms = 0;
+};
 using HistoryAnswer = std::variant<ChatRead, TokensRead, SearchRead>;
 
 class HistoryThreads {

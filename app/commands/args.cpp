@@ -278,9 +278,10 @@ void add_trace(CLI::App& app, Options& o) {
                      "arrays, or one view with --view")
         ->type_name("F.npz")
         ->required();
-    trace->add_option("--view", o.view,
-                      "matrix (of --layers and --heads), heads, tokens, next or lens; default "
-                      "matrix")
+    trace
+        ->add_option("--view", o.view,
+                     "matrix (of --layers and --heads), heads, tokens, next or lens; default "
+                     "matrix")
         ->type_name("NAME")
         ->check(CLI::IsMember({"matrix", "heads", "tokens", "next", "lens"}));
     trace->add_option("--scale", o.picture_scale, "Of a .png: 1, or 2 for twice the pixels")

@@ -221,11 +221,11 @@ std::string table_row(const BenchSystem& s, const BenchResult& r) {
         "| {:<22} | {:>6.2f} MiB | {:>8.2f} M | Vulkan  | {:>3} | {:>4} | {}/{} | {:>16} | "
         "{:>7.2f} ± {:>6.2f} | {:>6.2f} | {:>5.0f} % | {:>6.1f} ({:>7.2f}) | {:>10.1f} | {:>7.0f} "
         "|\n",
-        s.model_type, base::mib(s.model_size), double(s.model_n_params) / 1e6,
-        s.n_gpu_layers, r.test.n_ubatch, type(r.test.type_k), type(r.test.type_v),
-        bench_test_name(r.test), r.avg_ts(), r.stddev_ts(), r.gb_per_s(),
-        100 * r.gb_per_s() / s.copy_gb_per_s, r.per_token(double(r.n_levels)),
-        levels_per_layer(s, r), r.per_token(double(r.n_dispatches)), r.per_token(r.host_ns) / 1000);
+        s.model_type, base::mib(s.model_size), double(s.model_n_params) / 1e6, s.n_gpu_layers,
+        r.test.n_ubatch, type(r.test.type_k), type(r.test.type_v), bench_test_name(r.test),
+        r.avg_ts(), r.stddev_ts(), r.gb_per_s(), 100 * r.gb_per_s() / s.copy_gb_per_s,
+        r.per_token(double(r.n_levels)), levels_per_layer(s, r),
+        r.per_token(double(r.n_dispatches)), r.per_token(r.host_ns) / 1000);
 }
 
 }  // namespace

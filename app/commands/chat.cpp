@@ -1,8 +1,8 @@
 // chat: a conversation in the terminal.
 #include "app/commands/commands.h"
-#include "app/commands/run.h"
 #include "app/commands/console.h"
 #include "app/commands/interrupt.h"
+#include "app/commands/run.h"
 #include "app/json_out.h"
 #include "app/output_file.h"
 #include "app/starters.h"

@@ -63,14 +63,14 @@ void print_json(size_t index, const gpu::DeviceInfo& d, bool chosen, const std::
 void print_text(size_t index, const gpu::DeviceInfo& d, bool chosen, double gb_per_s) {
     put("{} {}: {}\n", chosen ? '*' : ' ', index, d.name);
     put("    uuid {}{}{}\n", d.uuid, d.pci.empty() ? "" : ", PCI ", d.pci);
-    put("    {}, Vulkan {}, {} {}\n", gpu::type_name(d.type), api_version(d.api_version), d.driver_name,
-        d.driver_version);
+    put("    {}, Vulkan {}, {} {}\n", gpu::type_name(d.type), api_version(d.api_version),
+        d.driver_name, d.driver_version);
     put("    memory {:.0f} MiB, {:.0f} free; one binding {:.0f} MiB, one buffer {:.0f} MiB\n",
         base::mib(d.local_heap_bytes), base::mib(d.budget_bytes), base::mib(d.max_range_bytes),
         base::mib(d.max_buffer_bytes));
     put("    workgroup {}, shared {} KiB, subgroup {}{}, timestamps {}\n", d.max_workgroup_size,
-        d.max_shared_bytes / 1024, d.subgroup_size,
-        d.subgroup_size_control ? " (set by us)" : "", d.timestamp_ns > 0 ? "yes" : "no");
+        d.max_shared_bytes / 1024, d.subgroup_size, d.subgroup_size_control ? " (set by us)" : "",
+        d.timestamp_ns > 0 ? "yes" : "no");
     if (!d.matrix_shapes.empty()) {
         put("    cooperative matrices {}, subgroup {}\n", matrices(d), d.matrix_subgroup_size);
     }

@@ -1,9 +1,9 @@
 // info: what a model file holds, what it lacks, and how much memory it needs. No GPU involved.
 #include "app/commands/commands.h"
 #include "app/commands/console.h"
+#include "app/commands/opened.h"
 #include "app/diagnostics.h"
 #include "app/json_out.h"
-#include "app/commands/opened.h"
 #include "app/state_folder.h"
 #include "gpu/sizes.h"
 #include "model/chat.h"
@@ -31,9 +31,8 @@ std::string grouped(uint64_t n) {
 
 /// Of most devices; none is asked here. Where less can be bound at once, slabs and so blocks end
 /// elsewhere.
-constexpr model::WeightLimits kUsualLimits{.max_range_bytes = UINT32_MAX,
-                                           .max_buffer_bytes = UINT32_MAX,
-                                           .range_alignment = 64};
+constexpr model::WeightLimits kUsualLimits{
+    .max_range_bytes = UINT32_MAX, .max_buffer_bytes = UINT32_MAX, .range_alignment = 64};
 
 struct TypeUse {
     uint64_t n_tensors = 0, n_bytes = 0;
@@ -154,8 +153,8 @@ void print_memory(const Facts& facts) {
         "KV cache", "scratch", "total");
     for (const uint32_t n_ctx : context_sizes(c)) {
         const model::Fit f = fit_at(facts, n_ctx);
-        put("  {:>8} {:>9.1f} {:>9.1f} {:>9.1f} {:>9.1f}  ", n_ctx, base::mib(f.weights), base::mib(f.kv),
-            base::mib(f.scratch), base::mib(f.total()));
+        put("  {:>8} {:>9.1f} {:>9.1f} {:>9.1f} {:>9.1f}  ", n_ctx, base::mib(f.weights),
+            base::mib(f.kv), base::mib(f.scratch), base::mib(f.total()));
         for (const model::QuantMix mix : model::quant_mixes()) {
             put(" {} {:.0f}", model::quant_mix_name(mix),
                 base::mib(f.total() - f.weights + model::weight_bytes(c, mix)));

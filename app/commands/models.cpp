@@ -2,10 +2,10 @@
 // is written.
 #include "app/commands/commands.h"
 #include "app/commands/console.h"
-#include "app/library/discovery.h"
-#include "app/library/fit_check.h"
 #include "app/commands/interrupt.h"
 #include "app/json_out.h"
+#include "app/library/discovery.h"
+#include "app/library/fit_check.h"
 #include "gpu/device.h"
 #include "gpu/pick.h"
 

@@ -1,9 +1,9 @@
 #include "app/commands/opened.h"
 
 #include "app/commands/console.h"
+#include "app/commands/interrupt.h"
 #include "app/engine/engine.h"
 #include "app/library/fit_check.h"
-#include "app/commands/interrupt.h"
 #include "gpu/clock.h"
 #include "model/self_test.h"
 

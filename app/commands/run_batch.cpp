@@ -1,8 +1,8 @@
 // run --batch: many prompts in one process, answered in order.
 #include "app/commands/commands.h"
-#include "app/commands/run.h"
 #include "app/commands/console.h"
 #include "app/commands/interrupt.h"
+#include "app/commands/run.h"
 #include "app/json_out.h"
 #include "model/json_reader.h"
 

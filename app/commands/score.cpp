@@ -2,8 +2,8 @@
 #include "app/commands/score.h"
 
 #include "app/commands/commands.h"
-#include "app/commands/run.h"
 #include "app/commands/console.h"
+#include "app/commands/run.h"
 #include "app/json_out.h"
 #include "model/score_hash.h"
 

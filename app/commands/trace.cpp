@@ -1,11 +1,11 @@
 // trace: attention, activations and scores of one text as NumPy arrays.
 #include "app/commands/commands.h"
+#include "app/commands/console.h"
 #include "app/commands/score.h"
 #include "app/commands/trace_arrays.h"
 #include "app/commands/trace_view.h"
-#include "app/commands/console.h"
-#include "app/json_out.h"
 #include "app/exports/npz.h"
+#include "app/json_out.h"
 #include "app/output_file.h"
 #include "app/recordings/recording.h"
 #include "gpu/sizes.h"
@@ -453,16 +453,17 @@ private:
         // attention_tile computes the plain path's formula. After the fast path, whose attention
         // sums in another order, its cells are what the fast path weighed with within rounding.
         const std::string recomputed =
-            fast() ? "recomputed from kept Q, cached K and LSE by the plain path's formula: equal to "
-                     "the fast path's own within rounding"
-                   : "recomputed exactly from kept Q, cached K and LSE";
+            fast()
+                ? "recomputed from kept Q, cached K and LSE by the plain path's formula: equal to "
+                  "the fast path's own within rounding"
+                : "recomputed exactly from kept Q, cached K and LSE";
         JsonObject badges;
         for (const Tap tap : select_.taps) {
             const Source source = source_of(tap);
-            badges.add(model::tap_info(tap).name,
-                       source == Source::square   ? recomputed
-                       : source == Source::stored ? "as cached"
-                                                  : "as computed by the forward pass");
+            badges.add(model::tap_info(tap).name, source == Source::square ? recomputed
+                                                  : source == Source::stored
+                                                      ? "as cached"
+                                                      : "as computed by the forward pass");
         }
         if (select_.stages) {
             badges.add("stage_p", "of the tokens in topk_ids");
@@ -471,10 +472,11 @@ private:
             badges.add("lens", "top-k of final norm, head and cap on resid_mid and resid_post");
         }
         if (select_.thumbnails) {
-            badges.add("thumb",
-                       "the largest of a picture cell's weights; their sum per query, mean over the "
-                       "cell's queries; pooled from weights " +
-                           recomputed);
+            badges.add(
+                "thumb",
+                "the largest of a picture cell's weights; their sum per query, mean over the "
+                "cell's queries; pooled from weights " +
+                    recomputed);
         }
         return badges.str();
     }

@@ -1,7 +1,7 @@
 #include "app/commands/trace_arrays.h"
 
-#include "app/json_out.h"
 #include "app/engine/thumbnails.h"
+#include "app/json_out.h"
 #include "model/quant.h"
 #include "shaders/visible.h"
 

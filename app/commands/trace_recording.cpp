@@ -1,7 +1,7 @@
 // trace -o FILE.lapidary: a text with everything that a recording keeps of it.
+#include "app/commands/console.h"
 #include "app/commands/score.h"
 #include "app/commands/trace_view.h"
-#include "app/commands/console.h"
 #include "app/output_file.h"
 #include "app/recordings/recording_maker.h"
 

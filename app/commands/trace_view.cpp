@@ -1,11 +1,11 @@
 #include "app/commands/trace_view.h"
 
+#include "app/commands/console.h"
 #include "app/commands/score.h"
 #include "app/commands/trace_arrays.h"
-#include "app/commands/console.h"
-#include "app/output_file.h"
 #include "app/engine/thumbnails.h"
 #include "app/exports/view_export.h"
+#include "app/output_file.h"
 
 #include <algorithm>
 #include <cmath>

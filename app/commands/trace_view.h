@@ -6,7 +6,8 @@
 namespace app {
 
 int trace_view(const Options& options);
-/// -o FILE.lapidary: the whole sequence, to be looked at without the model (app/recordings/recording.h).
+/// -o FILE.lapidary: the whole sequence, to be looked at without the model
+/// (app/recordings/recording.h).
 int trace_recording(const Options& options);
 
 }  // namespace app

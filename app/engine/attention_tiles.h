@@ -14,13 +14,13 @@
 namespace app {
 
 /// Pooled picture of one head, power-of-two bins: cell (r, c) covers rows [r*bin, (r+1)*bin) x the
-/// same of columns. max: largest weight; mass: row mass in the pixel (mean over existing rows of the
-/// sum over its columns).
+/// same of columns. max: largest weight; mass: row mass in the pixel (mean over existing rows of
+/// the sum over its columns).
 struct Thumbnail {
     uint32_t layer = 0, head = 0;
     uint32_t n_positions = 0;  // rows and columns pooled
     uint32_t bin = 1;
-    uint32_t side = 0;         // ceil(n_positions / bin) <= 64
+    uint32_t side = 0;                       // ceil(n_positions / bin) <= 64
     std::vector<float> max, mass;            // [side, side]
     std::vector<float> rest_max, rest_mass;  // [side]: column 0 without position 0, the sink
 };

@@ -5,9 +5,9 @@
 #include <optional>
 #include <utility>
 
-#include "app/library/discovery.h"
 #include "app/engine/engine.h"
 #include "app/engine/engine_worker.h"
+#include "app/library/discovery.h"
 #include "app/library/fit_check.h"
 #include "app/recordings/recording_maker.h"
 #include "gpu/clock.h"
@@ -235,8 +235,8 @@ void Worker::make_session(const LoadModel& request, std::vector<std::string>& no
             not_kept_ = fmt::format(
                 "Keeping {} for {} tokens needs {:.2f} GiB and the device has "
                 "{:.2f} GiB left: a smaller context would do.",
-                level == 2 ? "residuals" : "queries and residuals", options.n_ctx, base::gib(needed),
-                base::gib(free_bytes()));
+                level == 2 ? "residuals" : "queries and residuals", options.n_ctx,
+                base::gib(needed), base::gib(free_bytes()));
         }
     }
 }

@@ -31,8 +31,8 @@ bool Worker::answer_values(Inspection& job, InspectReady& ready) {
 bool Worker::answer_heads(Inspection& job, InspectReady& ready) {
     const Inspect& request = job.request;
     const uint32_t layer = job.n_rows_done;  // layers done
-    const uint32_t end = std::min(request.query_begin + std::max(request.n_queries, 1U),
-                                  session_->position());
+    const uint32_t end =
+        std::min(request.query_begin + std::max(request.n_queries, 1U), session_->position());
     // Of many rows the newest: the others would be waited for.
     const uint32_t begin = std::max(request.query_begin, end - std::min(end, kMostRows));
     if (!values_.advance(*session_, layer, session_->position(), block_of(model_->config))) {

@@ -17,9 +17,9 @@
 #include "app/engine/head_values.h"
 #include "app/engine/messages.h"
 #include "app/engine/queue.h"
-#include "app/state_folder.h"
 #include "app/engine/stop_filter.h"
 #include "app/engine/thumbnails.h"
+#include "app/state_folder.h"
 #include "gpu/base.h"
 #include "model/session.h"
 
@@ -45,7 +45,7 @@ struct Mailbox {
 struct Inspection {
     Inspect request;
     std::shared_ptr<model::AttentionTile> tile;  // rows [0, n_rows_done) are there
-    uint32_t n_rows_done = 0;  // heads: layers
+    uint32_t n_rows_done = 0;                    // heads: layers
     std::vector<HeadShare> shares;
     uint32_t n_positions = 0;              // thumbnails: rows to pool; 0: not begun
     std::unique_ptr<TileBuilder> builder;  // pyramid: the tile in work
@@ -197,8 +197,8 @@ private:
     SinkFactors sink_factors_;                       // of the head that was asked for last
     HeadValues values_;
     std::unique_ptr<RecordJob> record_;  // may be null; gone before its session is
-    double last_head_ms_ = 0;   // logits of an earlier row, or lens; measured
-    uint32_t prefill_total_ = 0;  // not 0: session_->sync() runs
+    double last_head_ms_ = 0;            // logits of an earlier row, or lens; measured
+    uint32_t prefill_total_ = 0;         // not 0: session_->sync() runs
     uint32_t prefill_reported_ = 0;
     Activity activity_ = Activity::idle;
     bool stop_requested_ = false, quit_ = false;

@@ -34,7 +34,7 @@ std::vector<HeadShare> head_shares(model::Session& session, const HeadValues& va
     constexpr uint32_t kBins = 32;  // of one row: work for a device of many cores
     const uint32_t n_heads = session.model().config.num_attention_heads;
     const uint32_t n_keys = begin + n;
-    std::vector<double> total(n);                          // of all heads, per row
+    std::vector<double> total(n);  // of all heads, per row
     std::vector<double> elsewhere(size_t{n_heads} * n);
     for (uint32_t h = 0; h < n_heads; ++h) {
         const std::span<const float> norms = values.of(layer, h);

@@ -29,7 +29,8 @@ private:
     std::vector<std::vector<std::vector<float>>> norms_;  // [layer][head][position]
 };
 
-/// Of one layer's heads, in rows [begin, begin + n) of the session. The layer's norms must be there.
+/// Of one layer's heads, in rows [begin, begin + n) of the session. The layer's norms must be
+/// there.
 std::vector<HeadShare> head_shares(model::Session& session, const HeadValues& values,
                                    uint32_t layer, uint32_t begin, uint32_t n);
 

@@ -13,7 +13,7 @@ namespace app {
 
 template <class T>
 class Queue {
-  public:
+public:
     explicit Queue(size_t capacity) : capacity_(capacity) {}
 
     /// Wait for room, then append. False when the queue was closed.
@@ -65,7 +65,7 @@ class Queue {
         return items_.size();
     }
 
-  private:
+private:
     bool append(T&& value) {
         if (closed_) {
             return false;

@@ -1,5 +1,5 @@
-// NPZ: NumPy arrays in one file, a ZIP of .npy members. Stored, not compressed, so that a member can
-// be read where it lies; ZIP64 where sizes need it. Little-endian, C order, no pickles.
+// NPZ: NumPy arrays in one file, a ZIP of .npy members. Stored, not compressed, so that a member
+// can be read where it lies; ZIP64 where sizes need it. Little-endian, C order, no pickles.
 #pragma once
 
 #include "app/output_file.h"
@@ -26,7 +26,7 @@ std::string npy_header(NpyType type, std::span<const uint64_t> shape);
 /// Writes a file beside `path` and renames it at finish() (see ReplacedFile).
 /// Throws base::Error(runtime) naming the file and what the system says.
 class NpzWriter {
-  public:
+public:
     explicit NpzWriter(std::string path);
     ~NpzWriter() = default;  // without finish(): the new file is removed
     NpzWriter(const NpzWriter&) = delete;
@@ -46,7 +46,7 @@ class NpzWriter {
 
     void finish();
 
-  private:
+private:
     struct Entry {
         std::string name;
         uint64_t offset = 0, size = 0;

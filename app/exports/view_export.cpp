@@ -9,10 +9,10 @@
 #include <map>
 #include <span>
 
-#include "app/json_out.h"
 #include "app/exports/npz.h"
-#include "app/output_file.h"
 #include "app/exports/view_picture.h"
+#include "app/json_out.h"
+#include "app/output_file.h"
 #include "gpu/base.h"
 
 namespace app {

@@ -173,7 +173,8 @@ std::string table_svg(const ExportTable& table, double& width, double& height) {
                             std::isfinite(value) ? fmt::format("{:.6g}", value) : "");
         }
         if (texts < row.size()) {
-            out += svg_text(192, y + 11, "end", base::escaped(std::get<std::string>(row[texts]), 40));
+            out +=
+                svg_text(192, y + 11, "end", base::escaped(std::get<std::string>(row[texts]), 40));
         }
         y += 18;
     }

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "app/library/discovery.h"
 #include "app/engine/messages.h"
+#include "app/library/discovery.h"
 #include "gpu/device_info.h"
 #include "model/session.h"
 #include "model/weights.h"

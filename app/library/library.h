@@ -41,7 +41,7 @@ struct LibraryFacts {
     std::string device_problem;  // why there are none
     bool measuring = false;
     std::shared_ptr<const std::string> diagnostics;  // null: not asked for, or not there yet
-    uint64_t version = 0;  // grows with every change
+    uint64_t version = 0;                            // grows with every change
     /// Of models[i] on devices[j]: rooms[i][j]; fewer rows while the search goes on.
     std::vector<std::vector<RoomFacts>> rooms;
 

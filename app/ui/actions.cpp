@@ -13,7 +13,8 @@ namespace app::ui {
 std::span<const Action> actions() {
     static const std::vector<Action> all = [] {
         std::vector<Action> out;
-        for (const auto part : {chat_actions(), view_actions(), inspector_actions(), heads_actions()}) {
+        for (const auto part :
+             {chat_actions(), view_actions(), inspector_actions(), heads_actions()}) {
             out.insert(out.end(), part.begin(), part.end());
         }
         return out;

@@ -1,7 +1,8 @@
 // Actions: everything that can be done by a key, in one table. The keys, the list on F1, the
 // command palette and the tests read it; nothing else knows a shortcut.
 //
-// To add one: a row in actions_chat.cpp, actions_view.cpp, actions_inspector.cpp or actions_heads.cpp.
+// To add one: a row in actions_chat.cpp, actions_view.cpp, actions_inspector.cpp or
+// actions_heads.cpp.
 #pragma once
 
 #include <cstdint>

@@ -10,8 +10,8 @@
 
 #include "app/chats/chat_export.h"
 #include "app/ui/state/device_choice.h"
-#include "app/ui/widgets/format.h"
 #include "app/ui/state/text_file.h"
+#include "app/ui/widgets/format.h"
 
 namespace app::ui {
 

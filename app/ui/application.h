@@ -8,15 +8,14 @@
 #include <optional>
 #include <string>
 #include <vector>
-#include <vector>
 
-#include "app/engine/engine.h"
 #include "app/chats/history_threads.h"
+#include "app/engine/engine.h"
 #include "app/library/library.h"
 #include "app/state_folder.h"
 #include "app/ui/state/config_file.h"
-#include "app/ui/ui.h"
 #include "app/ui/state/ui_state.h"
+#include "app/ui/ui.h"
 
 namespace app::ui {
 
@@ -25,16 +24,16 @@ struct StartOptions {
     std::string device;
     uint32_t n_ctx = 0;
     bool open_at_start = true;
-    std::string config_path;  // empty: nothing is read or written
-    std::string chats_path;   // empty: chats are kept in memory only
+    std::string config_path;          // empty: nothing is read or written
+    std::string chats_path;           // empty: chats are kept in memory only
     std::function<void()> wake = {};  // called from other threads when there is something to take
     uint64_t seed = 1;
     std::vector<std::string> font_folders;  // none: the system's
-    LibraryLink* library = nullptr;  // null: models and devices are not looked for
+    LibraryLink* library = nullptr;         // null: models and devices are not looked for
     /// A load of an earlier session that did not come to its end: nothing is opened by itself.
     std::optional<BrokenLoad> broken;
-    std::function<void()> forget_broken;  // the user has decided
-    std::string replay_text;  // of a recording: sent when its "model" is there
+    std::function<void()> forget_broken;          // the user has decided
+    std::string replay_text;                      // of a recording: sent when its "model" is there
     std::vector<model::Turn> replay_before = {};  // what was said before it
 };
 

@@ -21,7 +21,6 @@ struct SettingsView {
     bool focus = false;
 };
 
-
 struct RecordView {
     bool show = false;  // opens the dialog
     std::string path;

@@ -13,8 +13,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "app/ui/widgets/keys.h"
 #include "app/ui/text/text_field.h"
+#include "app/ui/widgets/keys.h"
 
 namespace app::ui {
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "app/ui/widgets/gui.h"
 #include "app/ui/panels/panels.h"
 #include "app/ui/view.h"
+#include "app/ui/widgets/gui.h"
 
 namespace app::ui {
 

@@ -11,20 +11,20 @@
 #include <vector>
 
 #include "app/ui/attention_view.h"
+#include "app/ui/dialog_views.h"
+#include "app/ui/export_view.h"
+#include "app/ui/models_view.h"
 #include "app/ui/state/chat_list.h"
 #include "app/ui/state/config_file.h"
 #include "app/ui/state/conversation.h"
-#include "app/ui/dialog_views.h"
-#include "app/ui/export_view.h"
+#include "app/ui/state/ui_state.h"
 #include "app/ui/text/field_text.h"
+#include "app/ui/text/message_view.h"
 #include "app/ui/widgets/gui.h"
 #include "app/ui/widgets/matrix_place.h"
-#include "app/ui/text/message_view.h"
-#include "app/ui/models_view.h"
 #include "app/ui/widgets/picture.h"
 #include "app/ui/widgets/toasts.h"
 #include "app/ui/widgets/token_coloring.h"
-#include "app/ui/state/ui_state.h"
 
 namespace app::ui {
 

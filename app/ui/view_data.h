@@ -4,8 +4,8 @@
 
 #include <string_view>
 
-#include "app/ui/state/ui_state.h"
 #include "app/exports/view_export.h"
+#include "app/ui/state/ui_state.h"
 
 namespace app::ui {
 

@@ -1,4 +1,5 @@
-// Host side of attention_decode, attention_combine and attention_prefill; and what the decode ops need of a device.
+// Host side of attention_decode, attention_combine and attention_prefill; and what the decode ops
+// need of a device.
 #include <algorithm>
 #include <bit>
 
@@ -111,8 +112,9 @@ void attention_decode(gpu::CommandBuffer& cmd, const AttentionDecodeTensors& t,
          s.cap > 0, qk_norm, splits, live, form.lanes == device.subgroup_size, form.one_subgroup});
     // The work of a full window or context: a recording is planned for its longest step.
     const double keys = s.window == 0 ? s.n_ctx : std::min(s.window, s.n_ctx);
-    const gpu::Work work{.flops = 4.0 * keys * s.n_heads * s.head_dim,
-                         .bytes = 4.0 * keys * (s.n_kv_heads * s.head_dim + (live ? s.n_heads : 0))};
+    const gpu::Work work{
+        .flops = 4.0 * keys * s.n_heads * s.head_dim,
+        .bytes = 4.0 * keys * (s.n_kv_heads * s.head_dim + (live ? s.n_heads : 0))};
     cmd.dispatch(kernel, {.x = s.n_heads / form.group, .y = splits},
                  params::AttentionDecode{.n_heads = s.n_heads,
                                          .n_kv_heads = s.n_kv_heads,
@@ -148,10 +150,10 @@ void attention_prefill(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& l
     CHECK(s.position + n_tokens <= lse.shape.dim, "position {} + {} of {}", s.position, n_tokens,
           lse.shape.dim);
     const Form form = form_of(device, s.n_heads, s.n_kv_heads, s.head_dim);
-    const gpu::Kernel& kernel = cmd.kernel(
-        "attention_prefill",
-        {form.workgroup, s.head_dim, form.group, form.lanes, is_half(k), is_half(v), s.cap > 0,
-         form.lanes == device.subgroup_size, form.one_subgroup});
+    const gpu::Kernel& kernel =
+        cmd.kernel("attention_prefill",
+                   {form.workgroup, s.head_dim, form.group, form.lanes, is_half(k), is_half(v),
+                    s.cap > 0, form.lanes == device.subgroup_size, form.one_subgroup});
     const uint32_t longest = s.position + n_tokens;
     const double keys = s.window == 0 ? longest : std::min(s.window, longest);
     const gpu::Work all{.flops = 4.0 * keys * s.n_heads * s.head_dim * n_tokens,

@@ -10,7 +10,9 @@ namespace model::ops {
 
 inline constexpr uint32_t kElementwiseGroup = 64;  // invocations of a workgroup
 
-inline uint32_t divide_up(uint32_t n, uint32_t by) { return (n + by - 1) / by; }
+inline uint32_t divide_up(uint32_t n, uint32_t by) {
+    return (n + by - 1) / by;
+}
 
 /// Workgroups for n invocations of kElementwiseGroup each, folded into y where x would be too wide.
 inline gpu::GroupCount elementwise_groups(uint64_t n) {

@@ -47,8 +47,7 @@ void matmul_slab(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, cons
     // Long products are cut by rows, so that no submit takes long.
     const double share = double(slice.n_cols) / w.cols;
     const gpu::Work work{.flops = 2.0 * slab.n_rows * slice.n_cols * n_tokens,
-                         .bytes = share * double(slab.bytes()) *
-                                      divide_up(n_tokens, tile.tokens) +
+                         .bytes = share * double(slab.bytes()) * divide_up(n_tokens, tile.tokens) +
                                   4.0 * slab.n_rows * n_tokens};
     const uint32_t group_rows = kGroup * tile.rows;
     const uint32_t n_groups = divide_up(slab.n_rows, group_rows);

@@ -20,11 +20,11 @@ struct Teams {
     uint32_t fixed;      // 1: 16-bit fixed-point x
     uint32_t whole;      // 1: a team is a subgroup
     uint32_t one_subgroup;
-    uint32_t groups;     // workgroups wanted at most
+    uint32_t groups;  // workgroups wanted at most
 };
 
-/// A matrix that streams from memory once is read quickest by whole subgroups, one run of bytes at a
-/// time, even where a few lanes are idle in a row's last round.
+/// A matrix that streams from memory once is read quickest by whole subgroups, one run of bytes at
+/// a time, even where a few lanes are idle in a row's last round.
 uint32_t streaming_lanes(uint32_t subgroup, uint32_t subs) {
     const uint32_t places = divide_up(subs, subgroup) * subgroup;
     return 4 * (places - subs) <= places ? subgroup : best_lanes(subgroup, subs);
@@ -35,8 +35,9 @@ uint64_t packed_bytes(uint32_t cols) {
     return 2 * uint64_t{cols} + cols / params::kBlock * 4;
 }
 
-/// Workgroups for a matrix of so many weights on a CPU: enough that a busy core holds nobody up long,
-/// and each with so much to do that preparing x costs little beside it; whole rounds of the cores.
+/// Workgroups for a matrix of so many weights on a CPU: enough that a busy core holds nobody up
+/// long, and each with so much to do that preparing x costs little beside it; whole rounds of the
+/// cores.
 uint32_t cpu_groups(uint64_t weights) {
     constexpr uint64_t kWorth = 1 << 18;
     const uint64_t threads = std::max(1u, std::thread::hardware_concurrency());
@@ -88,9 +89,9 @@ Grid grid_of(const Teams& t, const MatrixSlab& slab, uint32_t cols, uint32_t n_m
                  .n_tiles = n_tiles,
                  .tiles_per_group = tiles};
     grid.groups = {.x = divide_up(n_tiles, tiles)};
-    grid.work = {.flops = 2.0 * n_matrices * slab.n_rows * cols,
-                 .bytes = double(n_matrices) * double(slab.bytes()) + 4.0 * slab.n_rows +
-                          4.0 * cols};
+    grid.work = {
+        .flops = 2.0 * n_matrices * slab.n_rows * cols,
+        .bytes = double(n_matrices) * double(slab.bytes()) + 4.0 * slab.n_rows + 4.0 * cols};
     return grid;
 }
 

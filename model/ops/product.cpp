@@ -18,8 +18,8 @@ struct Tile {
 
 Tile tile_of(const gpu::DeviceInfo& device, DType dtype, uint32_t cols) {
     const uint32_t lanes = best_lanes(device.subgroup_size, cols / params::kBlock);
-    // Larger tiles decode each weight less often, but spill a CPU's vector registers, which pays only
-    // where reads cost little.
+    // Larger tiles decode each weight less often, but spill a CPU's vector registers, which pays
+    // only where reads cost little.
     return {.workgroup = device.subgroup_size,
             .lanes = lanes,
             .rows = params::kRowGroup,
@@ -34,8 +34,8 @@ void multiply_slab(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w,
                    const MatrixSlab& slab, const ProductInput& in) {
     const Tile t = tile_of(cmd.device().info(), w.dtype, w.cols);
     const gpu::Kernel& kernel = cmd.kernel(
-        "matmul_tile", {t.workgroup, uint32_t(w.dtype), w.cols, t.lanes, t.rows, t.tokens, t.fixed,
-                        t.whole});
+        "matmul_tile",
+        {t.workgroup, uint32_t(w.dtype), w.cols, t.lanes, t.rows, t.tokens, t.fixed, t.whole});
     const uint32_t n_tokens = in.x.shape.rows;
     const uint32_t n_tiles = divide_up(slab.n_rows, t.rows);
     const uint32_t tiles_per_group = kTilesPerTeam * (t.workgroup / t.lanes);
@@ -50,14 +50,14 @@ void multiply_slab(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w,
             std::min(uint32_t(uint64_t{n_pairs} * (part + 1) / parts) * t.tokens, n_tokens);
         const uint32_t n = end - begin;
         const Tensor x = in.x.rows(begin, n);
-        const gpu::Range codes =
-            t.fixed == 0 ? x.range
-                         : in.codes.slice(ProductScratch::codes_bytes(begin, w.cols),
-                                          ProductScratch::codes_bytes(n, w.cols));
-        const gpu::Range scales =
-            t.fixed == 0 ? x.range
-                         : in.scales.slice(ProductScratch::scales_bytes(begin, w.cols),
-                                           ProductScratch::scales_bytes(n, w.cols));
+        const gpu::Range codes = t.fixed == 0
+                                     ? x.range
+                                     : in.codes.slice(ProductScratch::codes_bytes(begin, w.cols),
+                                                      ProductScratch::codes_bytes(n, w.cols));
+        const gpu::Range scales = t.fixed == 0
+                                      ? x.range
+                                      : in.scales.slice(ProductScratch::scales_bytes(begin, w.cols),
+                                                        ProductScratch::scales_bytes(n, w.cols));
         cmd.dispatch(kernel,
                      {.x = divide_up(n_tiles, tiles_per_group), .y = divide_up(n, t.tokens)},
                      params::MatmulTile{.n_rows = slab.n_rows,

@@ -1,4 +1,5 @@
-// What the fast path's products share: which types are plain numbers, and how many lanes split a row.
+// What the fast path's products share: which types are plain numbers, and how many lanes split a
+// row.
 #pragma once
 
 #include <algorithm>

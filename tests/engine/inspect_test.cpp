@@ -233,8 +233,8 @@ TEST_CASE("engine: the cache's bytes of each layer are what was allocated for it
             // Every position of every layer is kept where there is room, for looking back.
             REQUIRE(layer.kv_capacity == 256);
             const uint64_t element = std::string(type) == "f16" ? 2 : 4;
-            REQUIRE(layer.kv_bytes == 2 * element * layer.kv_capacity * info->n_kv_heads *
-                                          info->head_dim);
+            REQUIRE(layer.kv_bytes ==
+                    2 * element * layer.kv_capacity * info->n_kv_heads * info->head_dim);
             sum += layer.kv_bytes;
         }
         REQUIRE(sum == info->kv_bytes);  // the arena's own account

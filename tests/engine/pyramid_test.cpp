@@ -110,10 +110,10 @@ void check_tile(const AttentionPyramidTile& tile, const std::vector<float>& cell
                 REQUIRE(tile.cells[i] == float(wanted.max));
                 continue;
             }
-            worst_max = std::max(worst_max, std::abs(double(model::half_to_float(tile.max[i])) -
-                                                     wanted.max));
-            worst_mass = std::max(worst_mass, std::abs(double(model::half_to_float(tile.mass[i])) -
-                                                       wanted.mass));
+            worst_max = std::max(worst_max,
+                                 std::abs(double(model::half_to_float(tile.max[i])) - wanted.max));
+            worst_mass = std::max(
+                worst_mass, std::abs(double(model::half_to_float(tile.mass[i])) - wanted.mass));
         }
     }
     INFO("level " << tile.key.level << " row " << tile.key.row << " column " << tile.key.column);
@@ -126,8 +126,12 @@ std::vector<TileKey> all_tiles(uint32_t layer, uint32_t head, uint32_t level, ui
     const uint32_t n = (kPositions + (kSide << level) - 1) / (kSide << level);
     for (uint32_t row = 0; row < n; ++row) {
         for (uint32_t column = 0; column < n; ++column) {
-            const TileKey key{.layer = layer, .head = head, .level = level, .key_level = level,
-                              .row = row, .column = column};
+            const TileKey key{.layer = layer,
+                              .head = head,
+                              .level = level,
+                              .key_level = level,
+                              .row = row,
+                              .column = column};
             if (app::tile_has_cells(key, window, kPositions)) {
                 out.push_back(key);
             }
@@ -180,11 +184,11 @@ TEST_CASE("pyramid: the band has the square's numbers, and the window its edge (
         REQUIRE(cells[size_t(q) * kPositions + q - window + 1] > 0);
         REQUIRE(cells[size_t(q) * kPositions + q - window] == 0);
     }
-    for (const auto& [level, key_level] : {std::pair(0U, 0U), std::pair(0U, 1U), std::pair(2U, 0U),
-                                           std::pair(2U, 1U)}) {
+    for (const auto& [level, key_level] :
+         {std::pair(0U, 0U), std::pair(0U, 1U), std::pair(2U, 0U), std::pair(2U, 1U)}) {
         for (uint32_t row = 0; row <= (kPositions - 1) / (kSide << level); ++row) {
-            const TileKey key{.layer = layer, .band = true, .level = level,
-                              .key_level = key_level, .row = row};
+            const TileKey key{
+                .layer = layer, .band = true, .level = level, .key_level = key_level, .row = row};
             const AttentionPyramidTile tile = s.tile(key);
             check_tile(tile, cells);
             for (uint32_t r = 0; r < kSide; ++r) {
@@ -200,8 +204,8 @@ TEST_CASE("pyramid: without the sink, rows sum to 1 (V9)") {
     Shown& s = shown();
     const uint32_t layer = s.layer_of(false);
     const std::vector<float> cells = s.cells(layer, 1);
-    const TileKey key{.layer = layer, .head = 1, .measure = Measure::renormalized,
-                      .level = 2, .key_level = 2};
+    const TileKey key{
+        .layer = layer, .head = 1, .measure = Measure::renormalized, .level = 2, .key_level = 2};
     const AttentionPyramidTile tile = s.tile(key);
     check_tile(tile, cells);
     for (uint32_t r = 1; r < kPositions / 4; ++r) {
@@ -238,9 +242,8 @@ TEST_CASE("pyramid: many tiles are answered in order, and a newer view replaces 
         s.driver.send(Inspect{.id = 700100 + i, .kind = InspectKind::pyramid, .tiles = tiles});
     }
     const auto last_answers = [&] {
-        return std::count_if(s.driver.events.begin(), s.driver.events.end(), [](const auto& e) {
-            return std::get<InspectReady>(e).id == 700199;
-        });
+        return std::count_if(s.driver.events.begin(), s.driver.events.end(),
+                             [](const auto& e) { return std::get<InspectReady>(e).id == 700199; });
     };
     s.driver.wait([&] { return size_t(last_answers()) == tiles.size(); });
     REQUIRE(s.driver.count<InspectReady>() < 100 * tiles.size());
@@ -289,31 +292,30 @@ TEST_CASE("values: tiles by value are cells x norms, and shares of heads are the
     };
     const uint32_t layer = s.layer_of(false);
     const std::vector<float> norms = norms_of(layer, 1), cells = s.cells(layer, 1);
-    const AttentionPyramidTile tile = s.tile({.layer = layer, .head = 1,
-                                              .measure = Measure::valued, .level = 1,
-                                              .key_level = 1});
+    const AttentionPyramidTile tile =
+        s.tile({.layer = layer, .head = 1, .measure = Measure::valued, .level = 1, .key_level = 1});
     double worst = 0, largest = 0;
     for (uint32_t r = 0; r < kPositions / 2; ++r) {
         for (uint32_t c = 0; c <= r; ++c) {
             double max = 0;
             for (uint32_t q = 2 * r; q < 2 * r + 2; ++q) {
                 for (uint32_t k = std::max(2 * c, 1U); k < 2 * c + 2 && k <= q; ++k) {
-                    max = std::max(max, double(cells[size_t(q) * kPositions + k]) *
-                                            double(norms[k]));
+                    max =
+                        std::max(max, double(cells[size_t(q) * kPositions + k]) * double(norms[k]));
                 }
             }
             largest = std::max(largest, max);
-            worst = std::max(worst,
-                             std::abs(max - double(model::half_to_float(
-                                                tile.max[size_t(r) * kSide + c]))));
+            worst = std::max(
+                worst,
+                std::abs(max - double(model::half_to_float(tile.max[size_t(r) * kSide + c]))));
         }
     }
     CHECK(largest > 0);
     CHECK(worst <= 1e-3 * std::max(largest, 1.0));
 
     constexpr uint32_t kBegin = 300, kRows = 7;
-    const InspectReady ready = s.driver.inspect(
-        {.kind = InspectKind::heads, .query_begin = kBegin, .n_queries = kRows});
+    const InspectReady ready =
+        s.driver.inspect({.kind = InspectKind::heads, .query_begin = kBegin, .n_queries = kRows});
     INFO(ready.not_captured);
     REQUIRE(ready.heads.size() == size_t(s.info->n_layers) * s.info->n_heads);
     for (uint32_t l = 0; l < s.info->n_layers; ++l) {

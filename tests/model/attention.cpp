@@ -1,5 +1,5 @@
-// Attention as it is shown: every row of every head of the tiny models against the double reference,
-// on each path (V1); what capture changes and what it costs over 256 greedy tokens (V3).
+// Attention as it is shown: every row of every head of the tiny models against the double
+// reference, on each path (V1); what capture changes and what it costs over 256 greedy tokens (V3).
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -21,7 +21,9 @@ using model::Path;
 using model::Tap;
 using model::TokenId;
 
-std::string tiny_path(const char* name) { return fmt::format("tests/golden/{}.gguf", name); }
+std::string tiny_path(const char* name) {
+    return fmt::format("tests/golden/{}.gguf", name);
+}
 
 std::vector<uint32_t> random_tokens(uint32_t n, uint64_t seed) {
     support::Random random(seed);
@@ -70,8 +72,8 @@ struct Seen {
     }
 };
 
-/// pattern of every layer, [n_heads, n, n], of Q, K and V as a cache of this type stores them: random
-/// weights make scores so large that their rounding alone moves cells by 1e-2.
+/// pattern of every layer, [n_heads, n, n], of Q, K and V as a cache of this type stores them:
+/// random weights make scores so large that their rounding alone moves cells by 1e-2.
 std::vector<std::vector<double>> reference_pattern(const std::string& path, DType type,
                                                    std::span<const uint32_t> tokens) {
     const support::ReferenceWeights weights(*model::open_model(path));
@@ -91,8 +93,13 @@ void check_form(const std::string& path, const Form& form, std::span<const uint3
     const uint32_t n_prompt = n * 2 / 3;
     const std::vector<TokenId> ids = support::as_ids(tokens);
     model::Session session(support::runtime(), support::load_model(path),
-                           {.path = form.path, .n_ctx = 128, .n_ubatch = 32, .type_k = form.type,
-                            .type_v = form.type, .full_cache = true, .keep_q = true});
+                           {.path = form.path,
+                            .n_ctx = 128,
+                            .n_ubatch = 32,
+                            .type_k = form.type,
+                            .type_v = form.type,
+                            .full_cache = true,
+                            .keep_q = true});
     const model::Config& config = session.model().config;
     const auto row_of = [&](uint32_t layer, uint32_t head, uint32_t query) {
         return std::span(truth[layer]).subspan((size_t{head} * n + query) * n, n);
@@ -125,10 +132,10 @@ void check_form(const std::string& path, const Form& form, std::span<const uint3
         }
     }
     const size_t n_heads = size_t{config.num_hidden_layers} * config.num_attention_heads;
-    fmt::print("{} {}: {} rows, cells within {:.1e}, sums {:.1e}; {} live rows, cells {:.1e}, sums "
-               "{:.1e}\n",
-               path, name_of(form), tiles.n_rows, tiles.cell, tiles.sum, live.n_rows, live.cell,
-               live.sum);
+    fmt::print(
+        "{} {}: {} rows, cells within {:.1e}, sums {:.1e}; {} live rows, cells {:.1e}, sums "
+        "{:.1e}\n",
+        path, name_of(form), tiles.n_rows, tiles.cell, tiles.sum, live.n_rows, live.cell, live.sum);
     CHECK(tiles.n_rows == n_heads * n);
     CHECK(live.n_rows == n_heads * (n - n_prompt));
     CHECK(tiles.masked_wrong + live.masked_wrong == 0);
@@ -144,7 +151,7 @@ constexpr uint32_t kSteps = 256;
 
 struct Run {
     std::vector<TokenId> ids;
-    std::vector<uint64_t> logits;  // their hashes
+    std::vector<uint64_t> logits;                  // their hashes
     std::set<std::pair<uint32_t, uint32_t>> rows;  // position, layer: with every head
     double worst_sum = 0;
     model::Session::Stats stats;  // of the generated tokens
@@ -196,10 +203,11 @@ void check_capture(const std::string& path, Path form, std::span<const TokenId> 
     const double bytes = on.stats.bytes / off.stats.bytes - 1;
     const uint64_t added = on.stats.n_dispatches - off.stats.n_dispatches;
     const double dispatches = double(added) / double(off.stats.n_dispatches);
-    fmt::print("{} {} path: {} tokens, {} dispatches and {:.2f} MB a token; capture adds {:.2f} % of "
-               "dispatches, {:.2f} % of bytes\n",
-               path, form == Path::fast ? "fast" : "plain", kSteps, off.stats.n_dispatches / kSteps,
-               off.stats.bytes / kSteps / 1e6, 100 * dispatches, 100 * bytes);
+    fmt::print(
+        "{} {} path: {} tokens, {} dispatches and {:.2f} MB a token; capture adds {:.2f} % of "
+        "dispatches, {:.2f} % of bytes\n",
+        path, form == Path::fast ? "fast" : "plain", kSteps, off.stats.n_dispatches / kSteps,
+        off.stats.bytes / kSteps / 1e6, 100 * dispatches, 100 * bytes);
     CHECK(on.ids == off.ids);
     CHECK(on.logits == off.logits);
     CHECK(std::set<TokenId>(on.ids.begin(), on.ids.end()).size() > 1);
@@ -210,8 +218,8 @@ void check_capture(const std::string& path, Path form, std::span<const TokenId> 
     CHECK(on.worst_sum <= 1e-3);
     CHECK(bytes > 0);
     CHECK(bytes <= 0.03);
-    // The path that chats take keeps the scores it has anyway; the reference path, some 22 dispatches
-    // a layer, has one more to a layer.
+    // The path that chats take keeps the scores it has anyway; the reference path, some 22
+    // dispatches a layer, has one more to a layer.
     CHECK(added == (form == Path::fast ? 0 : uint64_t{kSteps} * n_layers));
     CHECK(dispatches <= (form == Path::fast ? 0.03 : 0.05));
 }

@@ -1,6 +1,6 @@
-// Same bits: one hash for a sequence, however it was reached, equal to that of the scalar forward on
-// the CPU. Cases tagged [width] are run again by ctest with other subgroup widths and thread counts
-// (cmake/Testing.cmake): all of them equal the scalar hash, hence each other.
+// Same bits: one hash for a sequence, however it was reached, equal to that of the scalar forward
+// on the CPU. Cases tagged [width] are run again by ctest with other subgroup widths and thread
+// counts (cmake/Testing.cmake): all of them equal the scalar hash, hence each other.
 #include <cstdlib>
 #include <string>
 
@@ -20,7 +20,9 @@ using model::DType;
 using model::Tap;
 using model::TokenId;
 
-std::string tiny_path(const std::string& name) { return "tests/golden/" + name + ".gguf"; }
+std::string tiny_path(const std::string& name) {
+    return "tests/golden/" + name + ".gguf";
+}
 
 std::vector<uint32_t> random_tokens(uint32_t n, uint32_t vocab, uint64_t seed) {
     support::Random random(seed);
@@ -55,9 +57,7 @@ uint64_t reach(model::Session& session, const Way& way, std::span<const TokenId>
     session.rewind(0);
     size_t n_captured = 0;
     if (way.capture) {
-        session.set_capture({.taps = {Tap::rot_k, Tap::mlp_post},
-                             .layers = {},
-                             .live_rows = true},
+        session.set_capture({.taps = {Tap::rot_k, Tap::mlp_post}, .layers = {}, .live_rows = true},
                             [&](const auto&) { n_captured++; });
     }
     if (way.kept_prefix) {
@@ -99,9 +99,9 @@ TEST_CASE("the device has the scalar forward's hash on the tiny models", "[width
         for (const DType type : {DType::f16, DType::f32}) {
             INFO(name << " " << model::dtype_name(type));
             const std::vector<uint32_t> tokens = random_tokens(60, 420, 5);
-            model::Session session(support::runtime(), support::load_model(tiny_path(name)),
-                                   {.n_ctx = 64, .type_k = type, .type_v = type,
-                                    .keep_residuals = true});
+            model::Session session(
+                support::runtime(), support::load_model(tiny_path(name)),
+                {.n_ctx = 64, .type_k = type, .type_v = type, .keep_residuals = true});
             session.sync(support::as_ids(tokens));
             CHECK(support::device_hash(session) ==
                   scalar_hash(tiny_path(name), tokens, type == DType::f16));
@@ -121,8 +121,11 @@ TEST_CASE("one hash: chunk, prefix, rewind, ring, capture", "[width]") {
         for (const bool full_cache : {false, true}) {
             // A ring of window + chunk = 9 to 72 slots wraps within 80 tokens.
             model::Session session(support::runtime(), support::load_model(path),
-                                   {.n_ctx = 128, .n_ubatch = chunk, .full_cache = full_cache,
-                                    .keep_q = true, .keep_residuals = true});
+                                   {.n_ctx = 128,
+                                    .n_ubatch = chunk,
+                                    .full_cache = full_cache,
+                                    .keep_q = true,
+                                    .keep_residuals = true});
             for (uint32_t bits = 0; bits < 8; bits += corners ? 7 : 1) {
                 const Way way{chunk, (bits & 1) != 0, (bits & 2) != 0, full_cache, (bits & 4) != 0};
                 INFO(way.text());

@@ -1,5 +1,5 @@
-// Same bits on the real Gemma 3 270M: 32 tokens always; in the full run the 886 tokens of `long`, one
-// factor at a time. Width and threads are factors of the ctest entries (cmake/Testing.cmake).
+// Same bits on the real Gemma 3 270M: 32 tokens always; in the full run the 886 tokens of `long`,
+// one factor at a time. Width and threads are factors of the ctest entries (cmake/Testing.cmake).
 #include <functional>
 
 #include <fmt/format.h>

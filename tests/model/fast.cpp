@@ -1,5 +1,6 @@
-// The fast path on the tiny models and on every weight type: logits and attention against the double
-// reference that rounds Q, K and V alike, token by token and in chunks; capture, rings, allocations.
+// The fast path on the tiny models and on every weight type: logits and attention against the
+// double reference that rounds Q, K and V alike, token by token and in chunks; capture, rings,
+// allocations.
 #include "tests/support/model_writer.h"  // first: its CHECK is that of gpu/base.h
 
 #include <algorithm>
@@ -26,7 +27,9 @@ using model::TokenId;
 
 constexpr double kLimit = 2e-3;  // of logits and attention weights
 
-std::string tiny_path(const char* name) { return fmt::format("tests/golden/{}.gguf", name); }
+std::string tiny_path(const char* name) {
+    return fmt::format("tests/golden/{}.gguf", name);
+}
 
 std::vector<uint32_t> random_tokens(uint32_t n, uint64_t seed) {
     support::Random random(seed);
@@ -38,8 +41,8 @@ std::vector<uint32_t> random_tokens(uint32_t n, uint64_t seed) {
 }
 
 model::SessionOptions fast(DType type) {
-    return {.path = model::Path::fast, .n_ctx = 128, .n_ubatch = 32, .type_k = type,
-            .type_v = type};
+    return {
+        .path = model::Path::fast, .n_ctx = 128, .n_ubatch = 32, .type_k = type, .type_v = type};
 }
 
 double worst_difference(std::span<const float> ours, std::span<const double> truth) {
@@ -155,9 +158,12 @@ TEST_CASE("fast path: attention, LSE and lens of decoded tokens") {
         for (uint32_t l = 0; l < weights.config.num_hidden_layers; ++l) {
             const std::vector<float> ours_lse = session.lse(l);
             for (uint32_t h = 0; h < weights.config.num_attention_heads; ++h) {
-                const model::AttentionTile tile =
-                    session.attention({.layer = l, .head = h, .query_begin = n_prompt,
-                                       .n_queries = n - n_prompt, .key_begin = 0, .n_keys = n});
+                const model::AttentionTile tile = session.attention({.layer = l,
+                                                                     .head = h,
+                                                                     .query_begin = n_prompt,
+                                                                     .n_queries = n - n_prompt,
+                                                                     .key_begin = 0,
+                                                                     .n_keys = n});
                 const std::span<const double> truth =
                     std::span(pattern[l]).subspan((size_t{h} * n + n_prompt) * n);
                 worst = std::max(worst, worst_difference(tile.pattern, truth));
@@ -197,10 +203,13 @@ TEST_CASE("fast path: capture changes no bit, and live rows are the pattern") {
                     {.taps = {}, .layers = {}, .live_rows = true},
                     [&](const std::shared_ptr<const model::Capture>& got) {
                         for (const model::LiveRows& row : got->live) {
-                            const model::AttentionTile tile = session.attention(
-                                {.layer = row.layer, .head = 1, .query_begin = row.position,
-                                 .n_queries = 1, .key_begin = row.first_key,
-                                 .n_keys = row.n_keys});
+                            const model::AttentionTile tile =
+                                session.attention({.layer = row.layer,
+                                                   .head = 1,
+                                                   .query_begin = row.position,
+                                                   .n_queries = 1,
+                                                   .key_begin = row.first_key,
+                                                   .n_keys = row.n_keys});
                             for (uint32_t column = 0; column < row.n_keys; ++column) {
                                 worst = std::max(
                                     worst, std::abs(static_cast<double>(row.weight(1, column)) -

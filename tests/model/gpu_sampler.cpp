@@ -1,5 +1,5 @@
-// GpuSampler against Sampler, which is the definition: the same token, except where the draw or a cut
-// lies within 1e-5 of a boundary; and the record against token_stats and top_logprobs.
+// GpuSampler against Sampler, which is the definition: the same token, except where the draw or a
+// cut lies within 1e-5 of a boundary; and the record against token_stats and top_logprobs.
 #include "model/gpu_sampler.h"
 
 #include <algorithm>
@@ -40,7 +40,7 @@ Rig& rig() {
 
 /// A sampler with the buffers that a session would bring, in memory that the test writes.
 class Bench {
-  public:
+public:
     explicit Bench(uint32_t vocab)
         : sampler(rig().device, rig().kernels, vocab, kContext),
           logits_(rig().device, vocab * sizeof(float), gpu::Memory::upload, "logits"),
@@ -72,7 +72,7 @@ class Bench {
 
     GpuSampler sampler;
 
-  private:
+private:
     gpu::Buffer logits_, state_;
 };
 
@@ -210,13 +210,13 @@ struct Outcome {
 
 void compare(const Set& set, const GpuDraw& draw, Outcome& outcome) {
     const model::Draw expected = cpu_draw(set);
-    INFO(fmt::format("set {}: temperature {} top-k {} top-p {} min-p {} order {} penalties {} {} {} of "
-                     "{}, u {}, {} form",
-                     outcome.n, set.params.temperature, set.params.top_k, set.params.top_p,
-                     set.params.min_p, set.params.llama_cpp_order, set.params.repeat_penalty,
-                     set.params.presence_penalty, set.params.frequency_penalty,
-                     set.params.repeat_last_n, expected.u,
-                     set.form == SampleForm::few ? "few" : "any"));
+    INFO(fmt::format(
+        "set {}: temperature {} top-k {} top-p {} min-p {} order {} penalties {} {} {} of "
+        "{}, u {}, {} form",
+        outcome.n, set.params.temperature, set.params.top_k, set.params.top_p, set.params.min_p,
+        set.params.llama_cpp_order, set.params.repeat_penalty, set.params.presence_penalty,
+        set.params.frequency_penalty, set.params.repeat_last_n, expected.u,
+        set.form == SampleForm::few ? "few" : "any"));
     ++outcome.n;
     check_record(set, draw, outcome.worst);
     if (draw.id != expected.id) {
@@ -225,8 +225,8 @@ void compare(const Set& set, const GpuDraw& draw, Outcome& outcome) {
         REQUIRE(within_rounding(set, draw.id, expected.u));
         return;
     }
-    const double error = std::abs(static_cast<double>(draw.p_final) -
-                                  static_cast<double>(expected.p_final));
+    const double error =
+        std::abs(static_cast<double>(draw.p_final) - static_cast<double>(expected.p_final));
     outcome.worst.p_final = std::max(outcome.worst.p_final, error);
 }
 
@@ -250,10 +250,11 @@ Outcome run_sets(uint32_t n, uint32_t vocab, size_t n_benches, uint64_t seed) {
             compare(sets[i], benches[i]->sampler.result(0), outcome);
         }
     }
-    fmt::print("GPU sampler: {} sets of {} logits: {} other ids, each within 1e-5 of a boundary; "
-               "worst errors: logprob {:.1e} entropy {:.1e} top {:.1e} p_final {:.1e}\n",
-               outcome.n, vocab, outcome.n_different, outcome.worst.logprob,
-               outcome.worst.entropy, outcome.worst.top, outcome.worst.p_final);
+    fmt::print(
+        "GPU sampler: {} sets of {} logits: {} other ids, each within 1e-5 of a boundary; "
+        "worst errors: logprob {:.1e} entropy {:.1e} top {:.1e} p_final {:.1e}\n",
+        outcome.n, vocab, outcome.n_different, outcome.worst.logprob, outcome.worst.entropy,
+        outcome.worst.top, outcome.worst.p_final);
     CHECK(outcome.worst.p_final <= 1e-5);
     return outcome;
 }
@@ -269,7 +270,8 @@ TEST_CASE("the sampler on the device draws what the CPU draws") {
 
 TEST_CASE("the sampler on the device draws what the CPU draws from any vocabulary", "[width]") {
     uint32_t n_different = 0;
-    for (const uint32_t vocab : {1u, 2u, 3u, 63u, 64u, 65u, 1000u, 5119u, 5121u, 32'771u, 262'208u}) {
+    for (const uint32_t vocab :
+         {1u, 2u, 3u, 63u, 64u, 65u, 1000u, 5119u, 5121u, 32'771u, 262'208u}) {
         n_different += run_sets(vocab > 100'000 ? 4 : 40, vocab, 4, 100 + vocab).n_different;
     }
     CHECK(n_different <= 1);

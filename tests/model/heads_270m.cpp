@@ -1,5 +1,5 @@
-// What the window shows of the heads of the real Gemma 3 270M, on the path that it takes, against the
-// double reference: thumbnails, random rows, memory. 1,024 positions; in the full run 8,192.
+// What the window shows of the heads of the real Gemma 3 270M, on the path that it takes, against
+// the double reference: thumbnails, random rows, memory. 1,024 positions; in the full run 8,192.
 #include <algorithm>
 #include <cmath>
 #include <random>
@@ -47,7 +47,7 @@ struct Worst {
 };
 
 class Heads {
-  public:
+public:
     Heads(model::Session& session, uint32_t n) : session_(session), n_(n), random_(n) {}
 
     void compare(uint32_t l, const LayerOfReference& reference) {
@@ -58,7 +58,7 @@ class Heads {
     }
     Worst worst;
 
-  private:
+private:
     /// Weights of the keys that the query sees.
     std::vector<float> reference_row(uint32_t l, uint32_t h, uint32_t query,
                                      const LayerOfReference& r) const {
@@ -154,8 +154,8 @@ class Heads {
     std::mt19937 random_;
 };
 
-/// Attention capture of a session of n positions, by inspector.md 2: Q, LSE, K, thumbnails, the ring
-/// of live rows (32 tokens) and 64 MiB for tiles.
+/// Attention capture of a session of n positions, by inspector.md 2: Q, LSE, K, thumbnails, the
+/// ring of live rows (32 tokens) and 64 MiB for tiles.
 uint64_t allowed_bytes(const model::Config& c, uint64_t n) {
     const uint64_t heads = uint64_t{c.num_hidden_layers} * c.num_attention_heads;
     uint64_t live_row = 0;
@@ -180,9 +180,9 @@ void check_heads(uint32_t n) {
         model::Session without(support::runtime(), model, {.path = model::Path::fast, .n_ctx = n});
         plain = support::runtime().device.allocated_bytes() - before;
     }
-    model::Session session(support::runtime(), model,
-                           {.path = model::Path::fast, .n_ctx = n, .full_cache = true,
-                            .keep_q = true});
+    model::Session session(
+        support::runtime(), model,
+        {.path = model::Path::fast, .n_ctx = n, .full_cache = true, .keep_q = true});
     session.sync(support::as_ids(tokens));
 
     const support::ReferenceWeights weights(*model::open_model(*path));
@@ -203,12 +203,13 @@ void check_heads(uint32_t n) {
     const uint64_t capture = support::runtime().device.allocated_bytes() - before - plain;
     const uint64_t allowed = allowed_bytes(model->config, n);
     const Worst& w = heads.worst;
-    fmt::print("{} positions, {} rows: cells within {:.1e} (layer {} head {} query {}), row sums "
-               "{:.1e}, thumbnails max {}/255 mass {}/255; capture {:.1f} of {:.1f} MiB\n",
-               n, w.n_rows, w.cell, w.layer, w.head, w.query, w.row_sum, w.max_code, w.mass_code,
-               double(capture) / 1048576, double(allowed) / 1048576);
-    CHECK(w.n_rows ==
-          size_t{kRandomRows} * model->config.num_hidden_layers * model->config.num_attention_heads);
+    fmt::print(
+        "{} positions, {} rows: cells within {:.1e} (layer {} head {} query {}), row sums "
+        "{:.1e}, thumbnails max {}/255 mass {}/255; capture {:.1f} of {:.1f} MiB\n",
+        n, w.n_rows, w.cell, w.layer, w.head, w.query, w.row_sum, w.max_code, w.mass_code,
+        double(capture) / 1048576, double(allowed) / 1048576);
+    CHECK(w.n_rows == size_t{kRandomRows} * model->config.num_hidden_layers *
+                          model->config.num_attention_heads);
     CHECK(w.row_sum <= 1e-3);
     CHECK(w.cell <= 2e-3);
     CHECK(w.max_code <= 2);

@@ -1,5 +1,5 @@
-// Memory of a session: the cache's account, layer by layer, is what the device gave (V20); kept queries
-// take what they are (V2).
+// Memory of a session: the cache's account, layer by layer, is what the device gave (V20); kept
+// queries take what they are (V2).
 #include "model/kv_cache.h"
 
 #include "model/activations.h"
@@ -22,7 +22,8 @@ TEST_CASE("bytes of the layers sum to what the cache allocated on the device (V2
             uint64_t sum = 0;
             for (uint32_t l = 0; l < model->config.num_hidden_layers; ++l) {
                 const model::KvLayer& layer = cache.layer(l);
-                CHECK(layer.k.range.size == uint64_t{2} * layer.capacity * model->config.kv_width());
+                CHECK(layer.k.range.size ==
+                      uint64_t{2} * layer.capacity * model->config.kv_width());
                 const bool ring = !full && layer.window != 0;
                 CHECK(layer.capacity == (ring ? layer.window + 32 : 256));
                 sum += layer.k.range.size + layer.v.range.size;
@@ -46,7 +47,7 @@ TEST_CASE("keeping Q at 8,192 positions of 270M's shape takes little more than Q
     const uint64_t q = uint64_t{18} * 8192 * 4 * 256 * 2;
     const uint64_t taken =
         model::Activations::bytes_for(c, with) - model::Activations::bytes_for(c, without);
-    // A second block as large as the first wasted 189 MiB. No tensor is split over two blocks, so up
-    // to one layer's Q may still be lost.
+    // A second block as large as the first wasted 189 MiB. No tensor is split over two blocks, so
+    // up to one layer's Q may still be lost.
     CHECK(taken <= q + q / 18);
 }

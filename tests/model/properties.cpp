@@ -22,7 +22,9 @@ using model::TokenId;
 
 constexpr const char* kGemma3 = "tests/golden/tiny-gemma3.gguf";
 
-std::string tiny_path(const char* name) { return fmt::format("tests/golden/{}.gguf", name); }
+std::string tiny_path(const char* name) {
+    return fmt::format("tests/golden/{}.gguf", name);
+}
 
 std::vector<uint32_t> random_tokens(uint32_t n, uint64_t seed) {
     support::Random random(seed);
@@ -150,13 +152,19 @@ TEST_CASE("a tile of attention has the bits of the captured pattern, one cell or
         session.set_capture({}, {});
         const std::vector<float>& pattern = collector.taps().at({Tap::pattern, 1});
         for (uint32_t head = 0; head < 4; ++head) {
-            const model::AttentionTile all = session.attention(
-                {.layer = 1, .head = head, .query_begin = 0, .n_queries = 40, .key_begin = 0,
-                 .n_keys = 40});
+            const model::AttentionTile all = session.attention({.layer = 1,
+                                                                .head = head,
+                                                                .query_begin = 0,
+                                                                .n_queries = 40,
+                                                                .key_begin = 0,
+                                                                .n_keys = 40});
             CHECK(same_bits(all.pattern, std::span(pattern).subspan(size_t{head} * 1600, 1600)));
-            const model::AttentionTile cell = session.attention(
-                {.layer = 1, .head = head, .query_begin = 33, .n_queries = 1, .key_begin = 30,
-                 .n_keys = 1});
+            const model::AttentionTile cell = session.attention({.layer = 1,
+                                                                 .head = head,
+                                                                 .query_begin = 33,
+                                                                 .n_queries = 1,
+                                                                 .key_begin = 30,
+                                                                 .n_keys = 1});
             CHECK(cell.pattern[0] == all.pattern[33 * 40 + 30]);
             CHECK(cell.lse[0] == all.lse[33]);
         }
@@ -183,9 +191,12 @@ TEST_CASE("live rows are the pattern in log16, for every layer of every decoded 
         double worst = 0;
         for (const model::LiveRows& row : rows) {
             for (uint32_t head = 0; head < model->config.num_attention_heads; ++head) {
-                const model::AttentionTile tile = session.attention(
-                    {.layer = row.layer, .head = head, .query_begin = row.position, .n_queries = 1,
-                     .key_begin = row.first_key, .n_keys = row.n_keys});
+                const model::AttentionTile tile = session.attention({.layer = row.layer,
+                                                                     .head = head,
+                                                                     .query_begin = row.position,
+                                                                     .n_queries = 1,
+                                                                     .key_begin = row.first_key,
+                                                                     .n_keys = row.n_keys});
                 CHECK(row.lse[head] == tile.lse[0]);
                 for (uint32_t column = 0; column < row.n_keys; ++column) {
                     const double truth = static_cast<double>(tile.pattern[column]);
@@ -207,8 +218,12 @@ TEST_CASE("K and V of different types, and the bf16 embedding scale, have the sc
         for (const auto& [k, v] : {std::pair{DType::f16, DType::f32}, {DType::f32, DType::f16}}) {
             INFO(name << ", K " << model::dtype_name(k) << ", V " << model::dtype_name(v));
             model::Session session(support::runtime(), support::load_model(tiny_path(name)),
-                                   {.n_ctx = 64, .n_ubatch = 7, .type_k = k, .type_v = v,
-                                    .bf16_embedding_scale = true, .keep_residuals = true});
+                                   {.n_ctx = 64,
+                                    .n_ubatch = 7,
+                                    .type_k = k,
+                                    .type_v = v,
+                                    .bf16_embedding_scale = true,
+                                    .keep_residuals = true});
             session.sync(support::as_ids(tokens));
             // Q is rounded as K is.
             support::ExactScalar scalar(weights, {.half_q = k == DType::f16,

@@ -29,8 +29,11 @@ double logits_nmse(const std::string& path) {
     const std::vector<double> reference = forward.logits(0, kTokens);
 
     model::Session session(support::runtime(), support::load_model(path),
-                           {.n_ctx = 64, .n_ubatch = 16, .type_k = DType::f32,
-                            .type_v = DType::f32, .keep_residuals = true});
+                           {.n_ctx = 64,
+                            .n_ubatch = 16,
+                            .type_k = DType::f32,
+                            .type_v = DType::f32,
+                            .keep_residuals = true});
     double error = 0, power = 0;
     session.sync(support::as_ids(tokens), model::WantLogits::all,
                  [&](uint32_t position, std::span<const float> logits) {
@@ -54,9 +57,10 @@ TEST_CASE("every weight type: logits' NMSE to the dequantized reference <= 1e-10
     for (uint8_t type = 0; type <= uint8_t(DType::iq4_xs); ++type) {
         const auto dtype = static_cast<DType>(type);
         support::TinyOptions options;
-        options.config = support::tiny_config(
-            model::Architecture::gemma3, {.hidden_size = 256, .intermediate_size = 512,
-                                          .num_attention_heads = 8});  // Hq * hd = 256 too
+        options.config = support::tiny_config(model::Architecture::gemma3,
+                                              {.hidden_size = 256,
+                                               .intermediate_size = 512,
+                                               .num_attention_heads = 8});  // Hq * hd = 256 too
         options.matrices = dtype;
         options.seed = 100 + type;
         const std::string path =

@@ -44,7 +44,7 @@ double worst_error(const support::Reference64& forward, const support::GoldenTex
 
 /// attention_long.npz: rows of four queries, and the LSE of all.
 class LongAttention {
-  public:
+public:
     LongAttention() : golden_(support::read_npz("tests/golden/attention_long.npz")) {}
 
     void compare(Tap tap, uint32_t l, std::span<const double> values) {
@@ -73,7 +73,7 @@ class LongAttention {
     double lse_error = 0, pattern_error = 0;
     size_t masked_wrong = 0;
 
-  private:
+private:
     support::Npz golden_;
 };
 

@@ -34,11 +34,18 @@ struct Fixture {
 };
 
 model::SessionOptions session_options(DType type) {
-    return {.n_ctx = 64, .n_ubatch = 16, .type_k = type, .type_v = type, .full_cache = true,
-            .keep_q = true, .keep_residuals = true};
+    return {.n_ctx = 64,
+            .n_ubatch = 16,
+            .type_k = type,
+            .type_v = type,
+            .full_cache = true,
+            .keep_q = true,
+            .keep_residuals = true};
 }
 
-double bound(Tap tap) { return tap == Tap::logits || tap == Tap::logits_raw ? 2e-4 : 1e-4; }
+double bound(Tap tap) {
+    return tap == Tap::logits || tap == Tap::logits_raw ? 2e-4 : 1e-4;
+}
 
 /// All taps of the fixture's tokens, from a session that keeps everything.
 support::TapCollector device_taps(model::Session& session, const Fixture& fixture) {
@@ -140,8 +147,8 @@ struct AdoptRounding {
             n_cells++;
             if (ours != values[i]) {
                 n_adopted++;
-                // One step of f16, 2^-10 of the number's power of two and never below 2^-24; or, where
-                // rotation left little of two large numbers, their own rounding to f32.
+                // One step of f16, 2^-10 of the number's power of two and never below 2^-24; or,
+                // where rotation left little of two large numbers, their own rounding to f32.
                 const double step = std::max(std::abs(ours) * 0x1p-10, 0x1p-24);
                 far_apart += std::abs(ours - values[i]) > std::max(step, 1e-6 * largest);
                 values[i] = ours;
@@ -158,8 +165,7 @@ void compare_with_reference(const std::string& name, DType type) {
                            session_options(type));
     const support::TapCollector device = device_taps(session, fixture);
     const bool half = type == DType::f16;
-    support::Reference64 forward(fixture.weights,
-                                 {.half_q = half, .half_k = half, .half_v = half});
+    support::Reference64 forward(fixture.weights, {.half_q = half, .half_k = half, .half_v = half});
     AdoptRounding adopt{session};
     if (half) {
         forward.set_store_hook([&](Tap tap, uint32_t l, std::span<double> v) { adopt(tap, l, v); });

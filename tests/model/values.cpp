@@ -54,9 +54,9 @@ TEST_CASE("norms of what each head adds for a key are the reference's, on both p
         });
         forward.run(tokens);
         for (const model::Path form : {model::Path::plain, model::Path::fast}) {
-            model::Session session(support::runtime(), support::load_model(path),
-                                   {.path = form, .n_ctx = 64, .n_ubatch = 32, .full_cache = true,
-                                    .keep_q = true});
+            model::Session session(
+                support::runtime(), support::load_model(path),
+                {.path = form, .n_ctx = 64, .n_ubatch = 32, .full_cache = true, .keep_q = true});
             const std::vector<model::TokenId> ids = support::as_ids(tokens);
             session.sync(std::span(ids).first(30));
             for (uint32_t i = 30; i < n; ++i) {
@@ -72,9 +72,9 @@ TEST_CASE("norms of what each head adds for a key are the reference's, on both p
                 for (uint32_t h = 0; h < c.num_attention_heads; ++h) {
                     const uint32_t kv = h / (c.num_attention_heads / c.num_key_value_heads);
                     for (uint32_t key = 0; key < n; ++key) {
-                        const double ours = static_cast<double>(
-                            key < 40 ? first[size_t{h} * 40 + key]
-                                     : rest[size_t{h} * (n - 40) + key - 40]);
+                        const double ours =
+                            static_cast<double>(key < 40 ? first[size_t{h} * 40 + key]
+                                                         : rest[size_t{h} * (n - 40) + key - 40]);
                         const double truth = norm_of(
                             weights, l, h,
                             v[l].data() + (size_t{key} * c.num_key_value_heads + kv) * c.head_dim);

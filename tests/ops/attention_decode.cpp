@@ -332,8 +332,7 @@ void run_op(const Case& c) {
     INFO("op, " << text_of(c));
     const Data d(c);
     gpu::CommandBuffer& cmd = op_test::rig().cmd;
-    const uint32_t splits =
-        model::ops::attention_splits(cmd.device().info(), c.n_heads);
+    const uint32_t splits = model::ops::attention_splits(cmd.device().info(), c.n_heads);
     const op_test::Array parts = op_test::Array::output(size_t{splits} * d.q_width());
     const op_test::Array part_stats = op_test::Array::output(size_t{2} * splits * c.n_heads);
     const op_test::Array unused = op_test::Array::output(1);

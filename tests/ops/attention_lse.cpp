@@ -36,8 +36,13 @@ TEST_CASE("attention_lse") {
 
 namespace {
 const op_test::RegisterBench kBench("attention_lse", [](const op_test::BenchRun& run) {
-    const op_test::AttentionData data({.name = "", .n_tokens = 64, .position = 1984, .n_heads = 8,
-                                       .n_kv_heads = 4, .head_dim = 4, .capacity = 2048});
+    const op_test::AttentionData data({.name = "",
+                                       .n_tokens = 64,
+                                       .position = 1984,
+                                       .n_heads = 8,
+                                       .n_kv_heads = 4,
+                                       .head_dim = 4,
+                                       .capacity = 2048});
     const op_test::Array tiles(data.exact.tiles);
     const op_test::Array stats = op_test::Array::output(data.exact.stats.size());
     const op_test::Array lse = op_test::Array::output(data.exact.lse.size());

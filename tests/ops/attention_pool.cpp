@@ -60,8 +60,7 @@ void run_case(const op_test::AttentionData& data, const PoolCase& c, uint32_t fl
     model::ops::attention_pool(
         cmd, pooled.tensor(c.n_queries, 2 * c.n_bins), lse.tensor(p.n_heads, p.lse_stride),
         q.tensor(p.n_tokens, p.n_heads * p.head_dim, data.shape.type),
-        k.tensor(p.capacity, p.n_kv_heads * p.head_dim, data.shape.type), factors,
-        data.op_shape(),
+        k.tensor(p.capacity, p.n_kv_heads * p.head_dim, data.shape.type), factors, data.op_shape(),
         {.head = c.head,
          .query_begin = c.query_begin,
          .key_begin = c.key_begin,
@@ -116,9 +115,13 @@ TEST_CASE("pooled rows are the tile's rows, pooled") {
     const params::Attention& p = data.p;
     const uint32_t end = p.position + p.n_tokens, bin = 16, n_bins = (end + bin - 1) / bin;
     std::vector<float> cells(size_t{p.n_tokens} * end);
-    const params::AttentionTile tile{p.position, 0, end, 2, 0, 0u - p.position,
-                                     p.n_heads, p.n_kv_heads, p.head_dim, p.capacity, p.window,
-                                     p.lse_stride, p.scale, p.cap};
+    const params::AttentionTile tile{p.position, 0,
+                                     end,        2,
+                                     0,          0u - p.position,
+                                     p.n_heads,  p.n_kv_heads,
+                                     p.head_dim, p.capacity,
+                                     p.window,   p.lse_stride,
+                                     p.scale,    p.cap};
     ref::attention_tile<float>(cells, {}, data.q, data.k, data.exact.lse, tile);
     std::vector<float> pooled(2 * size_t{p.n_tokens} * n_bins);
     ref::attention_pool<float>(pooled, data.q, data.k, data.exact.lse, {}, {},
@@ -139,8 +142,13 @@ TEST_CASE("pooled rows are the tile's rows, pooled") {
 
 namespace {
 const op_test::RegisterBench kBench("attention_pool", [](const op_test::BenchRun& run) {
-    const op_test::AttentionData data({.name = "", .n_tokens = 64, .position = 4032, .n_heads = 4,
-                                       .n_kv_heads = 1, .head_dim = 256, .capacity = 4096});
+    const op_test::AttentionData data({.name = "",
+                                       .n_tokens = 64,
+                                       .position = 4032,
+                                       .n_heads = 4,
+                                       .n_kv_heads = 1,
+                                       .head_dim = 256,
+                                       .capacity = 4096});
     const params::Attention& p = data.p;
     const op_test::Array q = data.stored(data.q), k = data.stored(data.k), lse(data.exact.lse);
     const op_test::Array pooled = op_test::Array::output(size_t{64} * 512 * 2);

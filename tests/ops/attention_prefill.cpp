@@ -100,20 +100,20 @@ void run_form(const Form& wanted, const AttentionCase& c, DType type_k, DType ty
                 << model::dtype_name(type_k) << " " << model::dtype_name(type_v));
     const Data d(c, type_k, type_v);
     gpu::CommandBuffer& cmd = op_test::rig().cmd;
-    cmd.dispatch(cmd.kernel("attention_prefill",
-                            {f.subgroups * subgroup, c.head_dim, f.group, f.lanes,
-                             type_k == DType::f16, type_v == DType::f16, c.cap > 0,
-                             f.lanes == subgroup, f.one_subgroup}),
-                 {.x = c.n_heads / f.group, .y = c.n_tokens},
-                 params::AttentionPrefill{.position = c.position,
-                                          .n_heads = c.n_heads,
-                                          .n_kv_heads = c.n_kv_heads,
-                                          .capacity = c.capacity,
-                                          .n_ctx = d.attention.p.lse_stride,
-                                          .window = c.window,
-                                          .scale = d.attention.p.scale,
-                                          .cap = c.cap},
-                 {d.q.range(), d.k.range(), d.v.range(), d.z.range(), d.lse.range()}, {});
+    cmd.dispatch(
+        cmd.kernel("attention_prefill",
+                   {f.subgroups * subgroup, c.head_dim, f.group, f.lanes, type_k == DType::f16,
+                    type_v == DType::f16, c.cap > 0, f.lanes == subgroup, f.one_subgroup}),
+        {.x = c.n_heads / f.group, .y = c.n_tokens},
+        params::AttentionPrefill{.position = c.position,
+                                 .n_heads = c.n_heads,
+                                 .n_kv_heads = c.n_kv_heads,
+                                 .capacity = c.capacity,
+                                 .n_ctx = d.attention.p.lse_stride,
+                                 .window = c.window,
+                                 .scale = d.attention.p.scale,
+                                 .cap = c.cap},
+        {d.q.range(), d.k.range(), d.v.range(), d.z.range(), d.lse.range()}, {});
     cmd.finish();
     check_all(d);
 }
@@ -186,9 +186,8 @@ TEST_CASE("attention_prefill, types of K and V") {
     for (const DType type_k : {DType::f16, DType::f32}) {
         for (const DType type_v : {DType::f16, DType::f32}) {
             for (const float cap : {0.0f, 50.0f}) {
-                run_form({.group = 2},
-                         {.name = "types", .n_tokens = 3, .position = 40, .cap = cap}, type_k,
-                         type_v);
+                run_form({.group = 2}, {.name = "types", .n_tokens = 3, .position = 40, .cap = cap},
+                         type_k, type_v);
             }
         }
     }

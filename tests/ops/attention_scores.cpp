@@ -55,8 +55,8 @@ TEST_CASE("attention_scores, mixed storage types") {
 
 TEST_CASE("the window is W keys with the query among them") {
     // W = 4, p = 10: keys 7, 8, 9, 10 (spec 2.7).
-    const op_test::AttentionCase c{.name = "", .position = 10, .n_heads = 1, .capacity = 16,
-                                   .window = 4};
+    const op_test::AttentionCase c{
+        .name = "", .position = 10, .n_heads = 1, .capacity = 16, .window = 4};
     const op_test::AttentionData data(c);
     const op_test::Array q = data.stored(data.q), k = data.stored(data.k);
     const op_test::Array s = op_test::Array::output(data.p.n_keys);
@@ -76,8 +76,12 @@ TEST_CASE("the window is W keys with the query among them") {
 
 namespace {
 const op_test::RegisterBench kBench("attention_scores", [](const op_test::BenchRun& run) {
-    const op_test::AttentionData data({.name = "", .position = 2047, .n_heads = 8,
-                                       .n_kv_heads = 4, .head_dim = 256, .capacity = 2048});
+    const op_test::AttentionData data({.name = "",
+                                       .position = 2047,
+                                       .n_heads = 8,
+                                       .n_kv_heads = 4,
+                                       .head_dim = 256,
+                                       .capacity = 2048});
     const op_test::Array q = data.stored(data.q), k = data.stored(data.k);
     const op_test::Array s = op_test::Array::output(data.exact.scores.size());
     run("attention_scores 8 heads of 256, 2048 keys", [&](gpu::CommandBuffer& cmd) {

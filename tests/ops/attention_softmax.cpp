@@ -49,8 +49,12 @@ TEST_CASE("attention_softmax") {
 
 namespace {
 const op_test::RegisterBench kBench("attention_softmax", [](const op_test::BenchRun& run) {
-    const op_test::AttentionData data({.name = "", .position = 2047, .n_heads = 8,
-                                       .n_kv_heads = 4, .head_dim = 32, .capacity = 2048});
+    const op_test::AttentionData data({.name = "",
+                                       .position = 2047,
+                                       .n_heads = 8,
+                                       .n_kv_heads = 4,
+                                       .head_dim = 32,
+                                       .capacity = 2048});
     const op_test::Array s(data.exact.scores);
     const op_test::Array prob = op_test::Array::output(data.exact.prob.size());
     const op_test::Array tiles = op_test::Array::output(data.exact.tiles.size());

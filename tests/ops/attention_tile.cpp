@@ -24,15 +24,15 @@ void run_case(const op_test::AttentionData& data, const TileCase& tile, bool wan
         wanted.range = {};
     }
     gpu::CommandBuffer& cmd = op_test::rig().cmd;
-    model::ops::attention_tile(
-        cmd, pattern.tensor(tile.n_queries, tile.n_keys), wanted,
-        lse.tensor(p.n_heads, p.lse_stride),
-        q.tensor(p.n_tokens, p.n_heads * p.head_dim, data.shape.type),
-        k.tensor(p.capacity, p.n_kv_heads * p.head_dim, data.shape.type), data.op_shape(),
-        {.head = tile.head,
-         .query_begin = tile.query_begin,
-         .key_begin = tile.key_begin,
-         .q_first = p.position});
+    model::ops::attention_tile(cmd, pattern.tensor(tile.n_queries, tile.n_keys), wanted,
+                               lse.tensor(p.n_heads, p.lse_stride),
+                               q.tensor(p.n_tokens, p.n_heads * p.head_dim, data.shape.type),
+                               k.tensor(p.capacity, p.n_kv_heads * p.head_dim, data.shape.type),
+                               data.op_shape(),
+                               {.head = tile.head,
+                                .query_begin = tile.query_begin,
+                                .key_begin = tile.key_begin,
+                                .q_first = p.position});
     cmd.finish();
 
     const params::AttentionTile push{.query_begin = tile.query_begin,
@@ -67,10 +67,9 @@ void run_case(const op_test::AttentionData& data, const TileCase& tile, bool wan
         const std::vector<float> device_scores = scores.floats();
         size_t wrong = 0;
         for (size_t i = 0; i < device_scores.size(); ++i) {
-            wrong += std::isnan(exact_scores[i])
-                         ? !std::isnan(device_scores[i])
-                         : std::bit_cast<uint32_t>(device_scores[i]) !=
-                               std::bit_cast<uint32_t>(exact_scores[i]);
+            wrong += std::isnan(exact_scores[i]) ? !std::isnan(device_scores[i])
+                                                 : std::bit_cast<uint32_t>(device_scores[i]) !=
+                                                       std::bit_cast<uint32_t>(exact_scores[i]);
         }
         CHECK(wrong == 0);
     } else {
@@ -98,9 +97,10 @@ TEST_CASE("a row of the tile sums to one and has the bits of the forward's score
     const op_test::AttentionData data(op_test::attention_cases()[5]);
     const params::Attention& p = data.p;
     std::vector<float> pattern(size_t{p.n_tokens} * p.n_keys), scores(2 * pattern.size());
-    const params::AttentionTile push{p.position, p.key_begin, p.n_keys, 2, 0,
-                                     0u - p.position, p.n_heads, p.n_kv_heads, p.head_dim,
-                                     p.capacity, p.window, p.lse_stride, p.scale, p.cap};
+    const params::AttentionTile push{
+        p.position,      p.key_begin,  p.n_keys,     2,          0,
+        0u - p.position, p.n_heads,    p.n_kv_heads, p.head_dim, p.capacity,
+        p.window,        p.lse_stride, p.scale,      p.cap};
     ref::attention_tile<float>(pattern, scores, data.q, data.k, data.exact.lse, push);
     size_t different = 0;
     for (uint32_t t = 0; t < p.n_tokens; ++t) {
@@ -119,19 +119,23 @@ TEST_CASE("a row of the tile sums to one and has the bits of the forward's score
 
 namespace {
 const op_test::RegisterBench kBench("attention_tile", [](const op_test::BenchRun& run) {
-    const op_test::AttentionData data({.name = "", .n_tokens = 64, .position = 448, .n_heads = 8,
-                                       .n_kv_heads = 4, .head_dim = 256, .capacity = 512});
+    const op_test::AttentionData data({.name = "",
+                                       .n_tokens = 64,
+                                       .position = 448,
+                                       .n_heads = 8,
+                                       .n_kv_heads = 4,
+                                       .head_dim = 256,
+                                       .capacity = 512});
     const params::Attention& p = data.p;
     const op_test::Array q = data.stored(data.q), k = data.stored(data.k), lse(data.exact.lse);
     const op_test::Array pattern = op_test::Array::output(size_t{64} * 512);
     model::Tensor none = pattern.tensor(1, 1);
     none.range = {};
     run("attention_tile 64x512 of head size 256", [&](gpu::CommandBuffer& cmd) {
-        model::ops::attention_tile(cmd, pattern.tensor(64, 512), none,
-                                   lse.tensor(p.n_heads, p.lse_stride),
-                                   q.tensor(64, 8 * 256, data.shape.type),
-                                   k.tensor(512, 4 * 256, data.shape.type), data.op_shape(),
-                                   {.head = 3, .query_begin = 448, .key_begin = 0, .q_first = 448});
+        model::ops::attention_tile(
+            cmd, pattern.tensor(64, 512), none, lse.tensor(p.n_heads, p.lse_stride),
+            q.tensor(64, 8 * 256, data.shape.type), k.tensor(512, 4 * 256, data.shape.type),
+            data.op_shape(), {.head = 3, .query_begin = 448, .key_begin = 0, .q_first = 448});
     });
 });
 }  // namespace

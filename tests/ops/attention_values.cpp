@@ -46,21 +46,20 @@ void run_op(const op_test::AttentionCase& c, uint32_t scratch_queries) {
     const op_test::Array z = op_test::Array::output(data.exact.z.size());
     const op_test::Array lse = op_test::Array::output(data.exact.lse.size());
     const uint32_t cells = scratch_queries * p.n_heads * p.n_keys;
-    const op_test::Array scores = op_test::Array::output(cells), prob = op_test::Array::output(cells);
+    const op_test::Array scores = op_test::Array::output(cells),
+                         prob = op_test::Array::output(cells);
     const op_test::Array tiles = op_test::Array::output(cells / 32);
     const op_test::Array stats = op_test::Array::output(2 * data.rows());
-    const model::ops::AttentionScratch scratch{
-        .scores = scores.tensor(1, cells),
-        .prob = prob.tensor(1, cells),
-        .tiles = tiles.tensor(1, cells / 32),
-        .stats = stats.tensor(uint32_t(data.rows()), 2)};
+    const model::ops::AttentionScratch scratch{.scores = scores.tensor(1, cells),
+                                               .prob = prob.tensor(1, cells),
+                                               .tiles = tiles.tensor(1, cells / 32),
+                                               .stats = stats.tensor(uint32_t(data.rows()), 2)};
     const uint32_t q_width = p.n_heads * p.head_dim, kv_width = p.n_kv_heads * p.head_dim;
     gpu::CommandBuffer& cmd = op_test::rig().cmd;
-    model::ops::attention(cmd, z.tensor(p.n_tokens, q_width), lse.tensor(p.n_heads, p.lse_stride),
-                          q.tensor(p.n_tokens, q_width, c.type),
-                          k.tensor(c.capacity, kv_width, c.type),
-                          v.tensor(c.capacity, kv_width, c.type), scratch, data.op_shape(),
-                          nullptr);
+    model::ops::attention(
+        cmd, z.tensor(p.n_tokens, q_width), lse.tensor(p.n_heads, p.lse_stride),
+        q.tensor(p.n_tokens, q_width, c.type), k.tensor(c.capacity, kv_width, c.type),
+        v.tensor(c.capacity, kv_width, c.type), scratch, data.op_shape(), nullptr);
     cmd.finish();
     op_test::check_bits(z.floats(), data.exact.z);
     op_test::check_bits(lse.floats(), data.exact.lse);
@@ -80,8 +79,12 @@ TEST_CASE("attention as a whole, at once and in sub-batches") {
 
 namespace {
 const op_test::RegisterBench kBench("attention_values", [](const op_test::BenchRun& run) {
-    const op_test::AttentionData data({.name = "", .position = 2047, .n_heads = 8,
-                                       .n_kv_heads = 4, .head_dim = 256, .capacity = 2048});
+    const op_test::AttentionData data({.name = "",
+                                       .position = 2047,
+                                       .n_heads = 8,
+                                       .n_kv_heads = 4,
+                                       .head_dim = 256,
+                                       .capacity = 2048});
     const op_test::Array prob(data.exact.prob), tiles(data.exact.tiles), stats(data.exact.stats);
     const op_test::Array v = data.stored(data.v);
     const op_test::Array z = op_test::Array::output(data.exact.z.size());

@@ -32,11 +32,10 @@ std::vector<float> over_decades(size_t n, uint64_t seed, float decades, bool bot
 
 std::array<uint32_t, kProbes> twin(float a, float b) {
     const auto bits = [](float value) { return std::bit_cast<uint32_t>(value); };
-    return {bits(exact::exact_rcp(b)),   bits(exact::exact_div(a, b)),
-            bits(exact::exact_rsqrt(b)), bits(exact::exact_exp(a)),
-            bits(exact::exact_log(b)),   bits(exact::exact_tanh(a)),
-            bits(exact::exact_gelu(a)),  bits(exact::exact_softcap(a, 50)),
-            exact::exact_half_bits(a)};
+    return {
+        bits(exact::exact_rcp(b)),  bits(exact::exact_div(a, b)),      bits(exact::exact_rsqrt(b)),
+        bits(exact::exact_exp(a)),  bits(exact::exact_log(b)),         bits(exact::exact_tanh(a)),
+        bits(exact::exact_gelu(a)), bits(exact::exact_softcap(a, 50)), exact::exact_half_bits(a)};
 }
 
 /// Distance of y from the true value in units of the true value's last place.
@@ -55,8 +54,8 @@ struct Accuracy {
 };
 
 double true_gelu(double u) {
-    return 0.5 * u * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) *
-                                    (u + 0.044715 * u * u * u)));
+    return 0.5 * u *
+           (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (u + 0.044715 * u * u * u)));
 }
 
 }  // namespace
@@ -109,8 +108,8 @@ TEST_CASE("exact gelu is within 2e-7 of max(1, |u|)") {
     double worst = 0;
     for (int i = -1 << 19; i < 1 << 19; ++i) {
         const float u = static_cast<float>(i) * 0x1p-15f;
-        const double error = std::abs(static_cast<double>(exact::exact_gelu(u)) -
-                                      true_gelu(static_cast<double>(u)));
+        const double error =
+            std::abs(static_cast<double>(exact::exact_gelu(u)) - true_gelu(static_cast<double>(u)));
         worst = std::max(worst, error / std::max(1.0, std::abs(static_cast<double>(u))));
     }
     fmt::print("exact gelu         at most {:.2e} of max(1, |u|)\n", worst);

@@ -33,8 +33,8 @@ void run_case(uint32_t rows, uint32_t dim, float deviation, bool in_place) {
 
 TEST_CASE("geglu") {
     // ff of spec 1.2.
-    for (const uint32_t dim : {2048u, 6912u, 9216u, 10240u, 14336u, 15360u, 16384u, 21504u, 24576u,
-                               36864u}) {
+    for (const uint32_t dim :
+         {2048u, 6912u, 9216u, 10240u, 14336u, 15360u, 16384u, 21504u, 24576u, 36864u}) {
         run_case(1, dim, 1, true);
     }
     for (const uint32_t dim : {1u, 63u, 65u, 1151u}) {
@@ -50,8 +50,7 @@ TEST_CASE("gelu has the values of the specification") {
                                           2.9963626,  0,          1e4,       0};
     const op_test::Array gate_array(gate), up_array(std::vector<float>(gate.size(), 1.0f));
     gpu::CommandBuffer& cmd = op_test::rig().cmd;
-    model::ops::geglu(cmd, gate_array.tensor(1, 8), gate_array.tensor(1, 8),
-                      up_array.tensor(1, 8));
+    model::ops::geglu(cmd, gate_array.tensor(1, 8), gate_array.tensor(1, 8), up_array.tensor(1, 8));
     cmd.finish();
     const std::vector<float> y = gate_array.floats();
     for (size_t i = 0; i < expected.size(); ++i) {

@@ -28,8 +28,7 @@ void check_row(std::span<const float> x, std::span<const uint16_t> halves, float
     for (size_t i = 0; i < x.size(); ++i) {
         const double half = double(model::half_to_float(halves[i]));
         // A device may round to f16 towards zero; what is no normal number there may become zero.
-        const double bound =
-            std::max(0x1p-10 * std::abs(double(x[i])), 0x1p-28 * double(largest));
+        const double bound = std::max(0x1p-10 * std::abs(double(x[i])), 0x1p-28 * double(largest));
         n_wrong += !(std::abs(half * double(scale) - double(x[i])) <= bound);
         most = std::max(most, std::abs(half));
     }

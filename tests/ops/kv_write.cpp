@@ -18,12 +18,24 @@ std::vector<float> difficult_floats(size_t n, uint64_t seed) {
     for (size_t i = 0; i < n; ++i) {
         const float normal = random.normal();
         switch (i % 6) {
-            case 0: values[i] = normal; break;
-            case 1: values[i] = normal * 1e4f; break;
-            case 2: values[i] = normal * 1e-5f; break;
-            case 3: values[i] = normal * 1e-8f; break;
-            case 4: values[i] = std::round(normal * 512) / 1024 + 1.0f / 2048; break;  // ties
-            default: values[i] = 0; break;
+            case 0:
+                values[i] = normal;
+                break;
+            case 1:
+                values[i] = normal * 1e4f;
+                break;
+            case 2:
+                values[i] = normal * 1e-5f;
+                break;
+            case 3:
+                values[i] = normal * 1e-8f;
+                break;
+            case 4:
+                values[i] = std::round(normal * 512) / 1024 + 1.0f / 2048;
+                break;  // ties
+            default:
+                values[i] = 0;
+                break;
         }
     }
     return values;

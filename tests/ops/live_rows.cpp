@@ -54,22 +54,23 @@ TEST_CASE("weights come back from log16 within 2.5e-4") {
         for (size_t row = 0; row < data.rows(); ++row) {
             const uint32_t t = uint32_t(row / data.p.n_heads), h = uint32_t(row % data.p.n_heads);
             const float lse = data.exact.lse[h * data.p.lse_stride + data.p.position + t];
-            const model::LiveRows live{.layer = 0,
-                                       .position = data.p.position + t,
-                                       .first_key = data.p.key_begin,
-                                       .n_keys = data.p.n_keys,
-                                       .max = {data.exact.stats[2 * row]},
-                                       .lse = {lse},
-                                       .log16 = {cells.begin() + std::ptrdiff_t(row * data.p.n_keys),
-                                                 cells.begin() +
-                                                     std::ptrdiff_t((row + 1) * data.p.n_keys)}};
+            const model::LiveRows live{
+                .layer = 0,
+                .position = data.p.position + t,
+                .first_key = data.p.key_begin,
+                .n_keys = data.p.n_keys,
+                .max = {data.exact.stats[2 * row]},
+                .lse = {lse},
+                .log16 = {cells.begin() + std::ptrdiff_t(row * data.p.n_keys),
+                          cells.begin() + std::ptrdiff_t((row + 1) * data.p.n_keys)}};
             double sum = 0;
             for (uint32_t column = 0; column < data.p.n_keys; ++column) {
                 const double weight = static_cast<double>(live.weight(0, column));
                 sum += weight;
                 const float s = data.exact.scores[row * data.p.n_keys + column];
                 if (live.log16[column] < 65535) {
-                    const double truth = std::exp(static_cast<double>(s) - static_cast<double>(lse));
+                    const double truth =
+                        std::exp(static_cast<double>(s) - static_cast<double>(lse));
                     worst = std::max(worst, std::abs(weight / truth - 1));
                 }
             }
@@ -81,8 +82,12 @@ TEST_CASE("weights come back from log16 within 2.5e-4") {
 
 namespace {
 const op_test::RegisterBench kBench("live_rows", [](const op_test::BenchRun& run) {
-    const op_test::AttentionData data({.name = "", .position = 2047, .n_heads = 8,
-                                       .n_kv_heads = 4, .head_dim = 4, .capacity = 2048});
+    const op_test::AttentionData data({.name = "",
+                                       .position = 2047,
+                                       .n_heads = 8,
+                                       .n_kv_heads = 4,
+                                       .head_dim = 4,
+                                       .capacity = 2048});
     const op_test::Array s(data.exact.scores), stats(data.exact.stats);
     const op_test::Array rows = op_test::Array::output(data.exact.scores.size() / 2);
     run("live_rows 8 heads, 2048 keys", [&](gpu::CommandBuffer& cmd) {

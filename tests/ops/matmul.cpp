@@ -12,9 +12,9 @@ namespace {
 using model::DType;
 
 /// NMSE that rounding explains. A lane adds n = cols / 8 products of variance s^2; its k-th sum has
-/// variance k s^2 and is rounded with variance at most k s^2 e^2 / 12, e = 2^-23. Over a lane that is
-/// n^2 / 2 s^2 e^2 / 12, over eight lanes and relative to the result's 8 n s^2: n e^2 / 24. Four times
-/// that, and a few roundings of products and lane sums.
+/// variance k s^2 and is rounded with variance at most k s^2 e^2 / 12, e = 2^-23. Over a lane that
+/// is n^2 / 2 s^2 e^2 / 12, over eight lanes and relative to the result's 8 n s^2: n e^2 / 24. Four
+/// times that, and a few roundings of products and lane sums.
 double limit(size_t cols) {
     return 0x1p-46 * 4 * (static_cast<double>(cols) / 8 / 24 + 4);
 }
@@ -128,9 +128,9 @@ TEST_CASE("matmul, several slabs") {
 
 TEST_CASE("matmul, every row length of the specification") {
     // d, Q widths and ff of spec 1.2; rows do not change a sum, so there are few of them.
-    for (const uint32_t cols : {640u,  1024u,  1152u,  2048u,  2304u,  2560u,  3072u,
-                                3584u, 3840u,  4096u,  4608u,  5376u,  6912u,  9216u,
-                                10240u, 14336u, 15360u, 16384u, 21504u, 24576u, 36864u}) {
+    for (const uint32_t cols :
+         {640u,  1024u, 1152u, 2048u,  2304u,  2560u,  3072u,  3584u,  3840u,  4096u, 4608u,
+          5376u, 6912u, 9216u, 10240u, 14336u, 15360u, 16384u, 21504u, 24576u, 36864u}) {
         const DType type = cols % 256 == 0 ? DType::q4_k : DType::q5_0;
         run_op(type, 40, cols, 1);
         run_op(type, 40, cols, 3);
@@ -138,12 +138,12 @@ TEST_CASE("matmul, every row length of the specification") {
 }
 
 TEST_CASE("matmul, the shapes of Gemma 3 270M as it is quantized") {
-    run_op(DType::q5_0, 1024, 640, 2);    // attn_q
-    run_op(DType::q8_0, 256, 640, 2);     // attn_v
-    run_op(DType::q4_k, 640, 1024, 2);    // attn_output
-    run_op(DType::q5_0, 2048, 640, 2);    // ffn_gate
-    run_op(DType::q6_k, 640, 2048, 2);    // ffn_down
-    run_op(DType::q8_0, 16384, 640, 1);   // part of the head
+    run_op(DType::q5_0, 1024, 640, 2);   // attn_q
+    run_op(DType::q8_0, 256, 640, 2);    // attn_v
+    run_op(DType::q4_k, 640, 1024, 2);   // attn_output
+    run_op(DType::q5_0, 2048, 640, 2);   // ffn_gate
+    run_op(DType::q6_k, 640, 2048, 2);   // ffn_down
+    run_op(DType::q8_0, 16384, 640, 1);  // part of the head
 }
 
 TEST_CASE("matmul, one head's columns") {

@@ -27,8 +27,14 @@ TEST_CASE("sample_search") {
         run_case(op_test::sample_case("top-k beyond the list"), workgroup, 50);
         run_case(op_test::sample_case("llama.cpp's order, hot"), workgroup, 50);
     }
-    run_case({.name = "Gemma 3", .vocab = 262'208, .penalties = true, .top_k = 5000, .top_p = 0.95,
-              .min_p = 1e-4, .group_size = 64}, 16, 1);
+    run_case({.name = "Gemma 3",
+              .vocab = 262'208,
+              .penalties = true,
+              .top_k = 5000,
+              .top_p = 0.95,
+              .min_p = 1e-4,
+              .group_size = 64},
+             16, 1);
     run_case({.name = "all the same", .vocab = 262'144, .spread = 0, .group_size = 64}, 16, 1);
 }
 

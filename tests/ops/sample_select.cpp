@@ -55,14 +55,19 @@ TEST_CASE("sample_select") {
         run_case(op_test::sample_case("a prime"), workgroup, 9);
         run_case(op_test::sample_case("top-k 128"), workgroup, 9);
     }
-    run_case({.name = "Gemma 3", .vocab = 262'208, .penalties = true, .top_k = 64, .top_p = 0.95,
-              .group_size = 64}, 16, 1);
+    run_case({.name = "Gemma 3",
+              .vocab = 262'208,
+              .penalties = true,
+              .top_k = 64,
+              .top_p = 0.95,
+              .group_size = 64},
+             16, 1);
 }
 
 TEST_CASE("sample_select finds the best where they all lie in few groups") {
     // 64 groups hold the 4,096 largest logits: as long as the second list gets.
-    const op_test::SampleCase c{.name = "", .vocab = 262'144, .top_k = 64, .spread = 1,
-                                .group_size = 64};
+    const op_test::SampleCase c{
+        .name = "", .vocab = 262'144, .top_k = 64, .spread = 1, .group_size = 64};
     ref::SampleInput in = op_test::sample_input(c, 3);
     for (uint32_t row = 0; row < 16; ++row) {
         for (uint32_t j = 0; j < 256; ++j) {
@@ -101,8 +106,8 @@ TEST_CASE("sample_select reports what no distribution can be made of") {
 
 namespace {
 const op_test::RegisterBench kBench("sample_select", [](const op_test::BenchRun& run) {
-    const op_test::SampleCase c{.name = "", .vocab = 262'144, .top_k = 64, .top_p = 0.95,
-                                .group_size = 64};
+    const op_test::SampleCase c{
+        .name = "", .vocab = 262'144, .top_k = 64, .top_p = 0.95, .group_size = 64};
     const op_test::SampleArrays arrays(op_test::sample_input(c, 1), op_test::sample_push(c));
     arrays.groups_kernel(64);
     run("sample_select 262144, top-k 64",

@@ -1,5 +1,5 @@
-// Running models on the device in tests: one runtime for the process, captures put together, and the
-// fingerprint of a sequence.
+// Running models on the device in tests: one runtime for the process, captures put together, and
+// the fingerprint of a sequence.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +21,14 @@ std::shared_ptr<const model::Model> load_model(const std::string& path);
 
 /// Puts the rows of all steps together: every tap of every layer as Forward's sink has it.
 class TapCollector {
-  public:
+public:
     using Key = std::pair<model::Tap, uint32_t>;  // tap, layer
 
     explicit TapCollector(uint32_t n_tokens) : n_tokens_(n_tokens) {}
     model::CaptureSink sink();
     const std::map<Key, std::vector<float>>& taps() const { return taps_; }
 
-  private:
+private:
     void add(const model::TapRows& rows);
 
     uint32_t n_tokens_;

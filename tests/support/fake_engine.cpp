@@ -583,8 +583,7 @@ AttentionPyramidTile FakeEngine::tile_of(const TileKey& key) const {
             if (at >= first && at < first + kSide * bin) {
                 const auto c = size_t((at - first) / bin);
                 const bool valued = key.measure == Measure::valued && !key.exact();
-                const float w =
-                    p[k] * factor * (valued ? value_norm(key.layer, key.head, k) : 1);
+                const float w = p[k] * factor * (valued ? value_norm(key.layer, key.head, k) : 1);
                 max[c] = std::max(max[c], w);
                 sum[c] += w;
             }

@@ -15,8 +15,9 @@ struct FakeOptions {
     uint32_t n_layers = 6, n_heads = 4, n_kv_heads = 1;
     uint32_t window = 16;  // of the local layers; every third layer is global
     bool base_model = false;
-    std::string fail_load;      // non-empty: loading ends in this message
-    std::optional<app::NoRoom> no_room;  // loading its path fails for want of memory, unless "anyway"
+    std::string fail_load;  // non-empty: loading ends in this message
+    std::optional<app::NoRoom>
+        no_room;  // loading its path fails for want of memory, unless "anyway"
     std::string device_warning;
     std::string fail_generate;  // non-empty: answers end in this message after some tokens
     int load_steps = 3;

@@ -36,13 +36,20 @@ const std::map<Tap, std::string> kArrays = {
 
 std::vector<double> golden_values(const Npz& golden, Tap tap, uint32_t layer) {
     switch (tap) {
-        case Tap::embed: return golden.at("resid").at(0);
-        case Tap::resid_pre: return golden.at("resid").at(layer);
-        case Tap::resid_post: return golden.at("resid").at(layer + 1);
-        case Tap::ln_final: return golden.at("ln_final").values;
-        case Tap::logits_raw: return golden.at("logits_raw").values;
-        case Tap::logits: return golden.at("logits").values;
-        default: break;
+        case Tap::embed:
+            return golden.at("resid").at(0);
+        case Tap::resid_pre:
+            return golden.at("resid").at(layer);
+        case Tap::resid_post:
+            return golden.at("resid").at(layer + 1);
+        case Tap::ln_final:
+            return golden.at("ln_final").values;
+        case Tap::logits_raw:
+            return golden.at("logits_raw").values;
+        case Tap::logits:
+            return golden.at("logits").values;
+        default:
+            break;
     }
     const auto found = kArrays.find(tap);
     return found == kArrays.end() ? std::vector<double>{} : golden.at(found->second).at(layer);

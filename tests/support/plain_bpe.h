@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/vocabulary.h"
 #include "model/utf8.h"
+#include "model/vocabulary.h"
 
 namespace support {
 

@@ -20,7 +20,7 @@ struct ProgramInput {
     std::vector<std::pair<std::string, std::string>> environment;  // an empty value unsets
     /// Called with what has come on stdout so far; true: send `signal`, once per true.
     std::function<bool(const std::string&)> interrupt;
-    int signal = 2;                                     // SIGINT
+    int signal = 2;           // SIGINT
     bool close_input = true;  // false: keep stdin open until the program ends
 };
 

@@ -156,8 +156,8 @@ void Forward<Real>::attention_block(uint32_t l) {
     head_norm(k_, w.attn_k_norm);
 
     const model::LayerConfig& layer = config_.layers[l];
-    const std::vector<Real> table = ref::rope_table<Real>(0, n_tokens_, config_.head_dim,
-                                                          layer.rope_theta, layer.rope_factor);
+    const std::vector<Real> table =
+        ref::rope_table<Real>(0, n_tokens_, config_.head_dim, layer.rope_theta, layer.rope_factor);
     ref::rope<Real>(q_, table, {config_.num_attention_heads, config_.head_dim});
     ref::rope<Real>(k_, table, {config_.num_key_value_heads, config_.head_dim});
     store(q_, options_.half_q, Tap::rot_q, l);

@@ -1,6 +1,7 @@
 // A whole Gemma forward pass on the CPU, made of the twins (tests/support/twins.h):
 //   Forward<double>  the reference: dequantized weights, everything else in double
-//   Forward<float>   the exact scalar forward: bit by bit what the kernels of the plain path compute
+//   Forward<float>   the exact scalar forward: bit by bit what the kernels of the plain path
+//   compute
 // All tokens of a sequence go through a layer before the next layer begins; there is no cache, no
 // ring, no chunk and no batch, so none of these can be wrong in the same way as the product.
 #pragma once
@@ -38,7 +39,7 @@ struct ReferenceOptions {
 
 template <class Real>
 class Forward {
-  public:
+public:
     /// Values of one tap of one layer, all tokens, laid out as tap_table() says: [T, ...] or
     /// [Hq, T, T]. Cells that are masked: pattern 0, attn_scores -inf, attn_scores_raw the number
     /// that the mask hides. `result` is not computed.
@@ -59,7 +60,7 @@ class Forward {
     /// Logits after the final cap of positions [begin, begin + n): [n, vocab_size].
     std::vector<Real> logits(uint32_t begin, uint32_t n) const;
 
-  private:
+private:
     void attention_block(uint32_t l);
     void attend(uint32_t l);
     void mlp_block(uint32_t l);

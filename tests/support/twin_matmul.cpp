@@ -30,12 +30,12 @@ struct Vector<double> {
 /// Where one tile of the product reads and writes.
 template <class Real>
 struct Tile {
-    Real* y;                // [n_tokens, y_stride], at the tile's first row and token
+    Real* y;  // [n_tokens, y_stride], at the tile's first row and token
     size_t y_stride;
-    const float* w;         // [n_rows, cols]
-    size_t n_rows, cols;    // n_rows <= kRows
-    const Real* x;          // [cols, kTokens]
-    size_t n_tokens;        // <= kTokens
+    const float* w;       // [n_rows, cols]
+    size_t n_rows, cols;  // n_rows <= kRows
+    const Real* x;        // [cols, kTokens]
+    size_t n_tokens;      // <= kTokens
 };
 
 /// Block b of 32 columns belongs to lane b % 8; products one by one; then lanes 0, 1, ..., 7.

@@ -302,10 +302,9 @@ void attention_pool(std::span<Real> pooled, std::span<const Real> q, std::span<c
                 }
                 const size_t row = p.q_row + query;
                 const size_t slot = key % p.capacity;
-                const Real raw =
-                    raw_score(q.data() + (row * p.n_heads + p.head) * p.head_dim,
-                              k.data() + (slot * p.n_kv_heads + p.kv_head) * p.head_dim,
-                              p.head_dim, p.scale);
+                const Real raw = raw_score(
+                    q.data() + (row * p.n_heads + p.head) * p.head_dim,
+                    k.data() + (slot * p.n_kv_heads + p.kv_head) * p.head_dim, p.head_dim, p.scale);
                 const Real row_lse = lse[size_t{p.head} * p.lse_stride + query];
                 Real weight = Math<Real>::exp(capped(raw, p.cap) - row_lse);
                 weight *= (p.flags & 1U) != 0 ? key_factor[key] : Real(1);
@@ -340,33 +339,33 @@ void softcap(std::span<Real> x, Real cap) {
     }
 }
 
-#define INSTANTIATE(Real)                                                                          \
-    template void embed(std::span<Real>, std::span<const float>, size_t,                           \
-                        std::span<const uint32_t>, Real);                                          \
-    template void rms_norm(std::span<Real>, std::span<Real>, std::span<const Real>,                \
-                           std::span<const float>, float);                                         \
-    template std::vector<Real> rope_table(uint32_t, uint32_t, uint32_t, double, double);           \
-    template void rope(std::span<Real>, std::span<const Real>, const params::Rope&);               \
-    template Real raw_score(const Real*, const Real*, uint32_t, float);                            \
-    template void attention_scores(std::span<Real>, std::span<const Real>, std::span<const Real>,  \
-                                   const params::Attention&);                                      \
-    template void attention_softmax(std::span<Real>, std::span<Real>, std::span<const Real>,       \
-                                    const params::Attention&);                                     \
-    template void attention_lse(std::span<Real>, std::span<Real>, std::span<const Real>,           \
-                                const params::Attention&);                                         \
-    template void attention_values(std::span<Real>, std::span<const Real>, std::span<const Real>,  \
-                                   std::span<const Real>, std::span<const Real>,                   \
-                                   const params::Attention&);                                      \
-    template void live_rows(std::span<uint16_t>, std::span<const Real>, std::span<const Real>,     \
-                            const params::Attention&);                                             \
-    template void attention_tile(std::span<Real>, std::span<Real>, std::span<const Real>,          \
-                                 std::span<const Real>, std::span<const Real>,                     \
-                                 const params::AttentionTile&);                                    \
-    template void attention_pool(std::span<Real>, std::span<const Real>, std::span<const Real>,    \
-                                 std::span<const Real>, std::span<const Real>,                     \
-                                 std::span<const Real>, const params::AttentionPool&);             \
-    template void add(std::span<Real>, std::span<const Real>);                                     \
-    template void geglu(std::span<Real>, std::span<const Real>, std::span<const Real>);            \
+#define INSTANTIATE(Real)                                                                         \
+    template void embed(std::span<Real>, std::span<const float>, size_t,                          \
+                        std::span<const uint32_t>, Real);                                         \
+    template void rms_norm(std::span<Real>, std::span<Real>, std::span<const Real>,               \
+                           std::span<const float>, float);                                        \
+    template std::vector<Real> rope_table(uint32_t, uint32_t, uint32_t, double, double);          \
+    template void rope(std::span<Real>, std::span<const Real>, const params::Rope&);              \
+    template Real raw_score(const Real*, const Real*, uint32_t, float);                           \
+    template void attention_scores(std::span<Real>, std::span<const Real>, std::span<const Real>, \
+                                   const params::Attention&);                                     \
+    template void attention_softmax(std::span<Real>, std::span<Real>, std::span<const Real>,      \
+                                    const params::Attention&);                                    \
+    template void attention_lse(std::span<Real>, std::span<Real>, std::span<const Real>,          \
+                                const params::Attention&);                                        \
+    template void attention_values(std::span<Real>, std::span<const Real>, std::span<const Real>, \
+                                   std::span<const Real>, std::span<const Real>,                  \
+                                   const params::Attention&);                                     \
+    template void live_rows(std::span<uint16_t>, std::span<const Real>, std::span<const Real>,    \
+                            const params::Attention&);                                            \
+    template void attention_tile(std::span<Real>, std::span<Real>, std::span<const Real>,         \
+                                 std::span<const Real>, std::span<const Real>,                    \
+                                 const params::AttentionTile&);                                   \
+    template void attention_pool(std::span<Real>, std::span<const Real>, std::span<const Real>,   \
+                                 std::span<const Real>, std::span<const Real>,                    \
+                                 std::span<const Real>, const params::AttentionPool&);            \
+    template void add(std::span<Real>, std::span<const Real>);                                    \
+    template void geglu(std::span<Real>, std::span<const Real>, std::span<const Real>);           \
     template void softcap(std::span<Real>, Real);
 
 INSTANTIATE(float)

@@ -1,9 +1,10 @@
 // The plain-loop twins of the shaders, each in two number types:
 //   double  the definition; the kernels agree within a tolerance
-//   float   shaders/exact.h and the order of summation that the shader's header comment writes down;
+//   float   shaders/exact.h and the order of summation that the shader's header comment writes
+//   down;
 //           the kernels agree bit by bit
-// Shapes, names and masks are those of the shader of the same name. Weights are f32: dequantizing is
-// exact (model/quant.h). K and V are given as numbers, whatever type stores them.
+// Shapes, names and masks are those of the shader of the same name. Weights are f32: dequantizing
+// is exact (model/quant.h). K and V are given as numbers, whatever type stores them.
 #pragma once
 
 #include <cmath>

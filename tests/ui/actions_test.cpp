@@ -6,8 +6,8 @@
 #include <set>
 
 #include "app/ui/actions.h"
-#include "app/ui/widgets/keys.h"
 #include "app/ui/text/text_field.h"
+#include "app/ui/widgets/keys.h"
 #include "tests/ui/rig.h"
 
 using namespace app;

@@ -38,8 +38,9 @@ struct Rig {
             SKIP("no picture can be drawn here: " << error.what());
         }
         screen->registry().record_texts = true;
-        play("wait ready\nsend What is it\nwait idle\nwait frames 8\n"
-             "click tab.overview\nwait frames 2\n");
+        play(
+            "wait ready\nsend What is it\nwait idle\nwait frames 8\n"
+            "click tab.overview\nwait frames 2\n");
     }
     void play(const std::string& script) {
         std::string error;
@@ -156,8 +157,8 @@ TEST_CASE("one hot cell is seen in the whole matrix, and the read-out is exact (
     const auto span = *m.under(px, py);
     for (uint32_t q = span.query_begin; q < span.query_end; ++q) {
         const std::vector<float> row = r.engine.weights(2, 1, q);
-        for (uint32_t k = std::max(span.column_begin, 1U);
-             k < std::min(span.column_end, q + 1); ++k) {
+        for (uint32_t k = std::max(span.column_begin, 1U); k < std::min(span.column_end, q + 1);
+             ++k) {
             mass += double(row[k]) / (span.query_end - span.query_begin);
         }
     }

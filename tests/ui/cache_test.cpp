@@ -1,4 +1,5 @@
-// The cache of keys and values as the window shows it (V20): what the allocator gave, layer by layer.
+// The cache of keys and values as the window shows it (V20): what the allocator gave, layer by
+// layer.
 #include "app/ui/state/kv_use.h"
 
 #include "tests/support/catch.h"
@@ -15,8 +16,8 @@ TEST_CASE("local layers have min(T, W) live entries, and a ring holds what it ha
     ModelInfo model;
     model.n_ctx = 4096;
     const auto layer = [](uint32_t window, uint32_t capacity) {
-        return LayerInfo{.window = window, .kv_capacity = capacity,
-                         .kv_bytes = uint64_t{capacity} * 1024};
+        return LayerInfo{
+            .window = window, .kv_capacity = capacity, .kv_bytes = uint64_t{capacity} * 1024};
     };
     model.layers = {layer(512, 768), layer(512, 4096), layer(0, 4096)};
     for (const uint32_t rows : {0U, 1U, 511U, 512U, 513U, 768U, 769U, 4096U}) {
@@ -39,8 +40,9 @@ TEST_CASE("local layers have min(T, W) live entries, and a ring holds what it ha
 
 TEST_CASE("the context meter opens the cache, whose numbers are the engine's (V20)") {
     test::Rig r(1440, 900);
-    r.play("wait ready\nsend Write a Python function that returns the factorial of n\nwait idle\n"
-           "click top.context\nwait frames 3\n");
+    r.play(
+        "wait ready\nsend Write a Python function that returns the factorial of n\nwait idle\n"
+        "click top.context\nwait frames 3\n");
     const ModelInfo& model = *r.state().model;
     const uint32_t rows = r.state().rows_in_cache();
     REQUIRE(rows > 30);

@@ -191,6 +191,6 @@ TEST_CASE("killed while streaming, nothing that was sent is lost and the file is
     CHECK(n_shown > size_t(n_runs));
     CHECK(most_behind_ms > 0);  // else the kills came when nothing was being written
     CHECK(most_behind_ms <= allowed_ms);
-    std::printf("  %d kills, %zu sent messages, none lost; answers at most %lld ms behind\n", n_runs,
-                all_sent.size(), static_cast<long long>(most_behind_ms));
+    std::printf("  %d kills, %zu sent messages, none lost; answers at most %lld ms behind\n",
+                n_runs, all_sent.size(), static_cast<long long>(most_behind_ms));
 }

@@ -25,7 +25,8 @@ TEST_CASE("E opens the export, the format sets the ending, and the file appears"
     r.play("click export.go\nwait frames 4\nrefute Export a view\n");
     CHECK(std::filesystem::file_size(dir.path() / "lapidary-matrix.png") > 100);
     r.play(
-        "key Escape\nwait frames 3\nkey E\nwait frames 4\nclick export.format.NPZ\nwait frames 2\nclick export.go\nwait "
+        "key Escape\nwait frames 3\nkey E\nwait frames 4\nclick export.format.NPZ\nwait frames "
+        "2\nclick export.go\nwait "
         "frames 4\n");
     CHECK(std::filesystem::exists(dir.path() / "lapidary-matrix.npz"));
     // A picture of text and bars is no PNG; the dialog says what is.

@@ -30,8 +30,7 @@ std::vector<HeadShare> truth(const Rig& r, uint32_t begin, uint32_t n) {
 
 void check_chips(Rig& r, const std::vector<HeadShare>& wanted) {
     size_t n = 0;
-    while (const ui::BoundNumber* number =
-               r.registry().number(fmt::format("strongest.{}", n))) {
+    while (const ui::BoundNumber* number = r.registry().number(fmt::format("strongest.{}", n))) {
         REQUIRE(n < wanted.size());
         INFO(n);
         CHECK(std::abs(number->value - double(wanted[n].share)) <= 1e-6);

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "app/ui/text/markdown.h"
-#include "app/ui/window/open_address.h"
 #include "app/ui/text/table_widths.h"
+#include "app/ui/window/open_address.h"
 
 using namespace app::ui;
 

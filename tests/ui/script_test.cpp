@@ -9,9 +9,9 @@
 
 #include <imgui.h>
 
+#include "app/ui/text/text_field.h"
 #include "app/ui/widgets/format.h"
 #include "app/ui/window/offscreen.h"
-#include "app/ui/text/text_field.h"
 #include "tests/support/fake_engine.h"
 
 using namespace app;

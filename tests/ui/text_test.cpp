@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "app/exports/png.h"
 #include "app/ui/state/config_file.h"
 #include "app/ui/widgets/format.h"
-#include "app/exports/png.h"
 #include "tests/support/png.h"
 
 using namespace app::ui;

@@ -2,8 +2,8 @@
 #include "tests/support/catch.h"
 
 #include "app/engine/thumbnails.h"
-#include "app/ui/widgets/format.h"
 #include "app/ui/state/ui_state.h"
+#include "app/ui/widgets/format.h"
 #include "tests/support/fake_engine.h"
 
 using namespace app;

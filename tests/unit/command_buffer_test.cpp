@@ -1,8 +1,8 @@
 // CommandBuffer on the real device (lavapipe where there is no GPU), under full validation.
 // `add` (x += y) is the kernel: simple enough to know every result.
 #include "gpu/command_buffer.h"
-#include "gpu/recording.h"
 #include "gpu/profiler.h"
+#include "gpu/recording.h"
 #include "gpu/vulkan_functions.h"
 
 #include "tests/support/heap_count.h"

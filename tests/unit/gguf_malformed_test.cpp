@@ -323,8 +323,8 @@ bool fits(const GgufBytes& built) {
         const uint64_t n = built.get<uint64_t>(prefix + "ne0");
         const uint64_t rows =
             built.at.contains(prefix + "ne1") ? built.get<uint64_t>(prefix + "ne1") : 1;
-        if (n == 0 || rows == 0 || (n >> 63) != 0 || (rows >> 63) != 0 || n % tensor.elements != 0 ||
-            built.get<uint64_t>(prefix + "offset") != sum) {
+        if (n == 0 || rows == 0 || (n >> 63) != 0 || (rows >> 63) != 0 ||
+            n % tensor.elements != 0 || built.get<uint64_t>(prefix + "offset") != sum) {
             return false;
         }
         const Wide blocks = Wide{n / tensor.elements} * rows;

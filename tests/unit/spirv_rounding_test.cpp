@@ -1,7 +1,7 @@
 // with_round_to_nearest(): the module stays valid, and its interface the same.
+#include "gpu/spirv_rounding.h"
 #include "gpu/embedded_shaders.h"
 #include "gpu/spirv.h"
-#include "gpu/spirv_rounding.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -15,8 +15,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <functional>
+#include <optional>
 
 using namespace model;
 

@@ -176,7 +176,8 @@ TEST_CASE("SVG and HTML are well-formed, whole in themselves, and name nothing o
             if (const size_t at = text.find(name); at != std::string::npos) {
                 text.erase(at, name.size());
             }
-            for (const char* outside : {"http", "://", "\"//", "<script", "<link", "@import", "url("}) {
+            for (const char* outside :
+                 {"http", "://", "\"//", "<script", "<link", "@import", "url("}) {
                 CHECK(text.find(outside) == std::string::npos);
             }
             CHECK(text.find('\x01') == std::string::npos);

@@ -1,13 +1,13 @@
-// The menu of the context meter: the cache of keys and values, layer by layer, as it is allocated and
-// as it is filled.
+// The menu of the context meter: the cache of keys and values, layer by layer, as it is allocated
+// and as it is filled.
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "app/ui/state/kv_use.h"
 #include "app/ui/panels/panels.h"
+#include "app/ui/state/kv_use.h"
 
 namespace app::ui {
 
@@ -85,8 +85,7 @@ void draw_cache_menu(Panel& p) {
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float right = at.x + ImGui::GetContentRegionAvail().x - gui.px(10);
     const float cy = at.y + std::round(gui.px(28)) / 2;
-    const KvUse use =
-        p.state.ready() ? kv_use(*p.state.model, p.state.rows_in_cache()) : KvUse{};
+    const KvUse use = p.state.ready() ? kv_use(*p.state.model, p.state.rows_in_cache()) : KvUse{};
     menu_title(gui, "Cache of keys and values");
     if (use.layers.empty()) {
         badge(gui, "cache.badge", right, cy, Source::not_captured);
@@ -95,9 +94,9 @@ void draw_cache_menu(Panel& p) {
         return;
     }
     badge(gui, "cache.badge", right, cy, Source::captured);
-    menu_note(gui, fmt::format("{} of {} positions, {} of {}", thousands(use.rows),
-                               thousands(use.n_ctx), file_size(use.held_bytes),
-                               file_size(use.bytes)));
+    menu_note(gui,
+              fmt::format("{} of {} positions, {} of {}", thousands(use.rows), thousands(use.n_ctx),
+                          file_size(use.held_bytes), file_size(use.bytes)));
     gui.registry().bind("cache.rows", use.rows, thousands(use.rows));
     gui.registry().bind("cache.bytes", double(use.bytes), file_size(use.bytes));
     gui.registry().bind("cache.held_bytes", double(use.held_bytes), file_size(use.held_bytes));

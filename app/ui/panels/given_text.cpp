@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "app/ui/actions.h"
-#include "app/ui/text/text_field.h"
 #include "app/ui/state/text_file.h"
+#include "app/ui/text/text_field.h"
 
 namespace app::ui {
 

@@ -142,7 +142,8 @@ void draw_arc(const Gui& gui, ImVec2 from, ImVec2 to, float width, ImU32 c, floa
     const float height = (gui.px(14) + std::min(gui.px(40), 0.12f * dx)) / 0.75f;
     const ImVec2 b{from.x, from.y - height}, d{to.x, to.y - height};
     // De Casteljau: the part up to `grown` is a Bezier curve of its own.
-    const ImVec2 ab = between(from, b, grown), bd = between(b, d, grown), dt = between(d, to, grown);
+    const ImVec2 ab = between(from, b, grown), bd = between(b, d, grown),
+                 dt = between(d, to, grown);
     const ImVec2 abd = between(ab, bd, grown), bdt = between(bd, dt, grown);
     gui.draw()->AddBezierCubic(from, ab, abd, between(abd, bdt, grown), c, width, 32);
 }

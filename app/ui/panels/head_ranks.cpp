@@ -1,5 +1,5 @@
-// The line above the arcs: heads worth seeing, of the selected row or of the rows in view; where what
-// they bring is not known, those with the largest weight on the link.
+// The line above the arcs: heads worth seeing, of the selected row or of the rows in view; where
+// what they bring is not known, those with the largest weight on the link.
 #include <algorithm>
 #include <cmath>
 
@@ -83,8 +83,7 @@ void draw_by_link(Panel& p, const Rect& r, float cy, std::optional<uint32_t> key
 void draw_head_ranks(Panel& p, const Rect& r, float cy, std::optional<uint32_t> key) {
     Gui& gui = p.gui;
     HeadRanks& ranks = p.state.ranks;
-    const HeadRanks::Rows wanted =
-        ranks.wanted(p.state.selection.query, p.state.rows_in_cache());
+    const HeadRanks::Rows wanted = ranks.wanted(p.state.selection.query, p.state.rows_in_cache());
     if (ranks.list.empty() || !(ranks.rows == wanted)) {
         draw_by_link(p, r, cy, key);
         return;

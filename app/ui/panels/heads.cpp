@@ -112,8 +112,8 @@ void paint_all(Panel& p, const Grid& g) {
 void draw_pooling(Panel& p, float left, float right, float cy) {
     constexpr std::array<std::string_view, 2> kPooling = {"max", "mean"};
     Rect taken;
-    const int chosen = segmented(p.gui, "heads.pooling", right, cy, kPooling,
-                                 int(p.state.sight.pooling), &taken);
+    const int chosen =
+        segmented(p.gui, "heads.pooling", right, cy, kPooling, int(p.state.sight.pooling), &taken);
     if (chosen >= 0) {
         p.state.sight.pooling = Pooling(chosen);
     }
@@ -131,7 +131,8 @@ struct Ranked {
     float weight = 0;
 };
 
-/// The six heads to be marked: by what they bring, or where that is not known by weight on the link.
+/// The six heads to be marked: by what they bring, or where that is not known by weight on the
+/// link.
 std::vector<Ranked> six_strongest(const Panel& p, const Grid& g) {
     std::vector<Ranked> all;
     const HeadRanks& ranks = p.state.ranks;

@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "app/ui/widgets/format.h"
 #include "app/ui/panels/panels.h"
+#include "app/ui/widgets/format.h"
 
 namespace app::ui {
 

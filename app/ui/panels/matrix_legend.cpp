@@ -102,12 +102,11 @@ void draw_matrix_legend(Panel& p, const MatrixPlace& m, const ColorScale& scale,
                          "Rows without BOS, scaled to 100 %", "Scaled without BOS", "No BOS"});
     } else if (p.state.sink == SinkMode::valued) {
         const std::string& why = p.state.sight.values_not_captured;
-        gui.text_choice(with(type::kNote, why.empty() ? Color::text2 : Color::row_text), left, cy,
-                        room,
-                        {why.empty() ? "Weight × norm of what the head adds. Attention is not explanation."
-                                     : std::string_view(why),
-                         why.empty() ? "Weight × norm of what it adds" : "Values: not captured",
-                         "× value"});
+        gui.text_choice(
+            with(type::kNote, why.empty() ? Color::text2 : Color::row_text), left, cy, room,
+            {why.empty() ? "Weight × norm of what the head adds. Attention is not explanation."
+                         : std::string_view(why),
+             why.empty() ? "Weight × norm of what it adds" : "Values: not captured", "× value"});
     } else if (m.pooled()) {
         const std::string words = pixel_words(p, m);
         gui.text_choice(type::kNote, left, cy, room,

@@ -253,9 +253,8 @@ uint64_t paint_key(const Panel& p, const MatrixPlace& m) {
          {uint64_t(m.first_key), uint64_t(m.first_query), uint64_t(m.n), uint64_t(m.n_queries),
           uint64_t(m.n_rows), uint64_t(p.state.sink), uint64_t(p.view.dark()),
           uint64_t(sight.pooling), uint64_t(sight.n_sinks()), uint64_t(m.band),
-          uint64_t(sight.n_values()),
-          uint64_t(p.state.selection.layer), uint64_t(p.state.selection.head),
-          t == nullptr ? 0 : t->version}) {
+          uint64_t(sight.n_values()), uint64_t(p.state.selection.layer),
+          uint64_t(p.state.selection.head), t == nullptr ? 0 : t->version}) {
         key = (key ^ part) * 1099511628211ull;
     }
     return key;

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "app/ui/window/open_address.h"
 #include "app/ui/panels/panels.h"
+#include "app/ui/window/open_address.h"
 
 namespace app::ui {
 

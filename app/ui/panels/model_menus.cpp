@@ -91,8 +91,7 @@ void draw_model_menu(Panel& p) {
         p.view.show_open = true;
     }
     const bool shipped = p.state.model && p.state.model->shipped;
-    if (menu_item(gui, "menu.shipped", "Lapidary demo", "shipped", shipped, Icon::none,
-                  !shipped)) {
+    if (menu_item(gui, "menu.shipped", "Lapidary demo", "shipped", shipped, Icon::none, !shipped)) {
         open_model_at(p, {});
     }
     recent_models(p);

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "app/ui/actions.h"
-#include "app/ui/widgets/keys.h"
 #include "app/ui/text/text_field.h"
+#include "app/ui/widgets/keys.h"
 
 namespace app::ui {
 

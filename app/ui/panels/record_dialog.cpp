@@ -8,9 +8,9 @@
 
 #include "app/chats/chat_export.h"
 #include "app/recordings/recording.h"
-#include "app/ui/widgets/format.h"
 #include "app/ui/panels/panels.h"
 #include "app/ui/text/text_field.h"
+#include "app/ui/widgets/format.h"
 
 namespace app::ui {
 

@@ -71,9 +71,10 @@ void draw_context_meter(Panel& p, float right, float cy, bool with_label) {
         with_label ? gui.text_right(type::kNote, track.x - gui.px(12), cy, "Context") : track.x;
     const Rect meter{label - gui.px(6), cy - gui.px(13), right - label + gui.px(12), gui.px(26)};
     const Hit hit = gui.hit("top.context", meter, "button", "Context");
-    gui.tooltip(fmt::format("Tokens in the model's context of {}. Click: its cache of keys and "
-                            "values, layer by layer",
-                            thousands(n_ctx)));
+    gui.tooltip(
+        fmt::format("Tokens in the model's context of {}. Click: its cache of keys and "
+                    "values, layer by layer",
+                    thousands(n_ctx)));
     if (hit.hovered || hit.focused) {
         gui.frame(meter, hit.focused ? Color::accent : Color::edge, 7);
     }

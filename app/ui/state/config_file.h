@@ -22,7 +22,7 @@ struct Config {
     SendKey send_key = SendKey::enter;
     bool advanced = false;  // the settings page shows all there is
     std::vector<Preset> presets;
-    std::vector<std::string> recent;  // model paths, newest first
+    std::vector<std::string> recent;         // model paths, newest first
     std::vector<std::string> model_folders;  // looked through beside other programs' own
     // Of this machine only (a home folder may be shared by several):
     std::string device;                      // selector of the device that was chosen

@@ -70,8 +70,8 @@ struct ChatInfo {
     std::string system;
     ContextPolicy policy = ContextPolicy::ask;
     std::optional<model::SamplingParams> sampling;  // what it draws with; the seed is no part of it
-    int64_t use = 0;      // order of the list
-    int64_t used_at = 0;  // seconds since 1970; 0: in this session
+    int64_t use = 0;                                // order of the list
+    int64_t used_at = 0;                            // seconds since 1970; 0: in this session
     bool deleted = false;
 };
 

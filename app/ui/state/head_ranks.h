@@ -1,5 +1,5 @@
-// HeadRanks: which heads bring most to a row, or to the rows in view, from tokens other than the first
-// and the row's own: by weight x norm of what the head adds. Pure data, no drawing.
+// HeadRanks: which heads bring most to a row, or to the rows in view, from tokens other than the
+// first and the row's own: by weight x norm of what the head adds. Pure data, no drawing.
 #pragma once
 
 #include <cstdint>

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "app/ui/widgets/format.h"
 #include "app/ui/state/ui_state.h"
+#include "app/ui/widgets/format.h"
 
 namespace app::ui {
 

@@ -17,9 +17,9 @@
 #include "app/ui/state/chat_saver.h"
 #include "app/ui/state/conversation.h"
 #include "app/ui/state/head_ranks.h"
-#include "app/ui/widgets/head_sight.h"
 #include "app/ui/state/saving_recording.h"
 #include "app/ui/state/ui_types.h"
+#include "app/ui/widgets/head_sight.h"
 
 namespace app::ui {
 

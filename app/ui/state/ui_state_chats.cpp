@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "app/chats/chat_export.h"
-#include "app/ui/widgets/format.h"
 #include "app/ui/state/ui_state.h"
+#include "app/ui/widgets/format.h"
 
 namespace app::ui {
 

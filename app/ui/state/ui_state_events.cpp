@@ -3,8 +3,8 @@
 #include <cmath>
 #include <utility>
 
-#include "app/ui/widgets/format.h"
 #include "app/ui/state/ui_state.h"
+#include "app/ui/widgets/format.h"
 
 namespace app::ui {
 

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <numeric>
 
-#include "app/ui/widgets/format.h"
 #include "app/ui/text/table_widths.h"
 #include "app/ui/text/text_layout_cursor.h"
+#include "app/ui/widgets/format.h"
 
 namespace app::ui {
 

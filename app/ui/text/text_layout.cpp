@@ -4,8 +4,8 @@
 #include <cmath>
 #include <utility>
 
-#include "app/ui/widgets/format.h"
 #include "app/ui/text/text_layout_cursor.h"
+#include "app/ui/widgets/format.h"
 
 namespace app::ui {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "app/ui/widgets/gui.h"
 #include "app/ui/text/markdown.h"
+#include "app/ui/widgets/gui.h"
 
 namespace app::ui {
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "app/ui/widgets/format.h"
 #include "app/ui/text/text_layout.h"
+#include "app/ui/widgets/format.h"
 
 namespace app::ui {
 

@@ -196,10 +196,11 @@ SourceWords source_words(Source source) {
         case Source::captured:
             return {"captured", "Left behind by the forward pass that wrote this text."};
         case Source::recomputed:
-            return {"recomputed exact",
-                    "Computed again from the kept queries, cached keys and row sums of the forward "
-                    "pass: on the plain path its very bits; on the fast path, which adds in another "
-                    "order, from the same 16-bit queries and keys, equal within rounding."};
+            return {
+                "recomputed exact",
+                "Computed again from the kept queries, cached keys and row sums of the forward "
+                "pass: on the plain path its very bits; on the fast path, which adds in another "
+                "order, from the same 16-bit queries and keys, equal within rounding."};
         case Source::pooled:
             return {"pooled", "Each pixel is the largest weight of the cells under it."};
         case Source::top_only:

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "app/ui/application.h"
-#include "app/ui/window/present.h"
 #include "app/ui/script.h"
+#include "app/ui/window/present.h"
 
 struct ImGuiContext;
 

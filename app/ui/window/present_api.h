@@ -8,6 +8,8 @@
 
 namespace app::ui {
 
+// Its lists walk to the right, one step a line.
+// clang-format off
 #define LAPIDARY_UI_INSTANCE_FUNCTIONS(X)                                                  \
     X(vkDestroyInstance)                                                                   \
     X(vkEnumeratePhysicalDevices) X(vkGetPhysicalDeviceProperties)                         \
@@ -34,6 +36,7 @@ namespace app::ui {
     X(vkCreateSwapchainKHR)                                                      \
     X(vkDestroySwapchainKHR) X(vkGetSwapchainImagesKHR) X(vkAcquireNextImageKHR) \
         X(vkQueuePresentKHR)
+// clang-format on
 
 struct VulkanApi {
     PFN_vkGetInstanceProcAddr vkGetInstanceProcAddr = nullptr;

@@ -14,15 +14,15 @@
 
 #include <fmt/format.h>
 
-#include "app/engine/engine.h"
 #include "app/chats/history.h"
+#include "app/engine/engine.h"
 #include "app/library/library.h"
 #include "app/recordings/recording.h"
 #include "app/recordings/replay_engine.h"
 #include "app/state_folder.h"
+#include "app/ui/script.h"
 #include "app/ui/window/offscreen.h"
 #include "app/ui/window/open_address.h"
-#include "app/ui/script.h"
 #include "app/ui/window/window.h"
 
 namespace app {

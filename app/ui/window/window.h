@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "app/ui/application.h"
+#include "app/ui/script.h"
 #include "app/ui/window/frame_log.h"
 #include "app/ui/window/present.h"
-#include "app/ui/script.h"
 
 struct GLFWwindow;
 struct ImGuiContext;
