@@ -508,7 +508,7 @@ void FakeEngine::step() {
             events_.push_back(
                 ModelReady{loading_.id, std::make_shared<ModelInfo>(info(loading_.path))});
         }
-    } else if (generating_) {
+    } else if (generating_ && (options_.hold_after == 0 || n_predicted_ < options_.hold_after)) {
         next_token();
     }
 }

@@ -23,6 +23,8 @@ struct FakeOptions {
     int load_steps = 3;
     std::vector<std::string> answer;  // tokens of every answer; empty: a built-in one
     uint32_t n_ctx = 2048;
+    uint64_t hold_after =
+        0;  // tokens after which an answer waits until it is stopped; 0: it goes on
 };
 
 /// A text as the tokens of an answer: words with the space before them, signs, line ends.

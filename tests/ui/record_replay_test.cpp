@@ -1,6 +1,7 @@
 // V14: what the window records of the shipped model's answer shows the same ten views without model
 // and device.
 #include "app/engine/engine.h"
+#include "app/exports/png.h"
 #include "app/recordings/recording.h"
 #include "app/recordings/replay_engine.h"
 #include "app/ui/view_data.h"
@@ -23,6 +24,9 @@ constexpr int kWidth = 1440, kHeight = 900;
 /// Where the inspector is and, left of it, the messages: without the top bar, which names the
 /// device, and without the composer, in whose place a replay says what it is.
 constexpr support::Crop kViews{.x = 464, .y = 52, .w = kWidth - 464, .h = kHeight - 52};
+/// The line of heads to go on with: by values in the live window, which a recording does not hold;
+/// by the link's weights in a replay. Left out of the comparison.
+constexpr support::Crop kHeadsToGoOn{.x = 680, .y = 234, .w = 470, .h = 28};
 constexpr support::Crop kMessages{.x = 50, .y = 52, .w = 410, .h = 700};
 
 /// Each from wherever the one before ended.
@@ -33,11 +37,19 @@ constexpr const char* kScripts[] = {
     "select head 4 3\nselect position 25\n",
     "key G\n",  // the first token renormalised away
     "key D\n",  // a local layer as a band of distances
-    "key D\nkey G\nselect head 5 2\nkey M\n",
+    // Not by values, which a recording does not hold.
+    "key D\nkey G\nkey G\nkey G\nselect head 5 2\nkey M\n",
     "tab 3\nselect position 36\n",
     "select position 9\n",  // of the prompt
     "tab 4\nselect position 44\n",
 };
+
+void blacken(ui::Pixels& p, const support::Crop& crop) {
+    for (int y = crop.y; y < crop.y + crop.h; ++y) {
+        const auto row = p.rgb.begin() + 3 * (int64_t{y} * p.width + crop.x);
+        std::fill(row, row + int64_t{3} * crop.w, uint8_t{0});
+    }
+}
 
 struct Shown {
     std::vector<ui::Pixels> pictures;
@@ -66,6 +78,7 @@ public:
         for (const char* script : kScripts) {
             play(std::string(script) + "away\nwait idle\nwait frames 30\n");
             shown.pictures.push_back(screen_->shot());
+            blacken(shown.pictures.back(), kHeadsToGoOn);
             shown.next.push_back(ui::view_data(state(), "next"));
             shown.lens.push_back(ui::view_data(state(), "lens"));
             shown.matrix.push_back(ui::view_data(state(), "matrix"));
@@ -144,6 +157,16 @@ TEST_CASE("V14: ten views of a replay are those of the live window") {
     const Shown again = replay.ten_views();
 
     REQUIRE(again.pictures.size() == 10);
+    if (const char* const folder = std::getenv("LAPIDARY_SCENES")) {  // to be looked at
+        for (size_t i = 0; i < 10; ++i) {
+            for (const auto& [name, shown] : {std::pair{"live", &live}, {"replay", &again}}) {
+                const ui::Pixels& p = shown->pictures[i];
+                std::string problem;
+                CHECK(write_png(fmt::format("{}/{}-{}.png", folder, name, i + 1), p.rgb,
+                                uint32_t(p.width), uint32_t(p.height), problem));
+            }
+        }
+    }
     for (size_t i = 0; i < 10; ++i) {
         INFO("view " << i + 1);
         CHECK(support::ssim(live.pictures[i].rgb, again.pictures[i].rgb, kWidth, kViews) >= 0.99);
