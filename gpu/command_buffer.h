@@ -72,7 +72,7 @@ public:
     uint32_t parts(const Work& work) const;
 
     /// Submit what is recorded and wait until everything has finished. Throws base::Error on a
-    /// lost device (also after Device::patience_s() without progress) and base::Cancelled when
+    /// lost device (also after Device::patience() without progress) and base::Cancelled when
     /// `stop` said so.
     void finish();
 

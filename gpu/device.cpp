@@ -292,8 +292,9 @@ void Device::mark_hung() {
 }
 
 // A CPU device compiles on first use and shares its cores with everything else.
-double Device::patience_s() const {
-    return impl_->info.type == DeviceType::cpu ? 60 : 20;
+Patience Device::patience() const {
+    const bool cpu = impl_->info.type == DeviceType::cpu;
+    return {.seconds = cpu ? 60.0 : 20.0, .counts_own_time = cpu};
 }
 
 Transfer& Device::transfer() {

@@ -4,6 +4,7 @@
 
 #include "gpu/base.h"
 #include "gpu/device_info.h"
+#include "gpu/patience.h"
 
 #include <vulkan/vulkan_core.h>
 
@@ -75,8 +76,8 @@ public:
     /// Lost without the driver saying so: work may run for ever, and destroying what it uses would
     /// be undefined. From here on nothing of this device is destroyed; its memory is given up.
     void mark_hung();
-    /// Seconds without progress after which a wait gives the device up for lost.
-    double patience_s() const;
+    /// After which a wait without progress gives the device up for lost.
+    Patience patience() const;
 
     /// The staging ring behind upload() and download(); made on first use.
     Transfer& transfer();

@@ -1,5 +1,6 @@
 #include "gpu/timeline.h"
 
+#include "gpu/clock.h"
 #include "gpu/vulkan_functions.h"
 
 namespace gpu {
@@ -75,21 +76,35 @@ uint64_t Timeline::submit(VkCommandBuffer commands) {
     return last_;
 }
 
-void Timeline::wait(uint64_t number) {
+/// VK_TIMEOUT where the patience came to its end.
+VkResult Timeline::wait_semaphore(uint64_t number) {
     const VkSemaphoreWaitInfo info{
         .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
         .semaphoreCount = 1,
         .pSemaphores = &semaphore_,
         .pValues = &number,
     };
-    const auto patience_ns = static_cast<uint64_t>(device_.patience_s() * 1e9);
-    const VkResult result = device_.vk().WaitSemaphores(device_.handle(), &info, patience_ns);
+    const Patience patience = device_.patience();
+    const auto step_ns = static_cast<uint64_t>(patience.seconds * 1e9);
+    const auto begin = base::Clock::now();
+    const double own_begin = base::process_cpu_s();
+    for (;;) {
+        const VkResult result = device_.vk().WaitSemaphores(device_.handle(), &info, step_ns);
+        if (result != VK_TIMEOUT ||
+            patience.ends(base::ms_since(begin) / 1000, base::process_cpu_s() - own_begin)) {
+            return result;
+        }
+    }
+}
+
+void Timeline::wait(uint64_t number) {
+    const VkResult result = wait_semaphore(number);
     if (result == VK_TIMEOUT) {
         device_.mark_hung();
         throw base::Error(base::ErrorKind::device_lost,
                           fmt::format("{} has made no progress for {} s", device_.info().name,
-                                      device_.patience_s()),
-                          "The GPU hangs or is far too slow for this model; load it again, or "
+                                      device_.patience().seconds),
+                          "The device hangs or is far too slow for this model; load it again, or "
                           "choose another device.");
     }
     device_.check(result, "vkWaitSemaphores");

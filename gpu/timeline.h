@@ -21,12 +21,13 @@ public:
     uint64_t submit(VkCommandBuffer commands);
 
     /// Wait until submit `number` has finished. Throws base::Error(device_lost) on a lost device,
-    /// also when nothing comes back for Device::patience_s().
+    /// also when nothing comes back for longer than Device::patience().
     void wait(uint64_t number);
 
     uint64_t last() const { return last_; }
 
 private:
+    VkResult wait_semaphore(uint64_t number);
     VkFence idle_fence();
     void wait_fences(uint64_t number);
 
