@@ -1,5 +1,6 @@
 #include "model/quant.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -201,6 +202,40 @@ void iq4_xs_block(float* y, const Block& b) {
     }
 }
 
+/// Where a block has its floats; the second -1 where it has one.
+struct FloatPlaces {
+    int first = 0, second = -1;
+};
+
+FloatPlaces float_places(DType dtype) {
+    switch (dtype) {
+        case DType::q4_1:
+        case DType::q5_1:
+        case DType::q4_k:
+        case DType::q5_k:
+            return {0, 2};
+        case DType::q2_k:
+            return {80, 82};
+        case DType::q3_k:
+            return {108};
+        case DType::q6_k:
+            return {208};
+        case DType::f32:  // the upper half of a float is a bfloat16 with the same exponent
+            return {2};
+        default:
+            return {0};
+    }
+}
+
+/// Exponents of 16-bit floats that are all ones.
+constexpr uint16_t kHalfExponent = 0x7c00, kBfloatExponent = 0x7f80;
+
+bool is_special(const std::byte* at, uint16_t exponent) {
+    uint16_t bits = 0;
+    std::memcpy(&bits, at, sizeof(bits));
+    return (bits & exponent) == exponent;
+}
+
 using BlockFunction = void (*)(float* y, const Block& block);
 
 // In the order of DType.
@@ -278,6 +313,36 @@ void dequantize(std::span<float> dst, DType dtype, std::span<const std::byte> sr
     for (size_t i = 0; i < n_blocks; ++i) {
         block(dst.data() + i * elements, Block(src.data() + i * bytes));
     }
+}
+
+std::optional<uint64_t> first_not_finite(DType dtype, std::span<const std::byte> src) {
+    if (dtype == DType::i32) {
+        return std::nullopt;
+    }
+    const uint64_t bytes = block_bytes(dtype);
+    const uint64_t n = src.size() / bytes;
+    const bool bfloat = dtype == DType::bf16 || dtype == DType::f32;
+    const uint16_t exponent = bfloat ? kBfloatExponent : kHalfExponent;
+    const FloatPlaces places = float_places(dtype);
+    const auto special = [&](uint64_t i) {
+        const std::byte* const block = src.data() + i * bytes;
+        return is_special(block + places.first, exponent) ||
+               (places.second >= 0 && is_special(block + places.second, exponent));
+    };
+    constexpr uint64_t kRun = 4096;  // looked at without a branch: nearly all are sane
+    for (uint64_t begin = 0; begin < n; begin += kRun) {
+        const uint64_t end = std::min(begin + kRun, n);
+        bool any = false;
+        for (uint64_t i = begin; i < end; ++i) {
+            any |= special(i);
+        }
+        for (uint64_t i = begin; any && i < end; ++i) {
+            if (special(i)) {
+                return i;
+            }
+        }
+    }
+    return std::nullopt;
 }
 
 }  // namespace model

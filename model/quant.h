@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "model/dtype.h"
@@ -20,5 +21,9 @@ uint16_t float_to_bf16(float value);
 /// that many elements. Every value is formed as scale * q - offset in f32, each operation rounded
 /// once: scale = d * S (or d), offset = dmin * M (or -m), which the kernels repeat bit by bit.
 void dequantize(std::span<float> dst, DType dtype, std::span<const std::byte> src);
+
+/// Index of the first block whose number (or scale or offset: all else in a block is an integer) is
+/// NaN or infinite. `src`: whole blocks.
+std::optional<uint64_t> first_not_finite(DType dtype, std::span<const std::byte> src);
 
 }  // namespace model

@@ -16,8 +16,8 @@
 //                b[16+i]
 // Words of highs:
 //   Q5_0, Q5_1, Q5_K, Q3_K  1 a sub-block: the top bit of element e at bit 8 (e%4) + e/4
-//   Q6_K       2 a sub-block: word e/16 holds the top 2 bits of element e at bit 8 (e%4) + 2
-//   (e%16/4)
+//   Q6_K       2 a sub-block: word e/16 holds the top 2 bits of element e, from bit
+//              8 (e%4) + 2 (e%16/4) on
 // Words of scales (a super-block is 8 sub-blocks):
 //   Q8_0, Q4_0, Q5_0, IQ4_NL   half a sub-block: d, f16
 //   Q4_1, Q5_1   1 a sub-block: d, m

@@ -10,6 +10,7 @@
 
 #include "gpu/base.h"
 #include "gpu/parallel.h"
+#include "model/quant.h"
 #include "model/repack.h"
 #include "shaders/params.h"
 
@@ -112,6 +113,7 @@ public:
     Tensor vector(const char* role, const std::string& name) {
         const SourceTensor& tensor = require(name);
         const std::vector<float> values = source_.read_f32(tensor);
+        refuse_not_finite(tensor, DType::f32, 0, std::as_bytes(std::span(values)));
         const Tensor result{
             role, DType::f32, {1, tensor.cols}, arena_.allocate(values.size() * sizeof(float))};
         gpu::upload(device_, result.range, std::as_bytes(std::span(values)));
@@ -138,6 +140,19 @@ private:
         const SourceTensor* const tensor = source_.find(name);
         CHECK(tensor != nullptr, "{}: the source was opened without {}", source_.path, name);
         return *tensor;
+    }
+
+    /// One NaN makes every logit of a model one, or, behind a soft-cap, equal ones that look sane.
+    void refuse_not_finite(const SourceTensor& tensor, DType dtype, uint32_t first_row,
+                           std::span<const std::byte> bytes) const {
+        if (const auto block = first_not_finite(dtype, bytes)) {
+            const uint64_t row = first_row + *block * block_elements(dtype) / tensor.cols;
+            throw base::Error(
+                base::ErrorKind::model,
+                fmt::format("{}: {} holds a number that is NaN or infinite, in row {}",
+                            source_.path, tensor.name, row),
+                "The file is damaged or was made wrongly: download or convert it again.");
+        }
     }
 
     uint32_t rows_per_slab(const SourceTensor& tensor) const {
@@ -195,6 +210,7 @@ private:
         const uint64_t one_row = row_bytes(tensor.dtype, tensor.cols);
         piece.file_bytes.resize(n * one_row);
         source_.read(tensor, (row_begin + done) * one_row, piece.file_bytes);
+        refuse_not_finite(tensor, tensor.dtype, row_begin + done, piece.file_bytes);
 
         const PlaneBytes before = plane_bytes(tensor.dtype, done, tensor.cols);
         const PlaneBytes part = plane_bytes(tensor.dtype, n, tensor.cols);

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
-#include <limits>
 
 #include "gpu/pipeline_cache_file.h"
 #include "model/self_test.h"
@@ -50,8 +49,7 @@ TEST_CASE("self-test: other numbers, and numbers that are none, are found") {
         float factor;
         const char* expected;
     };
-    for (const Fault fault :
-         {Fault{1.5f, "NMSE"}, Fault{std::numeric_limits<float>::infinity(), "not finite"}}) {
+    for (const Fault fault : {Fault{1.5f, "NMSE"}, Fault{1e30f, "not finite"}}) {
         CAPTURE(fault.factor);
         support::TinyModel tiny = support::make_tiny({});
         const std::string right = (folder.path() / "right.gguf").string();

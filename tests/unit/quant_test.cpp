@@ -2,6 +2,8 @@
 // time from the format's description; half and bf16 over all their values.
 #include "model/quant.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -276,4 +278,29 @@ TEST_CASE("quant: sizes and names of every type") {
     }
     CHECK_FALSE(model::dtype_from_name("IQ2_XXS"));
     CHECK_FALSE(model::dtype_from_name(""));
+}
+
+TEST_CASE("quant: a block with a number that is none is found, wherever it is, and no other") {
+    for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0,
+                              DType::q4_1, DType::q5_0, DType::q5_1, DType::iq4_nl, DType::q2_k,
+                              DType::q3_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::iq4_xs}) {
+        INFO(model::dtype_name(dtype));
+        const uint32_t n = 3 * model::block_elements(dtype), size = model::block_bytes(dtype);
+        const Bytes sane = support::random_blocks(dtype, n, 0.5f, 7);
+        CHECK_FALSE(model::first_not_finite(dtype, std::as_bytes(std::span(sane))));
+        for (uint32_t at = 0; at < size; at += 2) {
+            for (const uint16_t bits : std::array<uint16_t, 4>{0x7c00, 0xfe00, 0x7f80, 0xffff}) {
+                Bytes spoilt = sane;
+                std::memcpy(spoilt.data() + size + at, &bits, sizeof(bits));
+                std::vector<float> values(n);
+                model::dequantize(values, dtype, std::as_bytes(std::span(spoilt)));
+                const bool finite =
+                    std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
+                const auto found = model::first_not_finite(dtype, std::as_bytes(std::span(spoilt)));
+                INFO("bytes " << at << " of a block: " << bits);
+                CHECK(found.has_value() == !finite);
+                CHECK(found.value_or(1) == 1);
+            }
+        }
+    }
 }
