@@ -80,7 +80,7 @@ std::string describe_all(const std::vector<DeviceInfo>& devices) {
     for (size_t i = 0; i < devices.size(); ++i) {
         out += fmt::format("{}{}: {}", i == 0 ? "" : "; ", i, describe(devices[i]));
     }
-    return out.empty() ? "none" : out;
+    return out;
 }
 
 /// Indices that the selector names, whether usable or not.
@@ -153,8 +153,17 @@ Pick pick_device(const std::vector<DeviceInfo>& devices, std::string_view select
     const std::string wish = selector.empty() ? "no usable Vulkan device"
                                               : fmt::format("no usable Vulkan device fits '{}'",
                                                             base::escaped(selector));
+    if (std::any_of(devices.begin(), devices.end(),
+                    [](const DeviceInfo& device) { return device.missing.empty(); })) {
+        throw base::Error(
+            base::ErrorKind::no_device,
+            fmt::format("{}; there are: {}", wish, describe_all(devices)),
+            "`lapidary devices` lists them; name one by its number, UUID or a part of "
+            "its name.");
+    }
     throw base::Error(base::ErrorKind::no_device,
-                      fmt::format("{}; found {}", wish, describe_all(devices)),
+                      fmt::format("{}; there {}", wish,
+                                  devices.empty() ? "are none" : "are: " + describe_all(devices)),
                       "Update the GPU driver, or install mesa-vulkan-drivers for a CPU device; "
                       "`lapidary devices` lists what is there.");
 }

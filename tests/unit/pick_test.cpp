@@ -118,11 +118,14 @@ TEST_CASE("pick: of several that fit a name, the best") {
 }
 
 TEST_CASE("pick: refusals list what is there and what it lacks") {
-    CHECK_THAT(refusal({}, ""), ContainsSubstring("found none"));
+    CHECK_THAT(refusal({}, ""), ContainsSubstring("there are none"));
     CHECK_THAT(refusal({unusable(kBig)}, ""), ContainsSubstring("synchronization2"));
     CHECK_THAT(refusal({kBig, kCpu}, "arc"), ContainsSubstring("'arc'") &&
                                                  ContainsSubstring("GeForce") &&
                                                  ContainsSubstring("llvmpipe"));
+    // "found 0: Big" reads as if none had been found.
+    CHECK_THAT(refusal({kBig, kCpu}, "arc"),
+               ContainsSubstring("; there are: 0: ") && !ContainsSubstring("found"));
     CHECK_THAT(refusal({kBig, unusable(kSmall)}, "radeon"), ContainsSubstring("Vulkan 1.3"));
     CHECK_THAT(refusal({kBig}, "cpu"), ContainsSubstring("'cpu'"));
     CHECK_THAT(refusal({kBig}, "\x1b[2J"), ContainsSubstring("\\x1b"));
