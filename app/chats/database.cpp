@@ -152,7 +152,9 @@ int64_t Database::changes() const {
 
 void Database::note(int code) {
     if (code != SQLITE_OK && !failed()) {
-        fault_ = {code, handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code)};
+        // The connection's message is of its last call, which need not be the one that gave `code`.
+        const bool same = handle_ != nullptr && sqlite3_extended_errcode(handle_) == code;
+        fault_ = {code, same ? sqlite3_errmsg(handle_) : sqlite3_errstr(code)};
         base::log(base::LogArea::app, "sqlite: {} ({})", fault_.message, code);
     }
 }

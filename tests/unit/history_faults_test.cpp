@@ -76,6 +76,18 @@ bool soon(Ready ready) {
 
 }  // namespace
 
+TEST_CASE("a fault that the connection did not report last is still named") {
+    Folder f;
+    f.make();
+    Database db;
+    REQUIRE(db.open(f.path, true));
+    db.note(11);  // SQLITE_CORRUPT, while the last call went well
+    CHECK(db.fault().message == "database disk image is malformed");
+    db.forgive();
+    CHECK_FALSE(db.exec("SELECT a FROM nowhere"));
+    CHECK(db.fault().message == "no such table: nowhere");
+}
+
 TEST_CASE("a newer file and a stranger's are left as they are") {
     Folder f;
     f.make();
