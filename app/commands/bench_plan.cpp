@@ -148,6 +148,11 @@ std::pair<uint32_t, uint32_t> parse_prompt_gen(std::string_view text) {
     if (!rest.empty()) {
         wrong_list("-pg", text);
     }
+    if (prompt == 0 && gen == 0) {
+        throw base::Error(base::ErrorKind::usage,
+                          fmt::format("-pg is '{}': nothing is left to measure", text),
+                          "Give tokens of a prompt, single tokens, or both, as in -pg 512,128.");
+    }
     return {prompt, gen};
 }
 

@@ -113,6 +113,7 @@ TEST_CASE("bench refuses what it cannot do") {
     CHECK(refused({"-o", "xml"}) == "-o is 'xml', expected md, csv, json, jsonl or sql");
     CHECK(refused({"-oe", "xml"}).find("-oe is 'xml'") == 0);
     CHECK(refused({"-pg", "512"}).find("-pg is '512'") == 0);
+    CHECK(refused({"-pg", "0,0"}) == "-pg is '0,0': nothing is left to measure");
     CHECK(refused({"-pg", "1,2,3"}).find("-pg is '1,2,3'") == 0);
     CHECK(refused({"-ctk", "q8_0"}).find("f16 or f32") != std::string::npos);
     CHECK(refused({"-ctk", "f16,"}).find("f16 or f32") != std::string::npos);
