@@ -301,7 +301,7 @@ void add_trace(CLI::App& app, Options& o) {
             "of 64 x 64")
         ->type_name("LIST");
     add_number(trace, "--top", o.top, "Most likely tokens per position; 0: 10");
-    add_number(trace, "--limit", o.limit_mib, "Refuse to write more than this (default 2048)")
+    add_number(trace, "--limit", o.limit_mib, "Refuse to write more than this (default 2048)", 1)
         ->type_name("MiB");
     add_sampling_fields(trace, o);  // of stage_p
     add_session(trace, o);

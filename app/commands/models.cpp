@@ -9,8 +9,13 @@
 #include "gpu/device.h"
 #include "gpu/pick.h"
 
+#include <dirent.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <filesystem>
 #include <optional>
 
 namespace app {
@@ -35,6 +40,28 @@ std::optional<gpu::DeviceInfo> device_of(const Options& options) {
         tell("lapidary: whether models fit is not known: {}\n", error.what());
         return std::nullopt;
     }
+}
+
+/// The folders as whole paths, each of them known to be there and readable: what is looked through
+/// in vain is not what was asked for. Throws base::Error(usage).
+std::vector<std::string> named_folders(const std::vector<std::string>& folders) {
+    std::vector<std::string> paths;
+    for (const std::string& folder : folders) {
+        const char* const home = std::getenv("HOME");
+        const bool below_home = folder.starts_with("~/") && home != nullptr;
+        const std::string path =
+            std::filesystem::absolute(below_home ? home + folder.substr(1) : folder);
+        DIR* const opened = ::opendir(path.c_str());
+        if (opened == nullptr) {
+            throw base::Error(
+                base::ErrorKind::usage,
+                fmt::format("--folder {}: {}", base::escaped(folder, 400), std::strerror(errno)),
+                "Give a folder that can be read.");
+        }
+        ::closedir(opened);
+        paths.push_back(path);
+    }
+    return paths;
 }
 
 std::string room_text(const FoundModel& model, const std::optional<FitReport>& fit) {
@@ -75,8 +102,8 @@ void print_json(const FoundModel& model, const std::optional<FitReport>& fit) {
 
 int models_command(const Options& options) {
     install_interrupt();
-    const SearchRoots roots =
-        search_roots(options.folders, [](const char* name) { return std::getenv(name); });
+    const SearchRoots roots = search_roots(named_folders(options.folders),
+                                           [](const char* name) { return std::getenv(name); });
     std::vector<FoundModel> models = find_models(roots, {}, interrupted);
     const std::optional<gpu::DeviceInfo> device = device_of(options);
     size_t n_foreign = 0;

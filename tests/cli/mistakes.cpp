@@ -57,6 +57,7 @@ TEST_CASE("trace: what is chosen is judged before the device") {
     refused("--layers", "7", "--layers is '7'");
     refused("--taps", "nonsense", "--taps holds 'nonsense'");
     refused("--taps", "lens,thumb,", "stage_p, lens, thumb");
+    refused("--limit", "0", "--limit is '0', expected a whole number from 1");
     refused("--temp", "0.5", "--temp means nothing without stage_p");
     refused("--sampler-order", "llama.cpp", "--sampler-order means nothing without stage_p");
     check_refused({"trace", "-m", kTiny, "--tokens", "2,3", "-o", file + "/x"}, "cannot be", 1);
@@ -148,4 +149,15 @@ TEST_CASE("a batch's mistakes are told with their line, in words") {
     refused(std::string(100000, '['), "");
     std::ofstream(file) << "\n \n";
     check_refused({"run", "--batch", file}, "is empty");
+}
+
+TEST_CASE("models: a folder is taken from where the program runs, and must be there") {
+    const ProgramResult listed = run({"models", "--folder", "tests/golden", "--json"});
+    INFO(listed.err);
+    CHECK(listed.exit_code == 0);
+    CHECK(contains(listed.out, std::filesystem::absolute(kTiny).string()));
+    const support::TempDir folder;
+    const std::string missing = (folder.path() / "none").string();
+    check_refused({"models", "--folder", missing}, missing + ": No such file or directory");
+    check_refused({"models", "--folder", kTiny}, kTiny + ": Not a directory");
 }
