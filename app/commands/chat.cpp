@@ -114,7 +114,7 @@ public:
             take(line);
         }
         if (n_answers_ > 0) {
-            tell("lapidary: {}\n", speed_line(opened_.session->stats(), last_.logits_hash));
+            tell_speed(opened_.session->stats(), last_.logits_hash);
         }
         return interrupts == 2 || asked_to_end() ? interrupted_exit_code() : exit_code_;
     }
@@ -200,10 +200,7 @@ private:
         request.top = 5;
         put_turns(request, tokenizer_, turns_);
         if (request.tokens.size() >= opened_.session->n_ctx()) {
-            tell(
-                "lapidary: the conversation has {} tokens, the context holds {}: no room for "
-                "an answer. /undo takes the message back, -c N gives more room.\n",
-                request.tokens.size(), opened_.session->n_ctx());
+            tell("lapidary: {}\n", no_room_note(request.tokens.size()));
             exit_code_ = terminal_ ? 0 : base::exit_code(base::ErrorKind::usage);
             return;
         }
@@ -223,6 +220,27 @@ private:
             tell("lapidary: {}\n", note);
         }
         clear_interrupt();
+    }
+
+    /// What can be done about it depends on what fills the context.
+    std::string no_room_note(size_t n_tokens) const {
+        const uint32_t n_ctx = opened_.session->n_ctx();
+        if (!options_.system.empty()) {
+            GenerateRequest least;
+            put_turns(least, tokenizer_,
+                      {{model::Role::system, options_.system}, {model::Role::user, ""}});
+            if (least.tokens.size() >= n_ctx) {
+                return fmt::format(
+                    "the system prompt alone takes {} tokens, the context holds {}: no room for "
+                    "an answer. Shorten --system-prompt; -c N gives more room.",
+                    least.tokens.size(), n_ctx);
+            }
+        }
+        return fmt::format(
+            "the conversation has {} tokens, the context holds {}: no room for an answer. {}-c N "
+            "gives more room.",
+            n_tokens, n_ctx,
+            options_.single_turn ? "Shorten the message; " : "/undo takes the message back, ");
     }
 
     void save(const std::string& path) {

@@ -1,5 +1,6 @@
 #include "app/commands/generate.h"
 
+#include "app/commands/console.h"
 #include "app/commands/interrupt.h"
 #include "app/engine/stop_filter.h"
 #include "model/gpu_sampler.h"
@@ -155,7 +156,13 @@ std::string speed_line(const model::Session::Stats& stats, uint64_t logits_hash)
         line += fmt::format("prompt {} tokens, {:.3g} tok/s", stats.prompt_n,
                             rate(stats.prompt_n, stats.prompt_ms));
     }
-    return line + fmt::format("  #{:016x}", logits_hash);
+    return logits_hash == 0 ? line : line + fmt::format("  #{:016x}", logits_hash);
+}
+
+void tell_speed(const model::Session::Stats& stats, uint64_t logits_hash) {
+    if (const std::string line = speed_line(stats, logits_hash); !line.empty()) {
+        tell("lapidary: {}\n", line);
+    }
 }
 
 std::string finish_note(FinishReason reason, uint32_t n_ctx) {

@@ -49,8 +49,11 @@ std::string_view finish_reason_name(FinishReason reason);
 GenerateResult generate(model::Session& session, model::Sampler& sampler,
                         const GenerateRequest& request);
 
-/// "12 tokens decoded, 3.41 tok/s, 293 ms/tok; prompt 5 tokens, 20.3 tok/s  #0123456789abcdef"
+/// "12 tokens decoded, 3.41 tok/s, 293 ms/tok; prompt 5 tokens, 20.3 tok/s  #0123456789abcdef";
+/// without what was not computed, and so empty when nothing was. `logits_hash` 0: there is none.
 std::string speed_line(const model::Session::Stats& stats, uint64_t logits_hash);
+/// It as a line on stderr; none where there is nothing to say.
+void tell_speed(const model::Session::Stats& stats, uint64_t logits_hash);
 
 /// What a person should know about the end of an answer; empty when it simply ended.
 std::string finish_note(FinishReason reason, uint32_t n_ctx);

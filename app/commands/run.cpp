@@ -142,7 +142,7 @@ int run_command(const Options& options) {
         !note.empty()) {
         tell("lapidary: {}\n", note);
     }
-    tell("lapidary: {}\n", speed_line(opened.session->stats(), result.logits_hash));
+    tell_speed(opened.session->stats(), result.logits_hash);
     return result.reason == FinishReason::stopped ? interrupted_exit_code() : 0;
 }
 

@@ -225,7 +225,7 @@ int run_batch(const Options& options, Opened& opened, const std::vector<BatchLin
         put("{}\n", out.str());
         flush_output();
     }
-    tell("lapidary: {}\n", speed_line(opened.session->stats(), hash));
+    tell_speed(opened.session->stats(), hash);
     return exit_code;
 }
 

@@ -220,12 +220,13 @@ int score_command(const Options& options) {
                         .str());
     } else {
         print_table(tokenizer, tokens, scored);
-        put("{} tokens, {:.6f} nats, perplexity {:.5f}\n", tokens.size(), nll, perplexity);
+        put("{} {}, {:.6f} nats, perplexity {}\n", tokens.size(),
+            tokens.size() == 1 ? "token" : "tokens", nll,
+            n_scored > 0 ? fmt::format("{:.5f}", perplexity) : "-");
     }
     flush_output();
     const bool whole = opened.session->position() == tokens.size();
-    tell("lapidary: {}\n",
-         speed_line(opened.session->stats(), whole ? opened.session->logits_hash() : 0));
+    tell_speed(opened.session->stats(), whole ? opened.session->logits_hash() : 0);
     return 0;
 }
 

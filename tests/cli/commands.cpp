@@ -502,3 +502,24 @@ TEST_CASE("Ctrl-C: run ends with what it has, chat goes on") {
     CHECK(chat.exit_code == 0);
     CHECK(lines_of(chat.out).size() >= 2);
 }
+
+TEST_CASE("score of one token has no perplexity") {
+    const ProgramResult text = run({"score", "-m", kTiny3, "--tokens", "2"});
+    CHECK(text.exit_code == 0);
+    CHECK(contains(text.out, "1 token, 0.000000 nats, perplexity -\n"));
+    const ProgramResult lines = run({"score", "-m", kTiny3, "--tokens", "2", "--json"});
+    CHECK(json_lines(lines.out).back()["ppl"].is_null());
+}
+
+TEST_CASE("chat: where the system prompt fills the context, that is said") {
+    std::string system;
+    for (int i = 0; i < 100; ++i) {
+        system += "Answer in one word. ";
+    }
+    const ProgramResult result =
+        run({"chat", "-st", "-c", "64", "--system-prompt", system, "-p", "Hello"});
+    INFO(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK(contains(result.err, "the system prompt alone takes"));
+    CHECK_FALSE(contains(result.err, "/undo"));
+}
