@@ -481,7 +481,8 @@ ParsedArguments parse_arguments(const std::vector<std::string>& argv, bool has_w
     app.get_formatter()->column_width(34);
     app.footer(
         "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 model, 4 no Vulkan device,\n"
-        "5 out of memory, 6 device lost, 130 interrupted, 143 asked to end (SIGTERM).");
+        "5 out of memory, 6 device lost, 130 interrupted, 143 asked to end (SIGTERM),\n"
+        "129 hung up (SIGHUP).");
     add_top_level(app, o, has_window);
     add_run(app, o);
     add_chat(app, o);

@@ -22,7 +22,10 @@ constexpr std::chrono::milliseconds kLongestOpen{2000};  // of the chats' file
 }  // namespace
 
 Application::Application(EngineLink& engine, const StartOptions& options)
-    : engine_(engine), config_file_(options.config_path), wake_(options.wake) {
+    : engine_(engine),
+      config_file_(options.config_path),
+      wake_(options.wake),
+      end_asked_(options.end_asked) {
     std::string problem;
     ui.view.config = config_file_.load(problem);
     if (!problem.empty()) {
@@ -126,6 +129,9 @@ void Application::look_around() {
 bool Application::pump() {
     using Clock = std::chrono::steady_clock;
     const Clock::time_point end = Clock::now() + std::chrono::milliseconds(12);
+    if (end_asked_ && end_asked_()) {
+        ui.view.quit = true;
+    }
     const uint64_t seen = ui.view.models.facts().version;
     look_around();
     bool any = ui.view.models.facts().version != seen;

@@ -28,6 +28,7 @@ struct StartOptions {
     std::string chats_path;           // empty: chats are kept in memory only
     std::function<void()> wake = {};  // called from other threads when there is something to take
     uint64_t seed = 1;
+    std::function<bool()> end_asked = {};   // from outside the window: it closes in order
     std::vector<std::string> font_folders;  // none: the system's
     LibraryLink* library = nullptr;         // null: models and devices are not looked for
     /// A load of an earlier session that did not come to its end: nothing is opened by itself.
@@ -76,6 +77,7 @@ private:
     EngineLink& engine_;
     ConfigFile config_file_;
     const std::function<void()> wake_;
+    const std::function<bool()> end_asked_;
     std::unique_ptr<HistoryThreads> history_;
     std::vector<std::future<std::string>> writes_;  // each gives what is to be said of it
 };

@@ -18,7 +18,7 @@ namespace {
 
 /// Starts the window (on a display of its own) and kills it as soon as a load has begun. False: no
 /// load was seen to begin.
-bool kill_while_loading(const std::string& home) {
+bool kill_while_loading(const std::string& home, int signal) {
     const pid_t child = ::fork();
     if (child == 0) {
         ::setenv("HOME", home.c_str(), 1);
@@ -42,7 +42,7 @@ bool kill_while_loading(const std::string& home) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     if (loading != 0) {
-        ::kill(loading, SIGKILL);
+        ::kill(loading, signal);
     } else {
         ::kill(-child, SIGTERM);
     }
@@ -73,7 +73,7 @@ TEST_CASE("a load that killed the program is not tried again by itself") {
     // The kill may come after the short load of the shipped model has ended.
     bool left = false;
     for (int attempt = 0; attempt < 10 && !left; ++attempt) {
-        REQUIRE(kill_while_loading(home));
+        REQUIRE(kill_while_loading(home, SIGKILL));
         left = marker_left(home);
     }
     REQUIRE(left);
@@ -90,4 +90,17 @@ TEST_CASE("a load that killed the program is not tried again by itself") {
     INFO(safe.err);
     CHECK(safe.exit_code == 0);
     CHECK_FALSE(marker_left(home));  // the user has decided: the next start is an ordinary one
+}
+
+TEST_CASE("a window that is asked to end while it opens a model leaves no marker") {
+    if (!fs::exists("/usr/bin/xvfb-run")) {
+        SKIP("there is no Xvfb here (package xvfb)");
+    }
+    const support::TempDir dir;
+    const std::string home = dir.path().string();
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+        INFO("signal " << signal);
+        REQUIRE(kill_while_loading(home, signal));
+        CHECK_FALSE(marker_left(home));
+    }
 }

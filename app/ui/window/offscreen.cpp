@@ -114,6 +114,9 @@ bool Offscreen::play(const std::string& text, std::string& error,
             return step == Script::Step::done;
         }
         frame();
+        if (app_->ui.view.quit) {  // as the window does, which ends in the middle of a script too
+            return true;
+        }
         if (!had_events_ && idle) {
             idle();
         }

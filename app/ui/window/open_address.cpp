@@ -1,5 +1,6 @@
 #include "app/ui/window/open_address.h"
 
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,8 +28,18 @@ bool open_address(const std::string& address) {
     }
     std::string program = "xdg-open", argument = address;
     std::array<char*, 3> arguments{program.data(), argument.data(), nullptr};
+    // The window blocks the signals that end it (EndSignals); a browser must not inherit that.
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     pid_t child = 0;
-    if (posix_spawnp(&child, "xdg-open", nullptr, nullptr, arguments.data(), environ) != 0) {
+    const int failed =
+        posix_spawnp(&child, "xdg-open", nullptr, &attributes, arguments.data(), environ);
+    posix_spawnattr_destroy(&attributes);
+    if (failed != 0) {
         return false;
     }
     // Somebody has to take note of its end; the window does not wait for it.

@@ -21,6 +21,7 @@
 #include "app/recordings/replay_engine.h"
 #include "app/state_folder.h"
 #include "app/ui/script.h"
+#include "app/ui/window/end_signals.h"
 #include "app/ui/window/offscreen.h"
 #include "app/ui/window/open_address.h"
 #include "app/ui/window/window.h"
@@ -121,20 +122,24 @@ int run_offscreen(const Options& options, const std::string& script) {
                                 kLargest, ui::printable(options.offscreen)),
                     2);
     }
+    const ui::EndSignals signals([] {});  // the loop looks without being woken
     ui::StartOptions start = start_options(options);
+    start.end_asked = [&signals] { return signals.came() != 0; };
     const std::unique_ptr<EngineLink> engine = make_engine(
         options, {}, [] {}, start);
     ui::Offscreen stage(*engine, start, int(width), int(height));
     std::string error;
     const bool ok = stage.play(script, error,
                                [] { std::this_thread::sleep_for(std::chrono::milliseconds(4)); });
-    return ok ? 0 : fail(options.script + ": " + error, 1);
+    return ok ? signals.exit_code(0) : fail(options.script + ": " + error, 1);
 }
 
 int run_on_display(const Options& options, const std::string& script) {
+    const ui::EndSignals signals(&ui::Window::wake);
     const std::string state = state_folder();
     const LogFile log(state);
     ui::StartOptions start = start_options(options);
+    start.end_asked = [&signals] { return signals.came() != 0; };
     check_last_load(LoadMarker(state), options.safe_mode, start);
     ui::FrameLog frames;
     ui::Window window(1440, 900);
@@ -169,7 +174,7 @@ int run_on_display(const Options& options, const std::string& script) {
         }
         fmt::print(stderr, "{}\n", frames.summary());
     }
-    return ok ? 0 : fail(options.script + ": " + error, 1);
+    return ok ? signals.exit_code(0) : fail(options.script + ": " + error, 1);
 }
 
 }  // namespace
