@@ -10,7 +10,7 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
     set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Build type" FORCE)
 endif()
 # No NDEBUG anywhere: CHECK is always on, and ImGui's asserts guard our use of it.
-set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g -D_GLIBCXX_ASSERTIONS")  # dev and the sanitizers
 set(CMAKE_CXX_FLAGS_RELEASE "-O2")
 
 find_program(LAPIDARY_CCACHE ccache)

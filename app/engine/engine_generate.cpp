@@ -132,8 +132,9 @@ void Worker::prefill(Generation& g) {
     g.stats.prompt_ms = base::ms_between(begun, Clock::now());
     offer(PrefillProgressed{g.request.id, uint32_t(g.ids.size()), uint32_t(g.ids.size())});
     if (scored) {
-        const uint32_t n = result.n_reused;  // its row was not computed now
-        if (n > 0 && g.prompt[n].rank < 0 && session_->options().keep_residuals) {
+        // The row before it was not computed now. All are reused where the cache held just this.
+        const uint32_t n = result.n_reused;
+        if (n > 0 && n < g.prompt.size() && g.prompt[n].rank < 0 && session_->options().keep_residuals) {
             score(g.prompt[n], session_->logits_at(n - 1));
         }
         emit(PromptReady{g.request.id, g.prompt, result.n_reused, true}, false);

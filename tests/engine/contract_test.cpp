@@ -173,6 +173,12 @@ TEST_CASE("engine: scores are the same from a kept prefix, after the answer, and
     for (size_t i = 0; i < first.tokens.size(); ++i) {  // as decoded and as part of a prompt
         require_same(kept.scored.tokens[first.scored.tokens.size() + i], first.tokens[i]);
     }
+    // Bug: the row after the last was read when the cache held exactly what was asked for.
+    const Answer held = driver.answer(go_on(ids, 0));
+    REQUIRE(held.scored.n_reused == ids.size());
+    for (size_t i = 0; i < ids.size(); ++i) {
+        require_same(held.scored.tokens[i], kept.scored.tokens[i]);
+    }
     EngineDriver other;
     other.load();
     const Answer cold = other.answer(go_on(ids, 0));
