@@ -134,7 +134,8 @@ void Worker::prefill(Generation& g) {
     if (scored) {
         // The row before it was not computed now. All are reused where the cache held just this.
         const uint32_t n = result.n_reused;
-        if (n > 0 && n < g.prompt.size() && g.prompt[n].rank < 0 && session_->options().keep_residuals) {
+        if (n > 0 && n < g.prompt.size() && g.prompt[n].rank < 0 &&
+            session_->options().keep_residuals) {
             score(g.prompt[n], session_->logits_at(n - 1));
         }
         emit(PromptReady{g.request.id, g.prompt, result.n_reused, true}, false);
