@@ -121,7 +121,8 @@ FitReport check_fit(const gpu::DeviceInfo& device, const FitQuestion& q,
     }
     // Need grows with the context: the largest multiple of 256 below.
     constexpr uint32_t kStep = 256;
-    uint32_t low = 0, high = wanted / kStep;  // times kStep; low fits, or is 0
+    // times kStep; low fits, or is 0. No more than the model was made for.
+    uint32_t low = 0, high = std::min(wanted, most) / kStep;
     while (low < high) {
         const uint32_t middle = (low + high + 1) / 2;
         if (report_at(device, q, heaps, middle * kStep).fits()) {
@@ -163,10 +164,17 @@ const FoundModel* largest_that_fits(const FitQuestion& q, const WhatElse& what, 
 /// The best type that would fit, of those that llama-quantize makes.
 std::optional<Alternative> type_to_look_for(const FitReport& report, const FitQuestion& q,
                                             const WhatElse& what) {
+    // Where the weights leave room for some context, they are not what is in the way of less: a
+    // type is worth a download only if the context that was wanted fits then.
+    const uint32_t n_ctx = report.best_n_ctx != 0
+                               ? report.n_ctx
+                               : std::min(kSmallestContext, q.config.max_position_embeddings);
     for (const model::QuantMix mix : model::quant_mixes()) {
         const uint64_t bytes = model::weight_bytes(q.config, mix);
-        const FitQuestion other{q.config, bytes, kSmallestContext, q.type_k, q.type_v};
-        if (bytes < report.weights && check_fit(what.devices[what.device_index], other).fits()) {
+        const FitQuestion other{q.config, bytes, n_ctx, q.type_k, q.type_v};
+        const bool less =
+            bytes < report.weights && memory_text(bytes) != memory_text(report.weights);
+        if (less && check_fit(what.devices[what.device_index], other).fits()) {
             return Alternative{.text = fmt::format("Get it as {}: its weights take {} then",
                                                    model::quant_mix_name(mix), memory_text(bytes))};
         }

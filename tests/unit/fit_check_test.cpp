@@ -144,3 +144,29 @@ TEST_CASE("less context comes first, and there are three even where nothing else
     list = alternatives(check_fit(what.devices[0], question), question, what);
     CHECK(list[0].device.empty());
 }
+
+TEST_CASE("what is offered is to be had: no context beyond the model's, no type as large as this") {
+    model::Config config = config_4b();
+    config.max_position_embeddings = 8192;
+    const uint64_t q4 = model::weight_bytes(config, model::QuantMix::q4_k_m);
+    WhatElse what{.path = "/models/4b-q4"};
+    what.devices = {device("only", 24 * kGiB)};
+    const FitQuestion question{config, q4, 2'000'000'000};
+    const FitReport report = check_fit(what.devices[0], question);
+    REQUIRE_FALSE(report.fits());
+    CHECK(report.best_n_ctx == 8192);
+    // The context is in the way, not the weights: no type makes room for it.
+    for (const Alternative& a : alternatives(report, question, what)) {
+        INFO(a.text);
+        CHECK(a.text.find("Get it as") == std::string::npos);
+    }
+    // A few bytes less, which the sentence would not even show.
+    const uint64_t largest = model::weight_bytes(config, model::quant_mixes().front());
+    const gpu::DeviceInfo tight = device("tight", largest + kGiB / 2 + kFitMargin);
+    what.devices = {tight};
+    const FitQuestion same{config, largest + 1, 8192};
+    for (const Alternative& a : alternatives(check_fit(tight, same), same, what)) {
+        INFO(a.text);
+        CHECK(a.text.find("take " + memory_text(largest) + " then") == std::string::npos);
+    }
+}
