@@ -275,7 +275,8 @@ void add_trace(CLI::App& app, Options& o) {
     trace
         ->add_option("-o,--output", o.output,
                      "The file to write; .png, .svg, .csv, .json and .html hold one view, .npz "
-                     "arrays, or one view with --view")
+                     "arrays, or one view with --view; .lapidary a recording that the window plays "
+                     "without the model")
         ->type_name("F.npz")
         ->required();
     trace

@@ -188,9 +188,11 @@ ExportFormat export_format(std::string_view path) {
         }
         known += (known.empty() ? "" : ", ") + std::string(ending);
     }
-    throw base::Error(base::ErrorKind::usage,
-                      fmt::format("'{}' has none of the endings {}", base::escaped(path), known),
-                      "The ending chooses the format.");
+    throw base::Error(
+        base::ErrorKind::usage,
+        fmt::format("'{}' has none of the endings {}", base::escaped(path), known),
+        "The ending chooses the format; trace also writes .lapidary, a recording that "
+        "the window plays.");
 }
 
 std::string export_csv(const ViewExport& view) {

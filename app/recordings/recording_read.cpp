@@ -1,12 +1,14 @@
 // Recordings come from anywhere: everything is checked before it is believed.
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 #include <fstream>
 #include <limits>
 #include <span>
+#include <system_error>
 #include <utility>
 
 #include "app/chats/database.h"
@@ -64,7 +66,10 @@ class Reader {
 public:
     explicit Reader(const std::string& path) : path_(path) {
         if (!is_recording(path)) {
-            refuse(path, "this is no recording of Lapidary");
+            errno = 0;
+            const std::ifstream in(path, std::ios::binary);
+            refuse(path, in ? "found other data, expected a Lapidary recording"
+                            : std::generic_category().message(errno != 0 ? errno : EIO));
         }
         if (!db_.open(path, false)) {
             refuse(path, "the recording cannot be opened: " + db_.fault().message);

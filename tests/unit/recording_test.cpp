@@ -217,7 +217,7 @@ TEST_CASE("newer, foreign, cut and spoilt recordings are refused and stay as the
     CHECK(refusal_of(path).find("newer Lapidary") != std::string::npos);
     again();
     run_sql(path, "PRAGMA application_id=1");
-    CHECK(refusal_of(path).find("no recording") != std::string::npos);
+    CHECK(refusal_of(path).find("expected a Lapidary recording") != std::string::npos);
     for (const char* sql :
          {"UPDATE tokens SET id=-1 WHERE position=4",
           "UPDATE tokens SET id=100 WHERE position=4",

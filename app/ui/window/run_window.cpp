@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <random>
 #include <system_error>
@@ -46,7 +45,13 @@ std::string read_script(const std::string& path, std::string& text) {
     if (!in) {
         return std::generic_category().message(errno != 0 ? errno : ENOENT);
     }
-    text.assign(std::istreambuf_iterator<char>(in), {});
+    constexpr size_t kMostBytes = size_t{16} << 20;  // a script that never ends, such as /dev/zero
+    text.resize(kMostBytes + 1);
+    in.read(text.data(), std::streamsize(text.size()));
+    text.resize(size_t(in.gcount()));
+    if (text.size() > kMostBytes) {
+        return "it has more than 16 MiB";
+    }
     return in.bad() ? std::generic_category().message(errno != 0 ? errno : EIO) : std::string();
 }
 
@@ -98,7 +103,9 @@ void check_last_load(const LoadMarker& marker, bool safe_mode, ui::StartOptions&
 std::unique_ptr<EngineLink> make_engine(const Options& options, const std::string& state,
                                         const std::function<void()>& wake,
                                         ui::StartOptions& start) {
-    if (options.model.empty() || !is_recording(options.model)) {
+    // By its name too: a damaged recording is to be called that, and no GGUF file.
+    const bool recording = options.model.ends_with(kRecordingEnding) || is_recording(options.model);
+    if (options.model.empty() || !recording) {
         return std::make_unique<Engine>(wake, state);
     }
     auto replay = std::make_unique<ReplayEngine>(read_recording(options.model));
