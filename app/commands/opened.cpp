@@ -4,6 +4,7 @@
 #include "app/commands/interrupt.h"
 #include "app/engine/engine.h"
 #include "app/library/fit_check.h"
+#include "app/recordings/recording.h"
 #include "gpu/clock.h"
 #include "model/self_test.h"
 
@@ -74,6 +75,14 @@ std::string existing_model(const Options& options) {
                           fmt::format("{}: {}", base::escaped(path), std::strerror(errno)),
                           "Give a GGUF file or a Hugging Face folder with -m.");
     }
+    if (is_recording(path)) {
+        throw base::Error(
+            base::ErrorKind::model,
+            base::escaped(path, 400) + " is a recording, which holds no model",
+            fmt::format("`lapidary {}` opens it in the window; -m takes a GGUF file or "
+                        "a Hugging Face folder.",
+                        base::escaped(path, 400)));
+    }
     std::error_code failed;
     if (std::filesystem::is_directory(path, failed) &&
         !std::filesystem::exists(std::filesystem::path(path) / "config.json", failed)) {
@@ -114,6 +123,16 @@ std::vector<FoundModel> found_models() {
     return models;
 }
 
+/// A context that the model was not made for.
+void check_context(uint32_t n_ctx, const model::Config& config) {
+    if (n_ctx > config.max_position_embeddings) {
+        throw base::Error(base::ErrorKind::usage,
+                          fmt::format("-c is {}, the model has {} positions", n_ctx,
+                                      config.max_position_embeddings),
+                          fmt::format("Give at most -c {}.", config.max_position_embeddings));
+    }
+}
+
 /// Refuses a model that does not fit, with what would; a context that nobody asked for is
 /// shortened instead.
 void fit_session(const Options& options, const model::ModelSource& source,
@@ -152,13 +171,37 @@ void fit_session(const Options& options, const model::ModelSource& source,
 
 }  // namespace
 
+void check_room(size_t n_tokens, const model::SessionOptions& session,
+                const model::Config& config) {
+    const uint32_t most = config.max_position_embeddings;
+    const uint32_t n_ctx =
+        session.n_ctx != 0 ? session.n_ctx : std::min(model::kDefaultContext, most);
+    if (n_tokens > n_ctx) {
+        throw base::Error(
+            base::ErrorKind::usage,
+            fmt::format("the text has {} tokens, the context holds {}", n_tokens, n_ctx),
+            n_tokens > most
+                ? fmt::format("Shorten the text: the model has {} positions.", most)
+                : fmt::format("Shorten the text, or ask for a longer context: -c {}.", n_tokens));
+    }
+}
+
 Opened open_session(const Options& options, const model::SessionOptions& session_options,
-                    std::optional<model::ModelFiles> files) {
+                    const FilesCheck& check) {
     const auto begin = base::Clock::now();
     install_interrupt();
     Opened opened;
-    // The path first: a missing file is told before a device is woken.
-    const std::string path = existing_model(options);
+    ProgressLine line;
+    const model::LoadOptions load{
+        .progress = [&](const model::LoadProgress& progress) { line.show(progress); },
+        .stop = interrupted};
+    // The files first: what they show to be wrong is told before a device is woken.
+    model::ModelFiles files = model::open_files(existing_model(options), load);
+    line.clear();
+    check_context(session_options.n_ctx, files.source->config);
+    if (check) {
+        check(files);
+    }
     opened.runtime =
         std::make_unique<model::Runtime>(gpu::DeviceOptions{.selector = options.device});
     const gpu::DeviceInfo& device = opened.runtime->device.info();
@@ -166,18 +209,11 @@ Opened open_session(const Options& options, const model::SessionOptions& session
         tell("lapidary: computing on the CPU ({}), which is slow: {}\n", device.name,
              opened.runtime->device.why_chosen());
     }
-    ProgressLine line;
-    const model::LoadOptions load{
-        .progress = [&](const model::LoadProgress& progress) { line.show(progress); },
-        .stop = interrupted};
     model::SessionOptions with_stop = session_options;
-    if (!files) {
-        files = model::open_files(path, load);
-    }
     if (options.fit) {
-        fit_session(options, *files->source, opened.runtime->device, with_stop);
+        fit_session(options, *files.source, opened.runtime->device, with_stop);
     }
-    opened.model = model::Model::load(*opened.runtime, std::move(*files), load);
+    opened.model = model::Model::load(*opened.runtime, std::move(files), load);
     with_stop.stop = interrupted;
     opened.path = with_stop.path = chosen_path(options, opened);
     opened.session = std::make_unique<model::Session>(*opened.runtime, opened.model, with_stop);
@@ -218,7 +254,7 @@ std::string read_text_file(const std::string& path, uint64_t max_bytes) {
     if (text.size() > max_bytes) {
         throw base::Error(base::ErrorKind::usage,
                           fmt::format("{} has more than {} MiB", path, max_bytes >> 20),
-                          "Give a shorter text.");
+                          "Give a shorter one, or divide it into several.");
     }
     return text;
 }
@@ -227,10 +263,6 @@ void take_text_file(Options& options) {
     if (!options.file.empty()) {
         options.prompt = read_text_file(options.file);
     }
-}
-
-model::ModelFiles open_files(const Options& options) {
-    return model::open_files(existing_model(options));
 }
 
 std::unique_ptr<model::ModelSource> peek_model(const Options& options) {

@@ -8,8 +8,8 @@
 #include "model/session.h"
 #include "model/source.h"
 
+#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace app {
@@ -34,13 +34,16 @@ struct Opened {
 /// -m, or the shipped model.
 std::string model_path(const Options& options);
 
-/// Open device, model and a session with `session_options`. Notes go to stderr: progress where it
+/// Throws for what the model's files and its tokenizer already show to be wrong.
+using FilesCheck = std::function<void(const model::ModelFiles& files)>;
+
+/// Open model, device and a session with `session_options`. Notes go to stderr: progress where it
 /// is a terminal, the device when it is a CPU, notices of the file. Ctrl-C throws base::Cancelled.
-/// `files`: what open_files gave, where a check before the device needed it.
+/// `check` is called before a device is woken; a context beyond the model's is refused there too.
 Opened open_session(const Options& options, const model::SessionOptions& session_options,
-                    std::optional<model::ModelFiles> files = std::nullopt);
-/// The model's files and tokenizer, without a device.
-model::ModelFiles open_files(const Options& options);
+                    const FilesCheck& check = {});
+/// Throws base::Error(usage) where a text of `n_tokens` does not fit the context asked for.
+void check_room(size_t n_tokens, const model::SessionOptions& session, const model::Config& config);
 
 /// Reads -f into the prompt, before anything is loaded. Throws base::Error(usage).
 void take_text_file(Options& options);

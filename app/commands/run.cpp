@@ -41,18 +41,16 @@ void print_totals_json(const Opened& opened, const GenerateResult& result, size_
                     .str());
 }
 
-/// Prompt, stop texts and stop ids as the options ask for them.
-GenerateRequest make_request(const Options& options, const Opened& opened) {
-    const model::Tokenizer& tokenizer = opened.model->tokenizer;
+/// Prompt, stop texts and stop ids as the options ask for them; sampling is the model's to add.
+GenerateRequest make_request(const Options& options, const model::Tokenizer& tokenizer) {
     GenerateRequest request;
-    request.sampling = sampling_of(options, opened.default_sampling());
     request.max_tokens = options.n_predict;
     request.stop_texts = options.stop_texts;
     request.top = options.top;
     if (options.fill_before || options.fill_after) {
+        request.stop_ids = model::fill_in_the_middle_stop_ids(tokenizer);  // refuses most models
         request.tokens = model::render_fill_in_the_middle(
             tokenizer, options.fill_before.value_or(""), options.fill_after.value_or(""));
-        request.stop_ids = model::fill_in_the_middle_stop_ids(tokenizer);
     } else if (options.chat) {
         std::vector<model::Turn> turns;
         if (!options.system.empty()) {
@@ -110,16 +108,17 @@ int run_command(const Options& options) {
     if (!options.batch.empty()) {
         batch = read_batch(options.batch);  // mistakes in it are told before anything is loaded
     }
-    std::optional<model::ModelFiles> files;
-    if (options.fill_before || options.fill_after) {
-        files = open_files(options);
-        model::fill_in_the_middle_stop_ids(files->tokenizer);  // refused before a device is woken
-    }
-    Opened opened = open_session(options, options.session, std::move(files));
+    GenerateRequest request;
+    Opened opened = open_session(options, options.session, [&](const model::ModelFiles& files) {
+        if (options.batch.empty()) {
+            request = make_request(options, files.tokenizer);
+            check_room(request.tokens.size(), options.session, files.source->config);
+        }
+    });
     if (!options.batch.empty()) {
         return run_batch(options, opened, batch);
     }
-    GenerateRequest request = make_request(options, opened);
+    request.sampling = sampling_of(options, opened.default_sampling());
     say_seed(options, request.sampling);
     const model::Tokenizer& tokenizer = opened.model->tokenizer;
     if (options.json) {

@@ -12,6 +12,7 @@ namespace app {
 
 /// One line of a batch file.
 struct BatchLine {
+    size_t number = 0;  // of the file's lines, from 1, empty ones counted
     std::optional<std::string> prompt;
     std::vector<model::Turn> turns;
     std::optional<int32_t> n;

@@ -18,11 +18,15 @@ using model::Json;
 constexpr const char* kLine =
     "A line is {\"prompt\":\"...\"} or {\"turns\":[{\"role\":\"user\",\"text\":\"...\"}]}, with n, "
     "temp and seed if wanted.";
-constexpr uint64_t kBatchBytes = 256ull << 20;
+
+/// As messages name a line: "b.jsonl, line 2".
+std::string place(const std::string& path, size_t line) {
+    return fmt::format("{}, line {}", base::escaped(path), line);
+}
 
 [[noreturn]] void wrong(const std::string& path, size_t line, const std::string& what) {
-    throw base::Error(base::ErrorKind::usage,
-                      fmt::format("{}, line {}: {}", base::escaped(path), line, what), kLine);
+    throw base::Error(base::ErrorKind::usage, fmt::format("{}: {}", place(path, line), what),
+                      kLine);
 }
 
 /// What a line is missing; parse_batch adds where.
@@ -177,6 +181,7 @@ std::vector<BatchLine> parse_batch(std::string_view text, const std::string& pat
         }
         try {
             lines.push_back(parse_line(line));
+            lines.back().number = number;
         } catch (const base::Error& error) {
             wrong(path, number, error.what());
         }
@@ -190,7 +195,7 @@ std::vector<BatchLine> parse_batch(std::string_view text, const std::string& pat
 }
 
 std::vector<BatchLine> read_batch(const std::string& path) {
-    return parse_batch(read_text_file(path, kBatchBytes), path);
+    return parse_batch(read_text_file(path), path);
 }
 
 int run_batch(const Options& options, Opened& opened, const std::vector<BatchLine>& lines) {
@@ -208,7 +213,8 @@ int run_batch(const Options& options, Opened& opened, const std::vector<BatchLin
             // One line that is too long does not take the others' answers away.
             const std::string why = fmt::format("the prompt has {} tokens, the context holds {}",
                                                 request.tokens.size(), opened.session->n_ctx());
-            tell("lapidary: batch line {}: {}\n", i, why);
+            tell("lapidary: {}: {}\n  Shorten it, or ask for a longer context with -c.\n",
+                 place(options.batch, lines[i].number), why);
             out.add("text", "").raw("ids", "[]").add("finish_reason", "error").add("error", why);
             exit_code = base::exit_code(base::ErrorKind::usage);
         } else {

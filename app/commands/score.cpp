@@ -29,19 +29,8 @@ void evaluate_once(model::Session& session, const std::vector<model::TokenId>& t
     }
 }
 
-/// --prefix and its like must lie inside the text, and there must be something to score. The files
-/// where they were needed for it.
-std::optional<model::ModelFiles> check_before_device(const Options& options) {
-    const bool has_way =
-        options.kept_prefix > 0 || options.rewind > 0 || options.edit || options.decode > 0;
-    if (!options.tokens && options.prompt->empty() && !options.hash) {
-        throw base::Error(base::ErrorKind::usage, "the text is empty: it has no token to score",
-                          "Give at least one character.");
-    }
-    if (!has_way) {
-        return std::nullopt;
-    }
-    model::ModelFiles files = open_files(options);
+/// The ids must exist, the text fit the context, and --prefix and its like lie inside it.
+void check_files(const Options& options, const model::ModelFiles& files) {
     const auto n = uint32_t(score_tokens(options, files.tokenizer, files.source->config).size());
     const auto at_most = [&](const char* flag, uint32_t value, uint32_t limit) {
         if (value > limit) {
@@ -54,7 +43,7 @@ std::optional<model::ModelFiles> check_before_device(const Options& options) {
     at_most("--rewind", options.rewind, n);
     at_most("--edit", options.edit.value_or(0), n - 1);
     at_most("--decode", options.decode, n - 1);
-    return files;
+    check_room(n, options.session, files.source->config);
 }
 
 model::SessionOptions session_options(const Options& options) {
@@ -196,8 +185,13 @@ std::vector<ScoredToken> score(model::Session& session, const std::vector<model:
 }
 
 int score_command(const Options& options) {
-    std::optional<model::ModelFiles> files = check_before_device(options);
-    Opened opened = open_session(options, session_options(options), std::move(files));
+    if (!options.tokens && options.prompt->empty() && !options.hash) {
+        throw base::Error(base::ErrorKind::usage, "the text is empty: it has no token to score",
+                          "Give at least one character.");
+    }
+    Opened opened =
+        open_session(options, session_options(options),
+                     [&](const model::ModelFiles& files) { check_files(options, files); });
     const std::vector<model::TokenId> tokens =
         score_tokens(options, opened.model->tokenizer, opened.model->config);
     if (options.hash) {

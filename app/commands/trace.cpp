@@ -137,14 +137,6 @@ Selection select(const Options& options, const model::Config& config, uint32_t n
     return selection;
 }
 
-/// Mistakes are told before a device is woken.
-model::ModelFiles check_before_device(const Options& options) {
-    model::ModelFiles files = open_files(options);
-    const model::Config& config = files.source->config;
-    select(options, config, uint32_t(score_tokens(options, files.tokenizer, config).size()));
-    return files;
-}
-
 class Trace {
 public:
     Trace(const Options& options, Opened& opened, std::vector<model::TokenId> tokens)
@@ -559,14 +551,19 @@ int trace_command(const Options& options) {
     // Before the work, and before anything else is opened.
     const std::string target =
         output_target(options.output, "-o", {model_path(options), options.file});
-    model::ModelFiles files = check_before_device(options);
-    NpzWriter out(target);      // before the work: the place must be writable
     session.full_cache = true;  // attention of early queries needs keys that a ring forgets
-    Opened opened = open_session(adjusted, session, std::move(files));
+    std::optional<NpzWriter> out;
+    Opened opened = open_session(adjusted, session, [&](const model::ModelFiles& files) {
+        const model::Config& config = files.source->config;
+        const size_t n = score_tokens(options, files.tokenizer, config).size();
+        select(options, config, uint32_t(n));
+        check_room(n, session, config);
+        out.emplace(target);  // before the work: the place must be writable
+    });
     Trace trace(adjusted, opened,
                 score_tokens(adjusted, opened.model->tokenizer, opened.model->config));
     trace.announce();
-    trace.write(out);
+    trace.write(*out);
     put("{}\n", options.output);
     return 0;
 }

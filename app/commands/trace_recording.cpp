@@ -45,7 +45,10 @@ int trace_recording(const Options& options) {
         output_target(options.output, "-o", {model_path(options), options.file});
     model::SessionOptions session = options.session;
     session.keep_q = session.full_cache = session.keep_residuals = true;
-    Opened opened = open_session(adjusted, session);
+    Opened opened = open_session(adjusted, session, [&](const model::ModelFiles& files) {
+        const model::Config& config = files.source->config;
+        check_room(score_tokens(options, files.tokenizer, config).size(), session, config);
+    });
     const model::Tokenizer& tokenizer = opened.model->tokenizer;
     const auto tokens = score_tokens(adjusted, tokenizer, opened.model->config);
     auto draft = std::make_shared<Recording>();

@@ -182,7 +182,12 @@ int trace_view(const Options& options) {
     }
     model::SessionOptions session = options.session;
     session.keep_q = session.full_cache = session.keep_residuals = true;
-    Opened opened = open_session(adjusted, session);
+    Opened opened = open_session(adjusted, session, [&](const model::ModelFiles& files) {
+        const model::Config& config = files.source->config;
+        check_room(score_tokens(options, files.tokenizer, config).size(), session, config);
+        parse_selection(options.layers, config.num_hidden_layers, "--layers");
+        parse_selection(options.heads, config.num_attention_heads, "--heads");
+    });
     write_export(ViewTrace(adjusted, opened).run(), format, target, options.picture_scale);
     put("{}\n", options.output);
     return 0;

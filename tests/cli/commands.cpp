@@ -327,6 +327,20 @@ TEST_CASE("batches are answered in order, and mistakes in them are told first") 
     }
 }
 
+TEST_CASE("a batch's line that is too long is named as the file counts, and the others answered") {
+    const support::TempDir folder;
+    const std::string file = (folder.path() / "b.jsonl").string();
+    std::ofstream(file) << "{\"prompt\":\"a\"}\n\n{\"prompt\":\"" << std::string(900, 'z')
+                        << "\"}\n";
+    const ProgramResult result =
+        run({"run", "-m", kTiny3, "--batch", file, "-n", "1", "-c", "32", "--temp", "0"});
+    INFO(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK(json_lines(result.out).size() == 2);
+    CHECK(contains(result.err, file + ", line 3: the prompt has"));
+    CHECK(contains(result.err, "-c"));
+}
+
 TEST_CASE("score adds up") {
     const ProgramResult result =
         run({"score", "-m", kTiny3, "--tokens", kTinyIds, "--top", "420", "--json"});

@@ -149,6 +149,60 @@ TEST_CASE("a batch's mistakes are told with their line, in words") {
     refused(std::string(100000, '['), "");
     std::ofstream(file) << "\n \n";
     check_refused({"run", "--batch", file}, "is empty");
+    check_refused({"run", "--batch", "/dev/zero"}, "/dev/zero has more than 16 MiB");
+}
+
+TEST_CASE("what the files show to be wrong is told before a device is woken") {
+    const support::TempDir folder;
+    const auto file = [&](const char* name) { return (folder.path() / name).string(); };
+    check_refused({"score", "-m", kTiny, "--tokens", "1,2,99999"}, "--tokens holds 99999");
+    check_refused({"score", "-m", kTiny, "--tokens", "1,2,3", "-c", "2"}, "the context holds 2");
+    check_refused({"run", "-m", kTiny, "-c", "1", "-p", "a"}, "the context holds 1");
+    check_refused({"trace", "-m", kTiny, "--tokens", "2,3", "-o", file("x.png"), "--layers", "99"},
+                  "--layers is '99'");
+    check_refused({"trace", "-m", kTiny, "--tokens", "2,99999", "-o", file("x.lapidary")},
+                  "--tokens holds 99999");
+    // More positions than the model was made for, in every command that has -c.
+    const std::string both = "-c is 100000, the model has 1024 positions";
+    check_refused({"run", "-m", kTiny, "-c", "100000", "-p", "a"}, both);
+    check_refused({"chat", "-m", kTiny, "-c", "100000"}, both);
+    check_refused({"score", "-m", kTiny, "-c", "100000", "-p", "a"}, both);
+    check_refused({"trace", "-m", kTiny, "-c", "100000", "-p", "a", "-o", file("x.npz")}, both);
+    CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("recordings are no models, and broken ones are recordings all the same") {
+    const support::TempDir folder;
+    const std::string file = (folder.path() / "r.lapidary").string();
+    check_refused({"trace", "-m", kTiny, "-p", "a", "-o", "x.foo"}, ".lapidary, a recording");
+    CHECK(contains(run({"trace", "--help"}).out, ".lapidary a recording"));
+    const std::string script = (folder.path() / "s.script").string();
+    std::ofstream(script) << "wait ready\n";
+    const auto opened = [&] { return run({file, "--script", script, "--offscreen", "640x480"}); };
+    const bool has_window = opened().exit_code != 2;
+    for (const std::string& bytes : {std::string(), std::string(1000, 'x')}) {
+        std::ofstream(file, std::ios::binary) << bytes;
+        const ProgramResult result = opened();
+        INFO(result.err);
+        CHECK((!has_window || result.exit_code == 3));
+        CHECK((!has_window || contains(result.err, "expected a Lapidary recording")));
+    }
+    // SQLite's first bytes and the program's own number: as far as is_recording looks.
+    std::string head(100, '\0');
+    head.replace(0, 15, "SQLite format 3");
+    head.replace(68, 4, "LapR");
+    std::ofstream(file, std::ios::binary) << head;
+    for (const char* command : {"info", "chat", "bench"}) {
+        check_refused({command, "-m", file}, file + " is a recording", 3);
+        CHECK(contains(run({command, "-m", file}).err, "`lapidary " + file + "` opens it"));
+    }
+}
+
+TEST_CASE("a script that never ends is refused") {
+    const ProgramResult result = run({"--script", "/dev/zero", "--offscreen", "640x480"});
+    INFO(result.err);
+    CHECK(result.exit_code == 2);
+    CHECK((contains(result.err, "more than 16 MiB") || contains(result.err, "--script")));
 }
 
 TEST_CASE("models: a folder is taken from where the program runs, and must be there") {
