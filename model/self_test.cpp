@@ -73,8 +73,9 @@ std::string kind_of(const Model& model) {
 }
 
 uint64_t hash_of_shaders() {
+    const std::string names = gpu::shader_names();
     uint64_t hash = 0;
-    for (const std::string_view name : base::list_words(gpu::shader_names())) {
+    for (const std::string_view name : base::list_words(names)) {
         if (const auto words = gpu::find_shader(name)) {
             hash = XXH64(words->data(), 4 * words->size(), hash);
         }
