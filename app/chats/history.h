@@ -141,6 +141,7 @@ struct SearchHit {
 struct HistoryProblem {
     std::string message, hint;
     bool can_retry = false;  // a full disk may get room; a broken file does not mend
+    bool taken = false;      // by another window: until that one ends
 };
 
 class HistoryStore {
@@ -153,6 +154,8 @@ public:
     /// it is: nullptr, and `problem` says so. When another process has it open: read-only, and
     /// `problem` says so.
     static std::unique_ptr<HistoryStore> open(const std::string& path, HistoryProblem& problem);
+    /// Whether another process, or another store of this one, writes the file.
+    static bool is_taken(const std::string& path);
     /// The same file once more, to read beside it.
     static std::unique_ptr<HistoryStore> open_reader(const std::string& path);
     /// With other steps of the schema; for tests of upgrades.

@@ -247,12 +247,23 @@ std::unique_ptr<HistoryStore> HistoryStore::open_with(const std::string& path,
     store->has_sampling_ = db.value("PRAGMA user_version") >= 2;
     if (!store->writable_) {
         problem = taken ? problem_with("Another Lapidary window has the chats open.",
-                                       "They can be read here, not changed.")
+                                       "They can be read here; what is written here is saved when "
+                                       "that one closes.")
                         : problem_with(fmt::format("'{}' cannot be written: {}.", path,
                                                    std::strerror(made != 0 ? made : errno)),
                                        "Chats can be read, not saved.");
+        problem.taken = taken;
     }
     return store;
+}
+
+bool HistoryStore::is_taken(const std::string& path) {
+    const int lock = ::open((path + ".lock").c_str(), O_RDWR | O_CLOEXEC);
+    const bool taken = lock >= 0 && ::flock(lock, LOCK_EX | LOCK_NB) != 0;
+    if (lock >= 0) {
+        ::close(lock);  // and with it the lock
+    }
+    return taken;
 }
 
 std::unique_ptr<HistoryStore> HistoryStore::open_reader(const std::string& path) {

@@ -83,7 +83,12 @@ void HistoryThreads::set_problem(std::optional<HistoryProblem> problem) {
     }
 }
 
-void HistoryThreads::write_all() {
+std::optional<HistoryStart> HistoryThreads::taken_over() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(taken_over_, std::nullopt);
+}
+
+HistoryStart HistoryThreads::open_store() {
     HistoryStart start;
     store_ = HistoryStore::open(path_, start.problem);
     start.readable = store_ != nullptr;
@@ -97,6 +102,43 @@ void HistoryThreads::write_all() {
         start.last_use = store_->last_use();
     }
     given_up_ = !start.writable;
+    taken_ = start.problem.taken;
+    next_try_ = Clock::now() + kRetryInterval;
+    return start;
+}
+
+void HistoryThreads::try_to_take_over() {
+    if (HistoryStore::is_taken(path_)) {
+        next_try_ = Clock::now() + kRetryInterval;
+        return;
+    }
+    HistoryStart start = open_store();
+    if (!start.writable) {
+        return;
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        taken_over_ = std::move(start);
+    }
+    if (wake_) {
+        wake_();
+    }
+}
+
+/// Waits for the next item, no longer than something is due; false: there will be none any more.
+bool HistoryThreads::next_item(std::optional<Item>& item) {
+    if (pending_.empty() && !taken_) {
+        item = items_.pop();
+        return item.has_value();
+    }
+    const auto left = (pending_.empty() ? next_try_ : due_) - Clock::now();
+    item = items_.pop_for(
+        std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(left)));
+    return item.has_value() || !items_.closed();
+}
+
+void HistoryThreads::write_all() {
+    HistoryStart start = open_store();
     {
         const std::lock_guard lock(mutex_);
         start_ = std::move(start);
@@ -110,16 +152,11 @@ void HistoryThreads::write_all() {
     bool open = true;
     while (open) {
         std::optional<Item> item;
-        if (pending_.empty()) {
-            item = items_.pop();
-            open = item.has_value();
-        } else {
-            const auto left = due_ - Clock::now();
-            item = items_.pop_for(std::max(std::chrono::milliseconds(0),
-                                           std::chrono::ceil<std::chrono::milliseconds>(left)));
-            open = item.has_value() || !items_.closed();
-        }
+        open = next_item(item);
         take(std::move(item));
+        if (taken_ && Clock::now() >= next_try_) {
+            try_to_take_over();
+        }
         if (!pending_.empty() && Clock::now() >= due_) {
             commit();
         }

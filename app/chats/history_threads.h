@@ -79,6 +79,10 @@ public:
     /// What opening it gave; a disk that does not answer in that time counts as none.
     HistoryStart wait_open(std::chrono::milliseconds longest);
 
+    /// Once, after another window that had the file has ended: what is in it now. From here on it
+    /// is written.
+    std::optional<HistoryStart> taken_over();
+
     /// Written within kCommitInterval and a commit; an urgent one, with all before it, at once.
     /// `serial` grows. False: there is no room now. Never waits.
     bool write(uint64_t serial, bool urgent, HistoryChange change);
@@ -101,6 +105,9 @@ private:
     using Clock = std::chrono::steady_clock;
 
     void write_all();
+    HistoryStart open_store();
+    bool next_item(std::optional<Item>& item);
+    void try_to_take_over();
     void take(std::optional<Item> item);
     void commit();
     void set_problem(std::optional<HistoryProblem> problem);
@@ -115,15 +122,15 @@ private:
     std::atomic<uint64_t> saved_{0};
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    std::optional<HistoryStart> start_;
+    std::optional<HistoryStart> start_, taken_over_;
     std::optional<HistoryProblem> problem_;
 
     // The writing thread's own.
     std::unique_ptr<HistoryStore> store_;
     std::vector<HistoryChange> pending_;
     uint64_t pending_serial_ = 0;
-    bool urgent_ = false, given_up_ = false;
-    Clock::time_point due_{};
+    bool urgent_ = false, given_up_ = false, taken_ = false;  // taken_: by another window
+    Clock::time_point due_{}, next_try_{};
 
     std::mutex questions_mutex_;
     std::condition_variable asked_;

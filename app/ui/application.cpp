@@ -229,6 +229,11 @@ bool Application::pump_history() {
         state.apply_history(*answer);
         any = true;
     }
+    if (const std::optional<HistoryStart> start = history_->taken_over()) {
+        state.take_over_history(*start);
+        ui.view.say("The other window has ended: chats are saved again, those of this window too");
+        any = true;
+    }
     const bool held = state.file.held.has_value();
     const bool problem = state.file.problem.has_value();
     state.note_saved(history_->saved(), history_->problem());

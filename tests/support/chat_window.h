@@ -37,6 +37,10 @@ struct ChatWindow {
             any = true;
         }
         if (history != nullptr) {
+            if (const auto start = history->taken_over()) {
+                state.take_over_history(*start);
+                any = true;
+            }
             while (const auto answer = history->poll()) {
                 state.apply_history(*answer);
                 any = true;

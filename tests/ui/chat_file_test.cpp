@@ -5,6 +5,7 @@
 #include "tests/support/chat_window.h"
 #include "tests/support/temp_dir.h"
 
+#include <algorithm>
 #include <cmath>
 #include <ctime>
 #include <fstream>
@@ -34,6 +35,13 @@ void check_same(const TokenInfo& a, const TokenInfo& b) {
         CHECK(a.top[i].id == b.top[i].id);
         CHECK(a.top[i].logprob == b.top[i].logprob);
     }
+}
+
+size_t titled(ChatWindow& w, const std::string& title) {
+    const auto at = std::ranges::find_if(
+        w.state.chats, [&](const ui::Conversation& c) { return c.title() == title; });
+    REQUIRE(at != w.state.chats.end());
+    return size_t(at - w.state.chats.begin());
 }
 
 }  // namespace
@@ -207,6 +215,55 @@ TEST_CASE("without a usable file chatting goes on and says that nothing is saved
     CHECK(w.state.listed_chats().size() == 2);
     w.state.delete_chat(w.state.current_chat);
     CHECK(w.state.listed_chats().size() == 1);
+}
+
+// Bug: a window that began while another one ran stayed read-only for good, and lost its chats.
+TEST_CASE("when the other window ends, what was written in this one is saved") {
+    Folder f;
+    auto other = std::make_unique<ChatWindow>(f.path);
+    other->send("What is it");
+    other->state.new_chat();
+    other->send("red boat");
+    {
+        ChatWindow w(f.path);
+        REQUIRE(w.state.file.problem.has_value());
+        CHECK(w.state.file.problem->taken);
+        CHECK(w.state.listed_chats().size() == 2);
+        w.state.new_chat();
+        w.send("see the blue ball");  // while the other one has the file
+        w.state.show_chat(titled(w, "What is it"));
+        w.settle();
+        w.send("Write a Python function");  // in a chat that is stored already
+        other->state.new_chat();
+        other->send("the last of the other");
+        other.reset();
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        while (w.state.file.problem && std::chrono::steady_clock::now() < end) {
+            w.frame();
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        REQUIRE_FALSE(w.state.file.problem.has_value());
+        w.settle();
+        CHECK(w.state.listed_chats().size() == 4);
+    }
+    ChatWindow again(f.path);
+    REQUIRE_FALSE(again.state.file.problem.has_value());
+    CHECK(again.state.listed_chats().size() == 4);
+    std::vector<std::string> titles;
+    for (const size_t i : again.state.listed_chats()) {
+        titles.push_back(again.state.chats[i].title());
+    }
+    for (const char* const title :
+         {"What is it", "red boat", "see the blue ball", "the last of the other"}) {
+        CAPTURE(title);
+        CHECK(std::ranges::count(titles, title) == 1);
+    }
+    // The chat that both knew holds what was added to it, with its tokens.
+    again.state.show_chat(titled(again, "What is it"));
+    again.settle();
+    REQUIRE(again.state.chat().path().size() == 4);
+    CHECK(again.state.chat().at(again.state.chat().path()[2]).text == "Write a Python function");
+    CHECK(again.answer().tokens.size() > 5);
 }
 
 TEST_CASE("chats stand under the day of their last use") {

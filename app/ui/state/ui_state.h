@@ -72,6 +72,9 @@ public:
 
     // ---- the chats' file; without it everything stays in memory ----
     void start_history(const HistoryStart& start);
+    /// The file is ours after all: what the other window left in it, and what was written here
+    /// meanwhile, become one list; all of it is saved.
+    void take_over_history(const HistoryStart& start);
     void apply_history(const HistoryAnswer& answer);
     /// Changes up to this serial are on the disk; `problem`: why the later ones are not.
     void note_saved(uint64_t serial, const std::optional<HistoryProblem>& problem);
@@ -186,6 +189,7 @@ private:
     void end_generation();
     void ask_tokens();
     void show_loaded_chat();
+    void save_unsaved(Conversation& c);
     bool from_loaded(const Message& m) const;
     bool selected_cached() const;
     void restore_if_cheap();

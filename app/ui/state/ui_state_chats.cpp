@@ -1,5 +1,6 @@
 // The user's wishes about chats: new, open, rename, delete, fork, search; and the chats' file.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "app/chats/chat_export.h"
@@ -172,6 +173,66 @@ void UiState::start_history(const HistoryStart& start) {
     file.saver.begin(start);
     for (const StoredChat& stored : start.chats) {
         chats.emplace_back().info = info_of(stored);
+    }
+}
+
+/// Messages that were written while nothing could be saved.
+void UiState::save_unsaved(Conversation& c) {
+    const auto unsaved = [&](NodeId id) { return c.at(id).stored == 0; };
+    std::vector<NodeId> fresh;
+    for (NodeId id = 0; id < NodeId(c.size()); ++id) {
+        if (unsaved(id)) {
+            fresh.push_back(id);
+        }
+    }
+    if (fresh.empty() || c.info.deleted) {
+        return;
+    }
+    file.saver.used(c);
+    for (const NodeId id : fresh) {
+        file.saver.message(c, id, false);
+        file.saver.tokens(c, id);
+    }
+    for (NodeId id = 0; id < NodeId(c.size()); ++id) {
+        if (c.at(id).children.size() > 1) {
+            file.saver.shown(c, c.at(id).children[c.at(id).active_child]);
+        }
+    }
+    file.saver.shown(c, c.shown_root());
+}
+
+void UiState::take_over_history(const HistoryStart& start) {
+    file.problem.reset();
+    file.readable = start.readable;
+    file.saver.begin(start);
+    std::map<ChatId, const StoredChat*> there;
+    for (const StoredChat& stored : start.chats) {
+        there[stored.id] = &stored;
+    }
+    for (Conversation& c : chats) {
+        const auto known = there.find(c.info.stored);
+        if (known == there.end() && c.info.stored != 0) {
+            // The other window has deleted it: what is open here is kept as a chat of its own.
+            c.info.deleted = c.info.deleted || c.info.content != ChatContent::here;
+            c.info.stored = 0;
+            for (NodeId id = 0; id < NodeId(c.size()); ++id) {
+                Message& m = c.at(id);
+                m.stored = 0;
+                m.saved_tokens = m.stored_tokens = 0;
+                m.saved_text = 0;
+            }
+        } else if (known != there.end()) {
+            if (c.info.content == ChatContent::stored) {
+                c.info = info_of(*known->second);
+            }
+            there.erase(known);
+        }
+    }
+    for (const auto& [id, stored] : there) {
+        chats.emplace_back().info = info_of(*stored);
+    }
+    for (Conversation& c : chats) {
+        save_unsaved(c);
     }
 }
 
