@@ -269,3 +269,39 @@ TEST_CASE("a local layer as a band has the square's numbers (V12)") {
     r.play("key D\nwait frames 3\n");
     CHECK_FALSE(r.view().matrix_place.band);
 }
+
+TEST_CASE("which links are drawn depends on their weights, and what is left out is said") {
+    ui::RowLinks links;
+    links.query = 9;
+    links.bos = 0.2f;
+    links.links = {{3, 0.3f}, {9, 0.1f}, {5, 0.05f}};
+    links.n_not_drawn = 6;
+    CHECK(ui::link_words(links, 3, true)[0] ==
+          "2 arcs, the token itself and BOS carry 65 %, 6 weaker links not drawn");
+    CHECK(ui::link_words(links, 1, true)[0] ==
+          "1 of 3 links drawn, for want of room; with BOS 50 %; 6 weaker below the cut");
+    CHECK(ui::link_words(links, 1, true)[2] == "1 of 3 links drawn");
+    links.links.clear();
+    CHECK(ui::link_words(links, 0, true)[2] == "BOS carries 20 %");
+    // In the window: from wide to narrow, never a weaker link without all stronger ones.
+    Rig r(120);
+    bool cut = false;
+    for (const int width : {1440, 1100, 1000, 960}) {
+        r.screen->resize(width, 900);
+        for (const uint32_t head : {0U, 1U, 2U, 3U}) {
+            r.state().select_head(2, head);
+            r.play("wait frames 6\n");
+            const uint32_t query = r.state().selection.query;
+            const ui::RowLinks all = ui::row_links(r.state().matrix, query, 0.7f, 24);
+            bool missing = false;
+            for (const ui::RowLinks::Link& link : all.links) {
+                const bool linked =
+                    r.registry().number("link." + std::to_string(link.key)) != nullptr;
+                CHECK_FALSE((missing && linked));
+                missing = missing || !linked;
+            }
+            cut = cut || missing;
+        }
+    }
+    CHECK(cut);
+}

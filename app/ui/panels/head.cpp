@@ -68,9 +68,11 @@ float words_width(const Gui& gui, const Message& m, const std::set<uint32_t>& sh
     return w;
 }
 
-/// The row, its links by strength as far as they fit, then neighbours while there is room.
-std::vector<Word> choose_words(const Gui& gui, const Message& m, const RowLinks& links, float room,
-                               std::optional<uint32_t> key, std::set<uint32_t>& fitted) {
+/// The row, its links by strength until one finds no room, then the key that is looked at and
+/// neighbours while there is room. Leaves the links that are shown in `links`: which ones they are
+/// depends on their weights, never on where they lie.
+std::vector<Word> choose_words(const Gui& gui, const Message& m, RowLinks& links, float room,
+                               std::optional<uint32_t> key) {
     std::set<uint32_t> shown{links.query};
     const auto try_add = [&](uint32_t at) {
         if (at >= m.tokens.size() || at > links.query || shown.count(at) != 0) {
@@ -83,13 +85,13 @@ std::vector<Word> choose_words(const Gui& gui, const Message& m, const RowLinks&
         shown.erase(at);
         return false;
     };
+    size_t n_fit = 0;
+    while (n_fit < links.links.size() && try_add(links.links[n_fit].key)) {
+        ++n_fit;
+    }
+    links.links.resize(n_fit);
     if (key && *key > 0) {
         try_add(*key);
-    }
-    for (const RowLinks::Link& link : links.links) {
-        if (try_add(link.key)) {
-            fitted.insert(link.key);
-        }
     }
     // A row that looks at itself still stands in its sentence.
     const uint32_t first = std::min(*shown.begin(), links.query > 8 ? links.query - 8 : 0);
@@ -185,6 +187,7 @@ void draw_arcs(Panel& p, const RowLinks& links, const std::vector<Word>& words) 
     gui.registry().bind("arcs.grown", double(grown), {});
     for (size_t i = links.links.size(); i-- > 0;) {
         const RowLinks::Link& link = links.links[i];
+        gui.registry().bind("link." + std::to_string(link.key), double(link.weight), {});
         const Word* word = find_word(words, link.key);
         if (word == nullptr || link.key == links.query) {
             continue;
@@ -328,29 +331,17 @@ void draw_head(Panel& p, const Rect& r) {
         const float cy = y + gui.px(10);
         const float x = gui.text({Face::medium, 12, Color::row_text}, r.x + gui.px(16), cy, row);
         const float left = r.x + gui.px(18), right = r.right() - gui.px(18);
-        std::set<uint32_t> fitted;
-        std::vector<Word> words = choose_words(gui, m, links, right - left, key, fitted);
+        RowLinks drawn = links;
+        std::vector<Word> words = choose_words(gui, m, drawn, right - left, key);
         const float end = place.n == 0 ? right : place.area.right();
         place_words(gui, m, words, left, words_y, end, right);
-        const auto hidden = links.n_not_drawn + uint32_t(links.links.size() - fitted.size());
-        const bool with_bos = p.state.matrix.visible(links.query, 0);
-        const bool itself = fitted.count(links.query) != 0;  // no arc leads from a row to itself
-        const size_t n_arcs = fitted.size() - (itself ? 1 : 0);
-        float mass = links.bos;
-        for (const RowLinks::Link& link : links.links) {
-            mass += fitted.count(link.key) != 0 ? link.weight : 0;
-        }
-        const std::string carried = fmt::format(
-            "{} {}{}{} {} {:.0f} %", n_arcs, n_arcs == 1 ? "arc" : "arcs", itself ? ", itself" : "",
-            with_bos ? " and BOS" : "", n_arcs == 1 && !itself && !with_bos ? "carries" : "carry",
-            double(mass) * 100);
+        const auto words_of =
+            link_words(links, drawn.links.size(), p.state.matrix.visible(links.query, 0));
         gui.text_choice(type::kNote, x + gui.px(12), cy, r.right() - gui.px(16) - x - gui.px(12),
-                        {fmt::format("{}, {} weaker {} not drawn", carried, hidden,
-                                     hidden == 1 ? "link" : "links"),
-                         fmt::format("{}, {} hidden", carried, hidden), carried});
-        draw_arcs(p, links, words);
-        draw_words(p, m, words, links, key);
-        draw_word_values(p, links, words, words_y + gui.px(31), left, right);
+                        {words_of[0], words_of[1], words_of[2]});
+        draw_arcs(p, drawn, words);
+        draw_words(p, m, words, drawn, key);
+        draw_word_values(p, drawn, words, words_y + gui.px(31), left, right);
         draw_fan(p, words, place, words_y + gui.px(42));
     } else {
         gui.text_fit(with(type::kNote, Color::text3), r.x + gui.px(16), y + gui.px(10),

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 #include "app/engine/thumbnails.h"
 
 namespace app::ui {
@@ -350,6 +352,45 @@ RowLinks row_links(const HeadMatrix& matrix, uint32_t query, float share, size_t
     }
     out.n_not_drawn = uint32_t(all.size() - out.links.size());
     return out;
+}
+
+std::array<std::string, 3> link_words(const RowLinks& links, size_t n_drawn, bool with_bos) {
+    const size_t n_links = links.links.size();
+    n_drawn = std::min(n_drawn, n_links);
+    float mass = links.bos;
+    bool itself = false;  // no arc leads from a row to itself
+    for (size_t i = 0; i < n_drawn; ++i) {
+        mass += links.links[i].weight;
+        itself = itself || links.links[i].key == links.query;
+    }
+    const std::string share = fmt::format("{:.0f} %", double(mass) * 100);
+    if (n_drawn < n_links) {
+        const std::string drawn = fmt::format("{} of {} links drawn", n_drawn, n_links);
+        const std::string carried =
+            fmt::format("{}, for want of room; {}{}", drawn, with_bos ? "with BOS " : "", share);
+        return {fmt::format("{}; {} weaker below the cut", carried, links.n_not_drawn), carried,
+                drawn};
+    }
+    const size_t n_arcs = n_drawn - (itself ? 1 : 0);
+    std::vector<std::string> who;
+    if (n_arcs > 0 || (!itself && !with_bos)) {
+        who.push_back(fmt::format("{} {}", n_arcs, n_arcs == 1 ? "arc" : "arcs"));
+    }
+    if (itself) {
+        who.emplace_back("the token itself");
+    }
+    if (with_bos) {
+        who.emplace_back("BOS");
+    }
+    std::string all = who.front();
+    for (size_t i = 1; i < who.size(); ++i) {
+        all += (i + 1 < who.size() ? ", " : " and ") + who[i];
+    }
+    const bool one = who.size() == 1 && n_arcs <= 1 && (n_arcs == 1 || itself || with_bos);
+    const std::string carried = fmt::format("{} {} {}", all, one ? "carries" : "carry", share);
+    return {fmt::format("{}, {} weaker {} not drawn", carried, links.n_not_drawn,
+                        links.n_not_drawn == 1 ? "link" : "links"),
+            fmt::format("{}, {} weaker left out", carried, links.n_not_drawn), carried};
 }
 
 }  // namespace app::ui

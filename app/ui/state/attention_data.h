@@ -138,5 +138,9 @@ struct RowLinks {
 };
 /// Links in falling order until they and BOS hold `share` of the mass, at most max_links.
 RowLinks row_links(const HeadMatrix& matrix, uint32_t query, float share, size_t max_links);
+/// What is said of a row of which the first n_drawn links have found room, from the fullest wording
+/// to the shortest: how many, how much they and BOS (where the row sees it) carry, what is left
+/// out.
+std::array<std::string, 3> link_words(const RowLinks& links, size_t n_drawn, bool with_bos);
 
 }  // namespace app::ui
