@@ -238,8 +238,9 @@ void add_score(CLI::App& app, Options& o) {
     add_token_input(score, o);
     add_number(score, "--top", o.top, "The N most likely next tokens at each position");
     score->add_flag("--json", o.json,
-                    "JSON lines: pos, id, text, logprob, rank and entropy of the token given those "
-                    "before it, top of the next; last tokens, nll (sum, nats), ppl = exp(nll / "
+                    "JSON lines: pos, id, text, logprob, rank (0: the most likely) and entropy of "
+                    "the token given those before it, top of the next; last tokens, nll (sum, "
+                    "nats), ppl = exp(nll / "
                     "(tokens - 1))");
     score->add_flag("--hash", o.hash,
                     "One xxh64 over the last layer's resid_post and eight rows of logits, and the "

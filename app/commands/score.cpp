@@ -214,6 +214,7 @@ int score_command(const Options& options) {
                         .str());
     } else {
         print_table(tokenizer, tokens, scored);
+        put("rank 0: the most likely; entropy and logprob in nats\n");
         put("{} {}, {:.6f} nats, perplexity {}\n", tokens.size(),
             tokens.size() == 1 ? "token" : "tokens", nll,
             n_scored > 0 ? fmt::format("{:.5f}", perplexity) : "-");

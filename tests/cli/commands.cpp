@@ -521,6 +521,7 @@ TEST_CASE("score of one token has no perplexity") {
     const ProgramResult text = run({"score", "-m", kTiny3, "--tokens", "2"});
     CHECK(text.exit_code == 0);
     CHECK(contains(text.out, "1 token, 0.000000 nats, perplexity -\n"));
+    CHECK(contains(text.out, "rank 0: the most likely"));
     const ProgramResult lines = run({"score", "-m", kTiny3, "--tokens", "2", "--json"});
     CHECK(json_lines(lines.out).back()["ppl"].is_null());
 }
