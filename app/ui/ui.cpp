@@ -112,6 +112,19 @@ void Ui::note_changes(Panel& p) {
     last_chat_ = p.state.current_chat;
 }
 
+/// What was zoomed to and searched for belongs to the sequence that was shown.
+void Ui::follow_sequence(const UiState& state) {
+    const std::pair now{state.current_chat, state.selection.branch};
+    if (std::exchange(shown_, now) == now) {
+        return;
+    }
+    view.zoom = {};
+    view.search.clear();
+    view.searched.clear();
+    view.found.clear();
+    view.n_found = 0;
+}
+
 void Ui::release() {
     view.matrix_picture.release();
     view.heads_picture.release();
@@ -125,6 +138,7 @@ void Ui::draw(UiState& state) {
     gui_.replayed = state.model != nullptr && state.model->replayed;
     view.restore_offered = false;
     view.moving = false;
+    follow_sequence(state);
     Panel p{gui_, state, view};
     find_hovered(p);
     gui_.begin(theme_of(view.dark(), view.config.high_contrast), view.scale());

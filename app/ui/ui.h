@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/ui/panels/panels.h"
@@ -30,12 +31,14 @@ public:
 
 private:
     void note_changes(Panel& p);
+    void follow_sequence(const UiState& state);
     void layout(Panel& p, const Rect& window);
     void layout_chat(Panel& p, const Rect& r, bool with_inspector);
     void splitter(Panel& p, const Rect& body, float x);
 
     bool popup_was_open_ = false, dialog_was_open_ = false, was_loading_ = false, was_busy_ = false;
     size_t last_chat_ = 0;
+    std::pair<size_t, NodeId> shown_{0, kNoNode};  // chat and answer of the last frame
 
     Fonts fonts_;
     Registry registry_;
