@@ -116,3 +116,42 @@ TEST_CASE("any token is found by text or id, with its rank and probability (V5)"
     CHECK(r.view().found.size() == r.view().n_found);
     CHECK(number(r, "candidate.0.rank") >= 1);
 }
+
+TEST_CASE("zoom and search end with the sequence that they were made for") {
+    test::Rig r(1440, 900);
+    r.play("wait ready\nsend What is it\nwait idle\nwait frames 3\n");
+    const auto look = [&] {
+        r.view().zoom = {false, 2, 2, 5};
+        r.view().search = "re";
+        r.play("wait frames 3\n");
+        REQUIRE_FALSE(r.view().zoom.whole);  // within a sequence both stay
+        REQUIRE(r.view().search == "re");
+    };
+    look();
+    r.state().regenerate(r.state().selection.branch);
+    r.play("wait idle\nwait frames 3\n");
+    CHECK(r.view().zoom.whole);
+    CHECK(r.view().search.empty());
+    look();
+    r.state().new_chat();
+    r.play("wait frames 3\n");
+    CHECK(r.view().zoom.whole);
+    CHECK(r.view().search.empty());
+    CHECK(r.view().found.empty());
+}
+
+TEST_CASE("the foot of an answer counts the tokens that the strip counts") {
+    test::Rig r(1440, 900);
+    r.play("wait ready\nsend What is it\nwait idle\nwait frames 3\n");
+    const auto same = [&] {
+        const std::string n = std::to_string(r.state().selected()->answer_tokens());
+        INFO(n);
+        CHECK(r.registry().has_text(n + " answer"));
+        CHECK(r.registry().has_text(n + " token"));
+    };
+    same();
+    const Message& m = *r.state().selected();
+    r.state().branch(m.answer_begin + 3, m.tokens[m.answer_begin + 1].id);
+    r.play("wait idle\nwait frames 3\n");
+    same();
+}

@@ -49,7 +49,8 @@ void draw_layer(Panel& p, const Rect& row, size_t index, const KvLayerUse& l) {
     gui.tooltip(fmt::format(
         "Layer {}, {}: {} positions live, {} kept, room for {}\n{} bytes of keys and values, {} of "
         "them filled",
-        index, global ? std::string("global") : fmt::format("local, sees {} back", l.window),
+        index,
+        global ? std::string("global") : fmt::format("local, sees {}, itself included", l.window),
         thousands(l.live), thousands(l.held), thousands(l.capacity), thousands(l.bytes),
         thousands(l.held_bytes)));
 }

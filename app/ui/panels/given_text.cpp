@@ -48,9 +48,9 @@ void draw_score(Panel& p, const Message& m, float x, float cy, float room) {
     gui.registry().bind("text.nll", score.nll, fixed(score.nll, 3));
     gui.registry().bind("text.mean", mean, fixed(mean, 4));
     gui.registry().bind("text.perplexity", score.perplexity, fixed(score.perplexity, 3));
-    const std::string brief =
-        fmt::format("{} tokens  ·  perplexity {}  ·  {} nats per token", thousands(m.tokens.size()),
-                    fixed(score.perplexity, 3), fixed(mean, 4));
+    const std::string brief = fmt::format(
+        "{} {}  ·  perplexity {}  ·  {} nats per token", thousands(m.tokens.size()),
+        m.tokens.size() == 1 ? "token" : "tokens", fixed(score.perplexity, 3), fixed(mean, 4));
     gui.text_choice(type::kNote, x, cy, room,
                     {fmt::format("{}, {} in all", brief, fixed(score.nll, 2)), brief,
                      fmt::format("perplexity {}", fixed(score.perplexity, 3))});

@@ -30,10 +30,12 @@ void draw_head_title(Panel& p, const Rect& r) {
                                   : Source::recomputed;
     const float left = badge(gui, "matrix.badge", right, cy, source);
     const std::string seen = thousands(window);
-    const std::string local = fmt::format("local, sees {} back", seen);
-    gui.text_choice(type::kNote, x + gui.px(28), cy, left - x - gui.px(36),
-                    {window == 0 ? "global, sees all" : std::string_view(local),
-                     window == 0 ? "global" : "local"});
+    const std::string local = fmt::format("local, sees {}, itself included", seen);
+    const std::string local_short = fmt::format("local, sees {}", seen);
+    gui.text_choice(
+        type::kNote, x + gui.px(28), cy, left - x - gui.px(36),
+        {window == 0 ? "global, sees all" : std::string_view(local),
+         window == 0 ? "global" : std::string_view(local_short), window == 0 ? "global" : "local"});
 }
 
 // ---- words ----

@@ -201,9 +201,9 @@ void draw_cell(Panel& p, const Grid& g, uint32_t l, uint32_t h, float y) {
     const std::string left_out =
         p.state.sink == SinkMode::raw ? std::string() : "\nPosition 0 (BOS) is left out";
     gui.tooltip(fmt::format("Layer {}, head {}: {}, KV head {}{}", l, h,
-                            is_global(model, l)
-                                ? std::string("global, sees all")
-                                : fmt::format("local, sees {} back", model.layers[l].window),
+                            is_global(model, l) ? std::string("global, sees all")
+                                                : fmt::format("local, sees {}, itself included",
+                                                              model.layers[l].window),
                             group, left_out));
     if (hit.clicked) {
         p.state.select_head(l, h);

@@ -67,7 +67,7 @@ void draw_full_readout(Panel& p, const Rect& box, const Readout& of) {
     };
     side(of.query, row_y, "looked at");
     side(of.key, key_y, of.key == of.query ? "itself" : fmt::format("{} back", of.query - of.key));
-    gui.text_fit(type::kNote, x, box.y + gui.px(88), box.w - gui.px(20),
+    gui.text_fit(type::kNote, x, box.y + gui.px(88), box.right() - gui.px(8) - x,
                  of.pooled.empty() ? of.bos : of.pooled);
 }
 
@@ -118,7 +118,7 @@ void draw_readout(Panel& p, const MatrixPlace& m, const CellAt& at, bool hovered
     const Readout of{at.query,
                      at.key,
                      visible ? shown_number(p.state, value) : "out of window",
-                     !p.state.matrix.visible(at.query, 0) ? "BOS is out of the window"
+                     !p.state.matrix.visible(at.query, 0) ? "BOS: out of window"
                      : sink                               ? "BOS took " + percent(double(*sink))
                                                           : std::string(),
                      visible,

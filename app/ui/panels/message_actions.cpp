@@ -101,8 +101,11 @@ std::string speed_line(const Gui& gui, const Message& m, float room) {
         out = full ? out : longer;
     };
     const Stats& s = m.stats;
-    if (s.predicted_n > 0) {
-        add(fmt::format("{} tokens", thousands(s.predicted_n)));
+    // The strip's number: also while the answer is written, and with what a branch has taken over.
+    const size_t n = m.answer_tokens();
+    if (n > 0 || s.predicted_n > 0) {
+        const uint64_t shown = n > 0 ? n : s.predicted_n;  // 0: not read from the file yet
+        add(fmt::format("{} {}", thousands(shown), shown == 1 ? "token" : "tokens"));
     }
     if (m.finish == FinishReason::stopped) {
         add("stopped");

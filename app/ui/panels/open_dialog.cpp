@@ -14,6 +14,9 @@ namespace app::ui {
 
 namespace {
 
+// Stands where a problem would, but is none.
+constexpr std::string_view kLooking = "Looking through this folder, too.";
+
 std::string expand_home(const std::string& path) {
     const char* home = std::getenv("HOME");
     return home != nullptr && path.compare(0, 2, "~/") == 0 ? home + path.substr(1) : path;
@@ -32,7 +35,7 @@ bool add_folder(Panel& p, const std::string& path) {
         folders.push_back(whole);
     }
     p.view.models.library->search(folders);
-    p.view.path_problem = "Looking through this folder, too.";
+    p.view.path_problem = kLooking;
     return true;
 }
 
@@ -158,9 +161,11 @@ void draw_open_dialog(Panel& p) {
     bool go = line_field(gui, "open.path", field, p.view.path_field, "/path/to/model.gguf",
                          gui.px(12), focus);
     if (!p.view.path_problem.empty()) {
-        gui.icon(Icon::warning, at.x + gui.px(8), at.y + gui.px(108), 14, Color::error);
-        gui.text_fit(with(type::kNote, Color::error), at.x + gui.px(22), at.y + gui.px(108),
-                     w - gui.px(22), p.view.path_problem);
+        const bool wrong = p.view.path_problem != kLooking;
+        gui.icon(wrong ? Icon::warning : Icon::info, at.x + gui.px(8), at.y + gui.px(108), 14,
+                 wrong ? Color::error : Color::text2);
+        gui.text_fit(with(type::kNote, wrong ? Color::error : Color::text2), at.x + gui.px(22),
+                     at.y + gui.px(108), w - gui.px(22), p.view.path_problem);
     }
     bool opened = false;
     if (lists) {

@@ -123,7 +123,7 @@ void draw_title(Panel& p, const Rect& r, const Message& m) {
     const float w = badge_width(gui, Source::captured);
     badge(gui, "strip.badge", x + w, cy, Source::captured);
     x += w + gui.px(12);
-    const size_t answer = m.tokens.size() - std::min<size_t>(m.answer_begin, m.tokens.size());
+    const size_t answer = m.answer_tokens();
     std::string counts = m.given
                              ? thousands(m.tokens.size()) + " of a text"
                              : fmt::format("{} prompt, {} answer",

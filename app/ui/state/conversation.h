@@ -56,6 +56,11 @@ struct Message {
     size_t saved_text = 0;       // bytes of `text`
     uint32_t stored_tokens = 0;  // that can be read while `tokens` is empty
     bool tokens_asked = false;
+
+    /// Of the sequence, those that are no prompt: what an answer counts.
+    size_t answer_tokens() const {
+        return tokens.size() > answer_begin ? tokens.size() - answer_begin : 0;
+    }
 };
 
 /// Where a chat's messages are.
