@@ -11,6 +11,7 @@ struct ExportView {
     int format = 0;     // of the dialog's list
     int scale = 0;      // 0: once, 1: twice
     std::string path;
+    std::string folder;   // that was proposed: of a bare name
     std::string problem;  // why it was not written
 };
 

@@ -78,3 +78,19 @@ TEST_CASE("every view has data, and each format takes it") {
     }
     CHECK(ui::view_data(ui::UiState{}, "matrix").empty());
 }
+
+TEST_CASE("a bare name lies in the proposed folder and gets the format's ending") {
+    const support::TempDir dir;
+    Rig r;
+    r.play(kTalk);
+    r.view().exporting.path = (dir.path() / "x.png").string();
+    r.play("key Escape\nwait frames 3\nkey E\nwait frames 4\n");
+    r.play(
+        "key Ctrl+A\ntype mine\nwait frames 3\nclick export.go\nwait frames 4\nrefute Export a "
+        "view\n");
+    CHECK(std::filesystem::file_size(dir.path() / "mine.png") > 100);
+    CHECK_FALSE(std::filesystem::exists("mine.png"));
+    r.play("key Escape\nwait frames 3\nkey E\nwait frames 4\nexpect Export a view\n");
+    CHECK(r.view().exporting.path == (dir.path() / "lapidary-matrix.png").string());
+    r.play("key Escape\nwait frames 3\n");
+}

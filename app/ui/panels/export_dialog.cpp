@@ -40,15 +40,31 @@ void match_ending(ExportView& e) {
     e.path += kEndings[size_t(e.format)];
 }
 
+/// Where it is written: a bare name lies in the proposed folder, a name without one of the endings
+/// gets the chosen format's.
+void complete_path(ExportView& e) {
+    e.path = trimmed(e.path);
+    const std::filesystem::path typed(e.path);
+    if (typed.filename().empty()) {
+        return;  // a folder: writing says so
+    }
+    if (!typed.has_parent_path()) {
+        e.path = (std::filesystem::path(e.folder) / typed).string();
+    }
+    if (!typed.has_extension()) {
+        e.path += kEndings[size_t(e.format)];
+    }
+}
+
 void open_dialog(Panel& p) {
     ExportView& e = p.view.exporting;
     e.show = false;
     e.problem.clear();
     const int wanted = p.view.tab == Tab::next_token ? 3 : p.view.tab == Tab::layers ? 4 : 0;
     e.view = wanted;
-    const std::string folder =
-        e.path.empty() ? default_folder() : std::filesystem::path(e.path).parent_path().string();
-    e.path = folder + "/lapidary-" + std::string(kExportViews[size_t(e.view)]);
+    const std::string before = std::filesystem::path(e.path).parent_path().string();
+    e.folder = before.empty() ? default_folder() : before;
+    e.path = e.folder + "/lapidary-" + std::string(kExportViews[size_t(e.view)]);
     match_ending(e);
     ImGui::OpenPopup("export");
 }
@@ -65,12 +81,13 @@ bool write(Panel& p) {
         e.problem = "This view is text and bars: take SVG or HTML for its picture.";
         return false;
     }
+    complete_path(e);
     // The world's errors are values in the window's thread.
     const std::string why =
         try_write_export(data, ExportFormat(e.format), e.path, uint32_t(e.scale) + 1);
     e.problem = why;
     if (why.empty()) {
-        p.view.say("Written to " + one_line(e.path, 80));
+        p.view.say("Written to " + one_line(e.path, 400));
     }
     return why.empty();
 }
