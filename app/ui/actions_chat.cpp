@@ -110,6 +110,16 @@ const Action kActions[] = {
      [](Panel& p) { delete_with_undo(p, meant_chat(p)); }},
     {"chat.delete_row", "Delete the chat under the pointer", "Chat", "Delete", Where::no_field,
      on_row, [](Panel& p) { delete_with_undo(p, meant_chat(p)); }, false, false},
+    {"chat.undelete", "Bring back the chat that was deleted last", "Chat", "Ctrl+Shift+T",
+     Where::anywhere,
+     [](const Panel& p) { return !p.state.deleted_chats.empty() && !p.state.busy(); },
+     [](Panel& p) {
+         p.later([](UiState& s) {
+             if (!s.deleted_chats.empty()) {
+                 s.undelete_chat(s.deleted_chats.back());
+             }
+         });
+     }},
     {"chat.fork", "Go on from the last answer in a new chat", "Chat", "Ctrl+Shift+N",
      Where::anywhere, [](const Panel& p) { return has_answer(p) && !p.state.busy(); },
      [](Panel& p) { p.state.fork(last_answer(p)); }},

@@ -266,7 +266,13 @@ void Application::draw() {
     ui.draw(state);
 }
 
+Application::~Application() {
+    state.purge_deleted();
+    flush_history();  // the threads write what they were given before they end
+}
+
 void Application::flush() {
+    state.forget_deleted(ImGui::GetTime());
     flush_history();
     if (forget_broken_ && (!state.trouble || state.ready())) {
         std::exchange(forget_broken_, {})();

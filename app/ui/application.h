@@ -41,6 +41,10 @@ struct StartOptions {
 class Application {
 public:
     Application(EngineLink& engine, const StartOptions& options);
+    /// The orderly end: what was deleted is gone for good.
+    ~Application();
+    Application(const Application&) = delete;
+    Application& operator=(const Application&) = delete;
 
     /// Take at most a frame's worth of events; true when there were any.
     bool pump();

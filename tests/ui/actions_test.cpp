@@ -43,6 +43,7 @@ std::string before(const Action& action) {
         {"matrix.down", zoomed},
         {"text.copy", marked},
         {"text.copy_markdown", marked},
+        {"chat.undelete", "key Ctrl+Shift+D\nwait frames 3\n"},
         {"chat.rename_row", "key Ctrl+B\nwait frames 3\nhover rail.chat.0\n"},
         {"chat.delete_row", "key Ctrl+B\nwait frames 3\nhover rail.chat.0\n"}};
     const auto it = setup.find(id);

@@ -138,3 +138,24 @@ TEST_CASE("keys walk through the chats, and a file that cannot be used is told")
     c.rig->play("wait frames 3\nexpect Not saved: The disk is full.\n");
     shot(*c.rig, "chats-unsaved");
 }
+
+TEST_CASE("a deleted chat comes back long after its notice, until it is gone for good") {
+    test::Rig r(1280, 800);
+    r.play("wait ready\nsend What is it\nwait idle\n");
+    const size_t chat = r.state().current_chat;
+    const auto remove = [&] {
+        r.state().delete_chat(chat);
+        CHECK(r.state().listed_chats().empty());
+    };
+    remove();
+    r.state().forget_deleted(1000);
+    r.state().forget_deleted(1000 + ui::UiState::kDeletedSeconds - 1);
+    r.play("key Escape\nwait frames 2\nkey Ctrl+Shift+T\nwait frames 3\n");
+    CHECK(r.state().current_chat == chat);
+    CHECK(r.state().listed_chats() == std::vector<size_t>{chat});
+    remove();
+    r.state().forget_deleted(5000);
+    r.state().forget_deleted(5000 + ui::UiState::kDeletedSeconds);
+    r.state().undelete_chat(chat);
+    CHECK(r.state().listed_chats().empty());
+}

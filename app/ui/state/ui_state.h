@@ -67,6 +67,12 @@ public:
     void set_system(const std::string& text);
     void delete_chat(size_t index);
     void undelete_chat(size_t index);
+    /// Once a frame; `now` in seconds of any clock: what was deleted is gone for good this long
+    /// after the last deletion.
+    void forget_deleted(double now);
+    static constexpr double kDeletedSeconds = 600;
+    /// For good, now.
+    void purge_deleted();
     /// Indices of the chats to be listed, newest use first.
     std::vector<size_t> listed_chats() const;
 
@@ -141,6 +147,7 @@ public:
 
     std::vector<Conversation> chats = std::vector<Conversation>(1);
     size_t current_chat = 0;
+    std::vector<size_t> deleted_chats;  // that can be brought back, the newest last
     ChatFile file;
     std::optional<ContextQuestion> context_question;
     Selection selection;
@@ -217,7 +224,8 @@ private:
     RequestId next_id_ = 1;
     std::array<RequestId, kInspectKinds> asked_{};  // per InspectKind: the question that is out
     size_t generating_chat_ = 0;
-    NodeId cache_node_ = kNoNode;  // whose sequence the engine holds
+    std::optional<double> deleted_at_;  // the last deletion, by the clock of forget_deleted
+    NodeId cache_node_ = kNoNode;       // whose sequence the engine holds
     size_t cache_chat_ = 0;
     uint64_t cache_serial_ = 0;  // changes with every generation
     std::array<uint64_t, kInspectKinds> asked_serial_{};

@@ -123,6 +123,8 @@ void UiState::delete_chat(size_t index) {
         stop();
     }
     chats[index].info.deleted = true;
+    deleted_chats.push_back(index);
+    deleted_at_.reset();
     file.saver.hidden(chats[index], true);
     std::erase_if(file.search.hits, [&](const SearchHit& hit) {
         return hit.chat == chats[index].info.stored && hit.chat != 0;
@@ -143,10 +145,28 @@ void UiState::delete_chat(size_t index) {
 }
 
 void UiState::undelete_chat(size_t index) {
-    if (index < chats.size() && chats[index].info.deleted) {
+    if (std::erase(deleted_chats, index) != 0) {
         chats[index].info.deleted = false;
         file.saver.hidden(chats[index], false);
         show_chat(index);
+    }
+}
+
+void UiState::forget_deleted(double now) {
+    if (deleted_chats.empty()) {
+        return;
+    }
+    if (!deleted_at_) {
+        deleted_at_ = now;
+    } else if (now - *deleted_at_ >= kDeletedSeconds && !busy()) {
+        purge_deleted();
+    }
+}
+
+void UiState::purge_deleted() {
+    if (!deleted_chats.empty()) {
+        deleted_chats.clear();
+        file.saver.purge();
     }
 }
 
