@@ -10,10 +10,19 @@
 
 namespace app {
 
+namespace {
+
+/// What the window shows as the settings of the sampler are those that were drawn with.
+std::shared_ptr<const ModelInfo> info_of(const Recording& recording) {
+    auto info = std::make_shared<ModelInfo>(recording.info);
+    info->sampling = recording.sampling;
+    return info;
+}
+
+}  // namespace
+
 ReplayEngine::ReplayEngine(Recording recording)
-    : recording_(std::move(recording)),
-      info_(std::make_shared<ModelInfo>(recording_.info)),
-      n_rows_(recording_.n_rows()) {}
+    : recording_(std::move(recording)), info_(info_of(recording_)), n_rows_(recording_.n_rows()) {}
 
 bool ReplayEngine::send(Command command) {
     if (const auto* load = std::get_if<LoadModel>(&command)) {

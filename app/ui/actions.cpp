@@ -61,7 +61,8 @@ bool pressed(ImGuiKeyChord chord, Where where, bool repeats) {
 
 bool has_keyboard(const Panel& p, Where where) {
     const bool field = ImGui::GetIO().WantTextInput;
-    return where == Where::anywhere || (!field && (where == Where::no_field || p.view.inspector));
+    const bool inspector = p.view.inspector && !p.state.chat().empty() && !p.state.loading();
+    return where == Where::anywhere || (!field && (where == Where::no_field || inspector));
 }
 
 struct Bound {

@@ -62,7 +62,8 @@ const Action kActions[] = {
                 p.state.branch_obstacle(p.state.selection.position).empty();
      },
      [](Panel& p) { branch_with(p, p.state.selection.position, *p.view.open_candidate); }},
-    {"view.export", "Export a view to a file", "Inspector", "E", Where::inspector, nullptr,
+    {"view.export", "Export a view to a file", "Inspector", "E", Where::inspector,
+     [](const Panel& p) { return p.state.selected() != nullptr; },
      [](Panel& p) { p.view.exporting.show = true; }},
     {"token.search", "Find a token in the vocabulary", "Inspector", "Slash", Where::inspector,
      nullptr, [](Panel& p) { p.view.focus_search = true; }},

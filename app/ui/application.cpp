@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "app/chats/chat_export.h"
+#include "app/recordings/recording.h"
 #include "app/ui/state/device_choice.h"
 #include "app/ui/state/text_file.h"
 #include "app/ui/widgets/format.h"
@@ -22,7 +23,9 @@ constexpr std::chrono::milliseconds kLongestOpen{2000};  // of the chats' file
 }  // namespace
 
 Application::Application(EngineLink& engine, const StartOptions& options)
-    : engine_(engine),
+    : replays_(!options.replay_text.empty()),
+      open_window_(options.open_window),
+      engine_(engine),
       config_file_(options.config_path),
       wake_(options.wake),
       end_asked_(options.end_asked) {
@@ -45,7 +48,11 @@ Application::Application(EngineLink& engine, const StartOptions& options)
     first_path_ = options.model_path;
     replay_text_ = options.replay_text;
     replay_before_ = options.replay_before;
-    first_waits_ = options.open_at_start && !options.broken;
+    first_waits_ = options.open_at_start && !options.broken && !options.trouble;
+    if (options.trouble) {
+        state.trouble = options.trouble;
+    }
+    state.open_elsewhere = [this](const std::string& path) { return open_elsewhere(path); };
     if (options.broken) {
         say_broken(*options.broken);
         forget_broken_ = options.forget_broken;
@@ -200,6 +207,29 @@ bool Application::pump_writes() {
         return done;
     });
     return any;
+}
+
+/// A window shows models or one recording, with an engine for it: the other kind gets a window of
+/// its own.
+bool Application::open_elsewhere(const std::string& path) {
+    std::error_code error;
+    const bool own = path.empty() || (replays_ && path == first_path_);
+    if (own || !std::filesystem::exists(path, error) ||
+        (!replays_ && !(std::filesystem::is_regular_file(path, error) && is_recording(path)))) {
+        return false;
+    }
+    const std::string problem =
+        open_window_ ? open_window_(path) : std::string("this one has no display.");
+    if (problem.empty()) {
+        const std::string name = std::filesystem::path(path).filename().string();
+        ui.view.say("'" + one_line(name, 40) + "' opens in a window of its own");
+        return true;
+    }
+    const char* const what =
+        replays_ ? "This window shows a recording: a model" : "This file is a recording: it";
+    state.trouble = Trouble{std::string(what) + " needs a window of its own, and " + problem,
+                            "In a terminal: lapidary " + one_line(path, 200), false};
+    return true;
 }
 
 /// A chat that was saved as a file comes back; false: it is none.

@@ -36,6 +36,10 @@ struct StartOptions {
     std::function<void()> forget_broken;          // the user has decided
     std::string replay_text;                      // of a recording: sent when its "model" is there
     std::vector<model::Turn> replay_before = {};  // what was said before it
+    /// The first file cannot be opened, and nothing is opened in its place.
+    std::optional<Trouble> trouble = {};
+    /// Another window of the program with this file; what went wrong. Null: there can be none.
+    std::function<std::string(const std::string& path)> open_window = {};
 };
 
 class Application {
@@ -64,6 +68,7 @@ public:
 private:
     void save_config();
     bool drop_chat(const std::string& path);
+    bool open_elsewhere(const std::string& path);
     bool pump_history();
     bool pump_writes();
     void show_replay();
@@ -74,6 +79,8 @@ private:
 
     std::string first_path_, asked_device_, replay_text_;
     std::vector<model::Turn> replay_before_;
+    const bool replays_;
+    const std::function<std::string(const std::string&)> open_window_;
     bool first_waits_ = false;  // the first model, for the device it is opened on
     bool measure_asked_ = false, searched_ = false;
     std::function<void()> forget_broken_;  // set in safe mode

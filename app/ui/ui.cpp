@@ -214,7 +214,9 @@ void Ui::layout_chat(Panel& p, const Rect& r, bool with_inspector) {
     const float composer = std::round(given ? gui.px(52) : composer_height(p));
     const bool note = !given && p.state.ready() && p.state.model->base_model;
     const bool unsaved = p.state.file.problem.has_value();
-    const float note_h = gui.px(14 + (note ? 16.0f : 0.0f) + (unsaved ? 20.0f : 0.0f));
+    const float unsaved_w = std::round(column + gui.px(4));
+    const float unsaved_h = unsaved ? unsaved_height(p, unsaved_w) : 0;
+    const float note_h = gui.px(14 + (note ? 16.0f : 0.0f)) + unsaved_h;
     const Rect box{std::round(r.x + (r.w - column) / 2 - gui.px(4)),
                    std::round(r.bottom() - gui.px(16) - composer), std::round(column + gui.px(8)),
                    composer};
@@ -232,7 +234,8 @@ void Ui::layout_chat(Panel& p, const Rect& r, bool with_inspector) {
                      "Base model, asked in a Question / Answer frame");
     }
     if (unsaved) {
-        draw_unsaved(p, box.x + gui.px(2), box.y - gui.px(note ? 38 : 18), box.w - gui.px(4));
+        draw_unsaved(p, {box.x + gui.px(2), box.y - gui.px(note ? 28 : 8) - unsaved_h, unsaved_w,
+                         unsaved_h});
     }
     given ? draw_given_foot(p, box) : draw_composer(p, box);
 }
@@ -252,16 +255,23 @@ void Ui::layout(Panel& p, const Rect& window) {
         std::round(std::clamp(body.w - gui.px(868), std::min(gui.px(352), wanted), wanted));
     const bool both = inspect && body.w - chat_w > gui.px(400);
     const float split = both ? body.x + chat_w : body.x;
+    // A chat says so above its composer.
+    const Rect unsaved{body.x + gui.px(16), 0, body.w - gui.px(32), 0};
+    const float foot = p.state.file.problem && (empty || p.state.loading())
+                           ? std::round(unsaved_height(p, unsaved.w))
+                           : 0;
+    const Rect page{body.x, body.y, body.w, body.h - foot};
     if (p.state.loading()) {
-        draw_loading(p, body);
+        draw_loading(p, page);
     } else if (coming) {
         if (p.state.chat().info.content == ChatContent::unreadable) {
             gui.text_centred(type::kControl, body.cx(), body.cy(),
                              "This chat cannot be read; its file is damaged.");
         }
     } else if (empty) {
-        const float trouble = draw_trouble(p, body);
-        draw_welcome(p, {body.x, body.y + trouble, body.w, body.h - trouble});
+        type_into_composer(p);
+        const float trouble = draw_trouble(p, page);
+        draw_welcome(p, {page.x, page.y + trouble, page.w, page.h - trouble});
     } else if (both) {
         layout_chat(p, {body.x, body.y, chat_w, body.h}, true);
         draw_inspector(p, {split, body.y, body.right() - split, body.h});
@@ -271,8 +281,8 @@ void Ui::layout(Panel& p, const Rect& window) {
     } else {
         layout_chat(p, body, false);
     }
-    if (empty && p.state.file.problem && !p.state.loading()) {
-        draw_unsaved(p, body.x + gui.px(16), body.bottom() - gui.px(12), body.w - gui.px(32));
+    if (foot > 0) {
+        draw_unsaved(p, {unsaved.x, page.bottom(), unsaved.w, foot});
     }
     draw_top_bar(p, {rail, 0, window.w - rail, top}, both ? split : rail + gui.px(4));
     draw_rail(p, {0, 0, rail, window.h});

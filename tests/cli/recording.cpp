@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
 TEST_CASE("a recorded text has the pattern of a trace, and plays where no device can compute") {
@@ -86,4 +87,17 @@ TEST_CASE("a recorded text has the pattern of a trace, and plays where no device
                            .interrupt = {}});
     CHECK(refused.exit_code == 3);
     CHECK(refused.err.find("newer Lapidary") != std::string::npos);
+    if (!std::filesystem::exists("/usr/bin/xvfb-run")) {
+        return;
+    }
+    // Who double-clicks the file sees no stderr: the window says it.
+    std::ofstream(script) << "wait frames 4\nexpect newer Lapidary\nexpect The file was left\n"
+                          << "refute is ready\n";
+    const auto shown = support::run_program(
+        "/usr/bin/xvfb-run", {.arguments = {"-a", LAPIDARY_PROGRAM, file, "--script", script},
+                              .standard_input = "",
+                              .environment = {{"HOME", folder.path().string()}},
+                              .interrupt = {}});
+    INFO(shown.err);
+    CHECK(shown.exit_code == 0);
 }

@@ -44,12 +44,17 @@ constexpr const char* kScripts[] = {
     "tab 4\nselect position 44\n",
 };
 
+/// The sampler of the overview: in a replay it shows the settings as recorded and cannot be moved.
+constexpr support::Crop kSampler{.x = 1155, .y = 525, .w = 285, .h = 205};
+
 void blacken(ui::Pixels& p, const support::Crop& crop) {
     for (int y = crop.y; y < crop.y + crop.h; ++y) {
         const auto row = p.rgb.begin() + 3 * (int64_t{y} * p.width + crop.x);
         std::fill(row, row + int64_t{3} * crop.w, uint8_t{0});
     }
 }
+
+constexpr size_t kOverviews = 2;  // the first views
 
 struct Shown {
     std::vector<ui::Pixels> pictures;
@@ -79,6 +84,9 @@ public:
             play(std::string(script) + "away\nwait idle\nwait frames 30\n");
             shown.pictures.push_back(screen_->shot());
             blacken(shown.pictures.back(), kHeadsToGoOn);
+            if (shown.pictures.size() <= kOverviews) {
+                blacken(shown.pictures.back(), kSampler);
+            }
             shown.next.push_back(ui::view_data(state(), "next"));
             shown.lens.push_back(ui::view_data(state(), "lens"));
             shown.matrix.push_back(ui::view_data(state(), "matrix"));

@@ -56,7 +56,125 @@ Recording record(const Rig& live, const ui::UiState& state) {
     return r;
 }
 
+/// A recording that is open in a window.
+struct Replay {
+    ReplayEngine engine;
+    std::unique_ptr<ui::Offscreen> screen;
+
+    explicit Replay(const Recording& recording) : engine(recording) {
+        ui::StartOptions start;
+        start.model_path = recording.info.path;
+        start.replay_text = recording.text;
+        try {
+            screen = std::make_unique<ui::Offscreen>(engine, start, 1440, 900);
+        } catch (const ui::WindowError& error) {
+            SKIP("no picture can be drawn here: " << error.what());
+        }
+        screen->registry().record_texts = true;
+    }
+    void play(const std::string& script) {
+        std::string error;
+        const bool played = screen->play(script, error);
+        INFO(error);
+        REQUIRE(played);
+    }
+};
+
+Recording recorded_answer() {
+    Rig r;
+    r.play("wait ready\nsend What is attention\nwait idle\n");
+    Recording recording = record(r, r.state());
+    recording.info.replayed = true;  // as reading a file sets it
+    return recording;
+}
+
+const ui::DrawnText* text_with(const ui::Registry& registry, std::string_view part) {
+    for (const ui::DrawnText& t : registry.texts()) {
+        if (t.text.find(part) != std::string::npos) {
+            return &t;
+        }
+    }
+    return nullptr;
+}
+
 }  // namespace
+
+TEST_CASE("a replay opens on the strongest head of its last row") {
+    Recording recording = recorded_answer();
+    // One link of a head that is not where the window stands anyway takes all there is.
+    auto changed = std::make_shared<model::Capture>(*recording.captures.back());
+    for (model::LiveRows& rows : changed->live) {
+        if (rows.layer == 2) {
+            REQUIRE(rows.first_key == 0);
+            rows.lse[3] = rows.max[3];
+            rows.log16[3 * rows.n_keys + 5] = 0;
+        }
+    }
+    recording.captures.back() = changed;
+    const model::Capture& last = *changed;
+    float best = 0;
+    uint32_t layer = 0, head = 0;
+    for (const model::LiveRows& rows : last.live) {
+        for (uint32_t h = 0; h < recording.info.n_heads; ++h) {
+            for (uint32_t j = 0; j < rows.n_keys; ++j) {
+                const uint32_t key = rows.first_key + j;
+                if (key > 0 && key + 3 <= rows.position && rows.weight(h, j) > best) {
+                    best = rows.weight(h, j);
+                    layer = rows.layer;
+                    head = h;
+                }
+            }
+        }
+    }
+    REQUIRE(layer == 2);
+    REQUIRE(head == 3);
+    Replay r(recording);
+    r.play("wait ready\nwait idle\n");
+    CHECK(r.screen->app().state.selection.layer == layer);
+    CHECK(r.screen->app().state.selection.head == head);
+}
+
+TEST_CASE("a replay's sampler shows what was drawn with and cannot be moved") {
+    Recording recording = recorded_answer();
+    recording.info.sampling.temperature = 0.3f;
+    recording.sampling.temperature = 0.8f;
+    Replay r(recording);
+    r.play("wait ready\nwait idle\nwait frames 3\nexpect as recorded\n");
+    const ui::Registry& registry = r.screen->registry();
+    REQUIRE(registry.find("sampler.temperature") != nullptr);
+    CHECK_FALSE(registry.find("sampler.temperature")->enabled);
+    REQUIRE(registry.number("sampler.temperature") != nullptr);
+    CHECK(registry.number("sampler.temperature")->text == "0.80");
+    r.play("drag sampler.temperature 40 0\nwait frames 3\n");
+    CHECK(r.screen->app().state.sampling.temperature == 0.8f);
+}
+
+TEST_CASE("what a recording does not keep is said above the sampler, not over it") {
+    Recording recording = recorded_answer();
+    recording.steps.clear();  // as an older Lapidary made them
+    Replay r(recording);
+    r.play("wait ready\nwait idle\n");
+    const std::string sentence =
+        "Full vocabulary not captured: " + r.screen->app().state.distribution.not_captured;
+    for (const char* const size : {"1920x1080", "1920x800", "1600x900"}) {
+        INFO(size);
+        r.play(std::string("resize ") + size + "\nwait frames 6\n");
+        const ui::Registry& registry = r.screen->registry();
+        const ui::DrawnText* const title = text_with(registry, "Sampler");
+        const ui::DrawnText* line = text_with(registry, "Full vocabulary");
+        REQUIRE((title != nullptr && line != nullptr));
+        std::string said = line->text;
+        float bottom = line->rect.bottom();
+        for (const ui::DrawnText& t : registry.texts()) {  // the lines come one after the other
+            if (&t > line && said.size() < sentence.size()) {
+                said += (said.back() == ' ' ? "" : " ") + t.text;
+                bottom = t.rect.bottom();
+            }
+        }
+        CHECK(said == sentence);
+        CHECK(bottom <= title->rect.y);
+    }
+}
 
 TEST_CASE("a replay shows the matrix and the tokens of the live window, and says that it is one") {
     const support::TempDir dir;
@@ -117,4 +235,28 @@ TEST_CASE("a replay shows the matrix and the tokens of the live window, and says
     CHECK(state.selection.position == 0);
     REQUIRE(screen->play("key End\nwait frames 3\n", error));
     CHECK(state.selection.position == at);
+}
+
+TEST_CASE("a recording that is opened from inside gets a window of its own") {
+    const support::TempDir dir;
+    const std::string path = (dir.path() / "talk.lapidary").string();
+    write_recording(recorded_answer(), path);
+    {
+        Rig r;  // without a display there is no other window
+        r.play("wait ready\nopen " + path + "\nwait trouble\nexpect This file is a recording\n" +
+               "expect In a terminal: lapidary\n");
+        CHECK(r.state().ready());
+    }
+    std::string opened;
+    ui::StartOptions start;
+    start.open_window = [&opened](const std::string& file) {
+        opened = file;
+        return std::string();
+    };
+    Rig r(1440, 900, {}, start);
+    r.play("wait ready\nopen " + path + "\nwait frames 3\nexpect in a window of its own\n");
+    CHECK(opened == path);
+    CHECK(r.state().ready());
+    CHECK_FALSE(r.state().trouble);
+    CHECK_FALSE(r.state().loading());
 }

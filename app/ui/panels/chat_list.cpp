@@ -254,15 +254,31 @@ void draw_chat_menu(Panel& p) {
     end_menu(gui);
 }
 
-void draw_unsaved(Panel& p, float x, float cy, float room) {
+namespace {
+
+constexpr float kUnsavedIcon = 22, kUnsavedLine = 17;
+
+std::string unsaved_text(const Panel& p) {
+    return "Not saved: " + p.state.file.problem->message;
+}
+
+}  // namespace
+
+float unsaved_height(const Panel& p, float room) {
+    const Gui& gui = p.gui;
+    return std::ceil(gui.paragraph(type::kNote, 0, 0, room - gui.px(kUnsavedIcon), kUnsavedLine,
+                                   unsaved_text(p), true)) +
+           gui.px(8);
+}
+
+void draw_unsaved(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
-    const HistoryProblem& problem = *p.state.file.problem;
-    const Rect r{x, cy - gui.px(10), room, gui.px(20)};
-    gui.hit("unsaved", r, "note", "Not saved: " + problem.message);
-    gui.tooltip(problem.message + "\n" + problem.hint);
-    gui.icon(Icon::warning, x + gui.px(8), cy, 13, Color::row_text);
-    gui.text_fit(with(type::kNote, Color::row_text), x + gui.px(22), cy, room - gui.px(22),
-                 "Not saved: " + problem.message);
+    const std::string text = unsaved_text(p);
+    gui.hit("unsaved", r, "note", text);
+    gui.tooltip(p.state.file.problem->message + "\n" + p.state.file.problem->hint);
+    gui.icon(Icon::warning, r.x + gui.px(8), r.y + gui.px(kUnsavedLine / 2), 13, Color::row_text);
+    gui.paragraph(with(type::kNote, Color::row_text), r.x + gui.px(kUnsavedIcon), r.y,
+                  r.w - gui.px(kUnsavedIcon), kUnsavedLine, text);
 }
 
 }  // namespace app::ui

@@ -1,5 +1,8 @@
 // The composer: the text that goes to the model, its sampling, Send or Stop.
+#include <imgui_internal.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "app/ui/panels/panels.h"
 #include "app/ui/text/text_field.h"
@@ -54,6 +57,28 @@ void submit(Panel& p) {
 }
 
 }  // namespace
+
+void type_into_composer(Panel& p) {
+    ImGuiIO& io = ImGui::GetIO();
+    ImVector<ImWchar>& typed = io.InputQueueCharacters;
+    // A space works the button that has the focus.
+    if (io.WantTextInput || io.KeyCtrl || io.KeyAlt || typed.empty() || typed[0] <= ' ' ||
+        ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel)) {
+        return;
+    }
+    FieldText& field = p.view.composer;
+    std::string text = typed_text(field);
+    for (const ImWchar c : typed) {
+        if (c >= ' ' && c != 127) {
+            char utf8[5];
+            ImTextCharToUtf8(utf8, c);
+            text += utf8;
+        }
+    }
+    typed.resize(0);  // the field, which gets the keyboard now, must not take them again
+    set_text(field, text);
+    field.take_focus = !std::exchange(field.caret_to_end, true);
+}
 
 void draw_composer(Panel& p, const Rect& r) {
     Gui& gui = p.gui;

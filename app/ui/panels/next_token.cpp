@@ -298,11 +298,11 @@ float draw_branch_row(Panel& p, const Rect& r, TokenId id, float y) {
     return gui.px(30);
 }
 
-void draw_top_only(Panel& p, const Rect& r, const TokenInfo& token, float y) {
-    // Before the full row is here: the ones that came with the token.
+/// Before the full row is here: the ones that came with the token. Returns where they end.
+float draw_top_only(Panel& p, const Rect& r, const TokenInfo& token, float y, size_t most) {
     Gui& gui = p.gui;
     const Columns c = columns_of(gui, r, gui.px(kTokenColumn));
-    for (size_t i = 0; i < std::min<size_t>(token.top.size(), 5); ++i) {
+    for (size_t i = 0; i < std::min(token.top.size(), most); ++i) {
         const TopToken& top = token.top[i];
         const double raw = std::exp(double(top.logprob));
         const float cy = y + gui.px(13);
@@ -324,6 +324,27 @@ void draw_top_only(Panel& p, const Rect& r, const TokenInfo& token, float y) {
                  top.id == token.id ? Color::accent : Color::bar, 2);
         gui.text_right(with(type::kValue, Color::text3), c.raw, cy, percent_fine(raw));
         y += gui.px(26);
+    }
+    return y;
+}
+
+/// What is known of a token whose full row is not here, in the room that there is.
+void draw_without_row(Panel& p, const Rect& r, const TokenInfo& drawn, float y) {
+    Gui& gui = p.gui;
+    const std::string& not_captured = p.state.distribution.not_captured;
+    const std::string why =
+        not_captured.empty() ? "" : "Full vocabulary not captured: " + not_captured;
+    const TextStyle style = with(type::kNote, Color::text3);
+    const float w = r.w - gui.px(32), gap = gui.px(8);
+    const float words = why.empty() ? 0 : gap + gui.paragraph(style, 0, 0, w, 17, why, true);
+    const float room = r.bottom() - y - words;
+    const auto most = size_t(std::clamp(int(room / gui.px(26)), 1, 5));
+    y = draw_top_only(p, r, drawn, y, most);
+    if (drawn.top.empty() && !p.state.selected_in_cache()) {
+        draw_not_captured(p, {r.x + gui.px(12), y, r.w - gui.px(24), r.h}, "next",
+                          p.state.not_in_cache_reason());
+    } else if (!why.empty()) {
+        gui.paragraph(style, r.x + gui.px(16), y + gap, w, 17, why);
     }
 }
 
@@ -420,15 +441,7 @@ void draw_next_token(Panel& p, const Rect& r, bool full) {
     }
     gui.text_right(head, right, facts_y + gui.px(24), "raw");
     if (!have) {
-        const std::string& why = p.state.distribution.not_captured;
-        draw_top_only(p, r, drawn, y);
-        if (drawn.top.empty() && !p.state.selected_in_cache()) {
-            draw_not_captured(p, {r.x + gui.px(12), y, r.w - gui.px(24), r.h}, "next",
-                              p.state.not_in_cache_reason());
-        } else if (!why.empty()) {
-            gui.paragraph(with(type::kNote, Color::text3), x, y + gui.px(138), r.w - gui.px(32), 17,
-                          "Full vocabulary not captured: " + why);
-        }
+        draw_without_row(p, r, drawn, y);
         return;
     }
     search(p);

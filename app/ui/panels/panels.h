@@ -23,8 +23,11 @@ void draw_chat_menu(Panel& p);
 void draw_chat_export_dialog(Panel& p);
 void begin_rename(Panel& p, size_t index);
 void delete_with_undo(Panel& p, size_t index);
-/// Why what is written now is not saved.
-void draw_unsaved(Panel& p, float x, float cy, float room);
+/// On the start page: what is typed while no field has the keyboard goes into the composer.
+void type_into_composer(Panel& p);
+/// Why what is written now is not saved, in lines of this width.
+float unsaved_height(const Panel& p, float room);
+void draw_unsaved(Panel& p, const Rect& r);
 void draw_top_bar(Panel& p, const Rect& r, float chips_x);
 void draw_menus(Panel& p);
 void draw_chat(Panel& p, const Rect& r, float column);

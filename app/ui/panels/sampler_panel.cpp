@@ -60,6 +60,7 @@ void stage_slider(Panel& p, const StageRow& row, const Rect& track, float value_
     const model::SamplingField& field = model::sampling_field(row.field);
     SliderOptions options = row.slider;
     options.tooltip = row.tooltip;
+    options.enabled = !p.state.model->replayed;
     options.standard = model::field_value(p.state.model->sampling, field);
     double value = model::field_value(p.state.sampling, field);
     if (slider(p.gui, row.id, track, value_right, value, options)) {
@@ -77,7 +78,9 @@ void draw_sampler(Panel& p, const Rect& r) {
     const bool have =
         p.state.selected_in_cache() && p.state.selection.position > 0 && compute_stages(p);
     gui.text_right(with(type::kNote, Color::text3), right, title,
-                   have ? "tokens left" : "next answer");
+                   p.state.ready() && p.state.model->replayed ? "as recorded"
+                   : have                                     ? "tokens left"
+                                                              : "next answer");
     const float first = r.y + gui.px(36), step = gui.px(26);
     const float dot = x + gui.px(4);
     gui.fill({dot - gui.px(0.75f), first, gui.px(1.5f), step * float(kSamplerRows - 1)},

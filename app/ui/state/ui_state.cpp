@@ -13,6 +13,9 @@ namespace app::ui {
 
 void UiState::open_model(const std::string& path, const std::string& device, uint32_t context,
                          const OpenOptions& how) {
+    if (open_elsewhere && open_elsewhere(path)) {
+        return;
+    }
     if (busy()) {
         stop();
     }

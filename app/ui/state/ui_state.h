@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -168,6 +169,8 @@ public:
 
     RequestId generating = 0;
     bool stopping = false;
+    /// True: the path is shown by another window, and this one stays as it is. May be empty.
+    std::function<bool(const std::string& path)> open_elsewhere;
     uint64_t next_seed = 1;
     uint64_t n_events = 0, n_stale = 0;  // late answers that were ignored
     std::vector<Command> outbox;
@@ -204,7 +207,8 @@ private:
     void forget_cache();
     void forget_row_answers();
     void follow();
-    void choose_head(const model::Capture& capture);
+    void choose_head(const model::LiveRows& rows, float& best);
+    void choose_head_of_last_row(const Message& m);
     void fail_generation(const Failed& e);
     void lose_device(const Failed& e);
     void start_recording();

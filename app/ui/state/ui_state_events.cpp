@@ -155,23 +155,32 @@ void UiState::on(const TokenReady& e) {
     follow();
 }
 
-void UiState::choose_head(const model::Capture& capture) {
-    // Until somebody picks a head: the one with the strongest single link that is neither the
-    // first token nor the row itself nor its neighbour.
+/// Until somebody picks a head: the one with the strongest single link that is neither the first
+/// token nor the row itself nor its neighbour. `best`: of the rows looked at before.
+void UiState::choose_head(const model::LiveRows& rows, float& best) {
+    for (uint32_t h = 0; h < rows.max.size(); ++h) {
+        for (uint32_t j = 0; j < rows.n_keys; ++j) {
+            const uint32_t key = rows.first_key + j;
+            if (key == 0 || key + 3 > rows.position) {
+                continue;
+            }
+            const float w = rows.weight(h, j);
+            if (w > best) {
+                best = w;
+                selection.layer = rows.layer;
+                selection.head = h;
+            }
+        }
+    }
+}
+
+/// A recording brings its rows from the first one on, which has no links yet.
+void UiState::choose_head_of_last_row(const Message& m) {
     float best = 0;
-    for (const model::LiveRows& rows : capture.live) {
-        for (uint32_t h = 0; h < rows.max.size(); ++h) {
-            for (uint32_t j = 0; j < rows.n_keys; ++j) {
-                const uint32_t key = rows.first_key + j;
-                if (key == 0 || key + 3 > rows.position) {
-                    continue;
-                }
-                const float w = rows.weight(h, j);
-                if (w > best) {
-                    best = w;
-                    selection.layer = rows.layer;
-                    selection.head = h;
-                }
+    for (auto q = uint32_t(m.tokens.size()); q-- > 0 && best == 0;) {
+        for (uint32_t layer = 0; layer < model->n_layers; ++layer) {
+            if (const model::LiveRows* rows = live.find(q, layer)) {
+                choose_head(*rows, best);
             }
         }
     }
@@ -185,7 +194,10 @@ void UiState::on(const CaptureReady& e) {
     const bool first = !e.capture->live.empty() && live.bytes() == 0;
     live.add(e.capture);
     if (first && !head_chosen && selected_cached()) {
-        choose_head(*e.capture);
+        float best = 0;
+        for (const model::LiveRows& rows : e.capture->live) {
+            choose_head(rows, best);
+        }
     }
     for (const model::LiveRows& rows : e.capture->live) {
         add_live(rows);
@@ -276,6 +288,9 @@ void UiState::on(const Finished& e) {
         m->finish = e.reason;
         m->stats = resuming_.on ? sum_of(resuming_.begun, e.stats) : e.stats;
         reopening_.n_losses = 0;
+    }
+    if (model && model->replayed && !head_chosen) {
+        choose_head_of_last_row(*m);
     }
     end_generation();
     if (saving.waiting) {

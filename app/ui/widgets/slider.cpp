@@ -76,12 +76,16 @@ bool type_value(Gui& gui, std::string_view id, const Rect& r, double& value, con
     return true;
 }
 
-void draw_slider(const Gui& gui, const Rect& r, double share, const Hit& hit) {
+void draw_slider(const Gui& gui, const Rect& r, double share, const Hit& hit, bool enabled) {
     const float cy = std::round(r.cy());
     const float track = std::max(2.0f, std::round(gui.px(3)));
     const float x = r.x + float(std::clamp(share, 0.0, 1.0)) * r.w;
     gui.fill({r.x, cy - track / 2, r.w, track}, Color::edge, 1.5f);
-    gui.fill({r.x, cy - track / 2, std::max(x - r.x, track), track}, Color::accent, 1.5f);
+    gui.fill({r.x, cy - track / 2, std::max(x - r.x, track), track},
+             enabled ? Color::accent : Color::text3, 1.5f);
+    if (!enabled) {
+        return;  // a value, not a handle
+    }
     ImDrawList* draw = gui.draw();
     const bool hot = hit.hovered || hit.held;
     if (hot || hit.focused) {
@@ -100,7 +104,7 @@ void draw_slider(const Gui& gui, const Rect& r, double share, const Hit& hit) {
 bool slider(Gui& gui, std::string_view id, const Rect& r, float value_right, double& value,
             const SliderOptions& o) {
     const Rect grab{r.x - gui.px(7), r.y, r.w + gui.px(14), r.h};
-    const Hit hit = gui.hit(id, grab, "slider", id);
+    const Hit hit = gui.hit(id, grab, "slider", id, o.enabled);
     gui.tooltip(o.tooltip);
     bool changed = false;
     const double before = value;
@@ -111,7 +115,12 @@ bool slider(Gui& gui, std::string_view id, const Rect& r, float value_right, dou
         value = std::clamp(value + steps * o.step, o.min, o.max);
     }
     changed = value != before;
-    draw_slider(gui, r, to_share(value, o), hit);
+    draw_slider(gui, r, to_share(value, o), hit, o.enabled);
+    if (!o.enabled) {
+        gui.number(with(type::kToken, Color::text2), value_right, r.cy(), id, value,
+                   value_text(value, o));
+        return false;
+    }
     const Rect field{value_right - gui.px(48), r.y, gui.px(48), r.h};
     const std::string field_id = std::string(id) + ".value";
     const Hit value_hit = gui.hit(field_id, field, "value", id);

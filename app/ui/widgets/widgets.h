@@ -57,6 +57,7 @@ struct SliderOptions {
     int digits = 2;
     bool logarithmic = false;
     std::string_view tooltip = {};
+    bool enabled = true;
     std::string off = {};  // what to write at the value that turns it off
 };
 /// Track in r, value at value_right; a dot after it when it differs from the model's own: click

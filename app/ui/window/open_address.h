@@ -12,4 +12,7 @@ bool can_open_address(std::string_view address);
 /// Starts xdg-open and does not wait for it. False when it could not be started.
 bool open_address(const std::string& address);
 
+/// Another window of this program with this file; empty: it starts, else why not.
+std::string open_window(const std::string& path);
+
 }  // namespace app::ui

@@ -119,6 +119,17 @@ std::unique_ptr<EngineLink> make_engine(const Options& options, const std::strin
     return replay;
 }
 
+/// The same for a window that somebody looks at: what is wrong with the recording is said there.
+std::unique_ptr<EngineLink> make_engine_or_say(const Options& options, const std::string& state,
+                                               ui::StartOptions& start) {
+    try {
+        return make_engine(options, state, &ui::Window::wake, start);
+    } catch (const base::Error& error) {
+        start.trouble = ui::Trouble{error.what(), error.hint(), false};
+        return std::make_unique<Engine>(&ui::Window::wake, state);
+    }
+}
+
 int run_offscreen(const Options& options, const std::string& script) {
     constexpr int64_t kLargest = 8192;
     int64_t width = 0, height = 0;
@@ -156,8 +167,8 @@ int run_on_display(const Options& options, const std::string& script) {
     Library library(&ui::Window::wake, state);
     start.library = &library;
     start.wake = &ui::Window::wake;
-    const std::unique_ptr<EngineLink> engine =
-        make_engine(options, state, &ui::Window::wake, start);
+    start.open_window = &ui::open_window;
+    const std::unique_ptr<EngineLink> engine = make_engine_or_say(options, state, start);
     ui::Application application(*engine, start);
     application.ui.view.messages.open_address = ui::open_address;
     std::string error;
