@@ -18,6 +18,10 @@ static_assert(std::endian::native == std::endian::little, "file formats here are
 
 class ByteReader {
 public:
+    /// What to do about a header that wants more bytes than its file has.
+    static constexpr const char* kCut =
+        "The file is incomplete or damaged: download it again; half a download looks like this.";
+
     explicit ByteReader(const ByteSource& source) : source_(&source) {}
 
     const std::string& name() const { return source_->name(); }
@@ -26,12 +30,12 @@ public:
 
     /// Refuses the file at the place where the reader stands (or at `at`).
     [[noreturn]] void fail(std::string_view field, std::string_view found,
-                           std::string_view expected) const {
-        refuse(name(), field, offset_, found, expected);
+                           std::string_view expected, std::string hint = {}) const {
+        refuse(name(), field, offset_, found, expected, std::move(hint));
     }
     [[noreturn]] void fail_at(uint64_t at, std::string_view field, std::string_view found,
-                              std::string_view expected) const {
-        refuse(name(), field, at, found, expected);
+                              std::string_view expected, std::string hint = {}) const {
+        refuse(name(), field, at, found, expected, std::move(hint));
     }
 
     void read(std::span<std::byte> dst, std::string_view field) {
@@ -73,7 +77,7 @@ private:
     void need(uint64_t n, std::string_view field) const {
         if (n > left()) {
             fail(field, fmt::format("{} bytes left in the file", left()),
-                 fmt::format("{} bytes", n));
+                 fmt::format("{} bytes", n), kCut);
         }
     }
 

@@ -54,7 +54,8 @@ struct Config {
 
 /// Throws base::Error(model) naming the field when a value is out of range or fields disagree
 /// (reliability.md A21, A22, spec 1.2); `source` names the file. Returns notices: corrections that
-/// were made (such as 224 -> 256 for Gemma 2 9B), for the log and `info`.
-std::vector<std::string> validate(Config& config, const std::string& source);
+/// were made (such as 224 -> 256 for Gemma 2 9B), for the log and `info`. `gguf`: fields are named
+/// by the keys of a GGUF file too.
+std::vector<std::string> validate(Config& config, const std::string& source, bool gguf = false);
 
 }  // namespace model

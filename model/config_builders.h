@@ -36,13 +36,21 @@ Architecture architecture_from_name(std::string_view name, const std::string& so
 uint32_t drawable_tokens(TokenizerData& tokenizer, uint32_t embedding_rows,
                          Architecture architecture, std::vector<std::string>& notices);
 
+/// How a fault calls a field: by its name in config.json, in a GGUF file by the key that stands
+/// there as well: "gemma2.context_length (max_position_embeddings)".
+struct FieldNames {
+    std::string source;            // the file
+    std::string_view gguf_prefix;  // "gemma2"; empty: no GGUF file
+    std::string of(std::string_view field) const;
+};
+
 /// Parts of both builders.
 struct RopeValues {
     double theta_global = 10000, theta_local = 10000;
     double factor_global = 1, factor_local = 1;
 };
 /// Refuses values out of range, also where no layer of this model uses them.
-void check_rope(const RopeValues& rope, const std::string& source);
+void check_rope(const RopeValues& rope, const FieldNames& names);
 /// local[i]: layer i has a window. Fills config.layers.
 void fill_layers(Config& config, const std::vector<bool>& local, uint32_t window,
                  const RopeValues& rope);

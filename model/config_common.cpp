@@ -64,7 +64,32 @@ std::vector<bool> pattern_layers(uint32_t n_layers, uint32_t pattern) {
     return local;
 }
 
-void check_rope(const RopeValues& rope, const std::string& source) {
+std::string FieldNames::of(std::string_view field) const {
+    static constexpr std::pair<std::string_view, std::string_view> kKeys[] = {
+        {"num_hidden_layers", "block_count"},
+        {"hidden_size", "embedding_length"},
+        {"intermediate_size", "feed_forward_length"},
+        {"num_attention_heads", "attention.head_count"},
+        {"num_key_value_heads", "attention.head_count_kv"},
+        {"head_dim", "attention.key_length"},
+        {"max_position_embeddings", "context_length"},
+        {"rms_norm_eps", "attention.layer_norm_rms_epsilon"},
+        {"attn_logit_softcapping", "attn_logit_softcapping"},
+        {"final_logit_softcapping", "final_logit_softcapping"},
+        {"sliding_window", "attention.sliding_window"},
+        {"rope_theta", "rope.freq_base"},
+        {"rope_local_base_freq", "rope.freq_base_swa"},
+        {"rope_scaling.factor", "rope.scaling.factor"},
+    };
+    for (const auto& [name, key] : kKeys) {
+        if (name == field && !gguf_prefix.empty()) {
+            return fmt::format("{}.{} ({})", gguf_prefix, key, field);
+        }
+    }
+    return std::string(field);
+}
+
+void check_rope(const RopeValues& rope, const FieldNames& names) {
     const struct {
         std::string_view field;
         double value, max;
@@ -74,7 +99,7 @@ void check_rope(const RopeValues& rope, const std::string& source) {
                  {"rope_scaling.factor", rope.factor_local, 1024}};
     for (const auto& rule : rules) {
         if (!(rule.value >= 1 && rule.value <= rule.max)) {  // also NaN
-            refuse(source, rule.field, fmt::format("{}", rule.value),
+            refuse(names.source, names.of(rule.field), fmt::format("{}", rule.value),
                    fmt::format("1 to {}", rule.max));
         }
     }

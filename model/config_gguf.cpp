@@ -198,7 +198,7 @@ Config config_from_gguf(const Gguf& gguf, const TokenizerData& tokenizer,
         keys.real("final_logit_softcapping").value_or(gemma2 ? 30.f : 0);
 
     const RopeValues rope = rope_values(keys, config, notices);
-    check_rope(rope, gguf.file);
+    check_rope(rope, {gguf.file, architecture_name(config.architecture)});
     fill_layers(config, local_layers(keys, config), window_of(keys, config, notices), rope);
     config.embedding_rows = embedding_rows_of(gguf);
     if (config.embedding_rows == 0) {  // select_tensors() will name it with all the others

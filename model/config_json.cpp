@@ -215,7 +215,7 @@ Config config_from_json(const Json& root, const std::string& name,
     config.attn_logit_softcapping = cap_of(fields, "attn_logit_softcapping", gemma2 ? 50.f : 0);
     config.final_logit_softcapping = cap_of(fields, "final_logit_softcapping", gemma2 ? 30.f : 0);
     const RopeValues rope = rope_values(fields, config, notices);
-    check_rope(rope, name);
+    check_rope(rope, {name, {}});
     fill_layers(config, local_layers(fields, config), window_of(fields, config), rope);
     config.vocab_size =
         fields.count("vocab_size")

@@ -14,10 +14,11 @@ namespace model {
 [[noreturn]] inline void refuse(std::string_view file, std::string_view field, uint64_t offset,
                                 std::string_view found, std::string_view expected,
                                 std::string hint = {}) {
-    throw base::Error(base::ErrorKind::model,
-                      fmt::format("{}: {} at byte {}: found {}, expected {}", base::escaped(file),
-                                  base::escaped(field), offset, base::escaped(found), expected),
-                      std::move(hint));
+    throw base::Error(
+        base::ErrorKind::model,
+        fmt::format("{}: {} at byte {}: found {}, expected {}", base::escaped(file),
+                    base::escaped(field, 100), offset, base::escaped(found), expected),
+        std::move(hint));
 }
 
 /// The same for a field that has a name instead of a place (JSON, configuration).
@@ -26,7 +27,7 @@ namespace model {
                                 std::string hint = {}) {
     throw base::Error(base::ErrorKind::model,
                       fmt::format("{}: {}: found {}, expected {}", base::escaped(file),
-                                  base::escaped(field), base::escaped(found), expected),
+                                  base::escaped(field, 100), base::escaped(found), expected),
                       std::move(hint));
 }
 

@@ -191,7 +191,8 @@ private:
         if (count > in_.left() / smallest) {
             in_.fail_at(at, field, fmt::format("{}", count),
                         fmt::format("at most {}, what {} bytes can hold", in_.left() / smallest,
-                                    in_.left()));
+                                    in_.left()),
+                        ByteReader::kCut);
         }
     }
 
@@ -213,7 +214,8 @@ private:
         }
         if (length > in_.left()) {
             in_.fail_at(at, field, fmt::format("{} bytes", length),
-                        fmt::format("at most {}, the bytes left in the file", in_.left()));
+                        fmt::format("at most {}, the bytes left in the file", in_.left()),
+                        ByteReader::kCut);
         }
         charge(length, field);
         return in_.text(length, field);
@@ -223,7 +225,7 @@ private:
         const uint64_t at = in_.offset();
         std::string key = read_string("key", limits_.key_bytes);
         if (key.empty() || !is_printable(key)) {
-            in_.fail_at(at, "key", fmt::format("'{}'", key),
+            in_.fail_at(at, "key", fmt::format("'{}'", base::escaped(key, 40)),
                         "1 or more printable ASCII characters");
         }
         charge(sizeof(out_.values[0]) + 64, key);

@@ -181,7 +181,7 @@ std::unique_ptr<ModelSource> open_gguf(std::unique_ptr<ByteSource> first, const 
     source->config.vocab_size = drawable_tokens(source->tokenizer, source->config.embedding_rows,
                                                 source->config.architecture, source->notices);
     source->sampling = sampling_of(gguf);
-    for (std::string& notice : validate(source->config, path)) {
+    for (std::string& notice : validate(source->config, path, true)) {
         source->notices.push_back(std::move(notice));
     }
     select_tensors(*source, n_vision);

@@ -24,11 +24,21 @@ void report(const LoadOptions& options, const char* stage, uint64_t done, uint64
 
 }  // namespace
 
+Tokenizer make_tokenizer(const ModelSource& source) {
+    try {
+        return Tokenizer(source.tokenizer, source.config);
+    } catch (const base::Error& error) {
+        throw base::Error(error.kind(),
+                          fmt::format("{}: {}", base::escaped(source.path, 400), error.what()),
+                          error.hint());
+    }
+}
+
 ModelFiles open_files(const std::string& path, const LoadOptions& options) {
     report(options, "open", 0, 1);
     std::unique_ptr<const ModelSource> source = open_model(path);
     report(options, "tokenizer", 0, 1);
-    Tokenizer tokenizer(source->tokenizer, source->config);
+    Tokenizer tokenizer = make_tokenizer(*source);
     return {std::move(source), std::move(tokenizer)};
 }
 

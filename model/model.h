@@ -40,6 +40,8 @@ struct ModelFiles {
     std::unique_ptr<const ModelSource> source;
     Tokenizer tokenizer;
 };
+/// The tokenizer of an opened model; throws base::Error(model) naming its file.
+Tokenizer make_tokenizer(const ModelSource& source);
 /// Opens a GGUF file or a Hugging Face folder. Throws base::Error(model), base::Cancelled.
 ModelFiles open_files(const std::string& path, const LoadOptions& options = {});
 

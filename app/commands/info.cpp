@@ -80,7 +80,7 @@ Facts read_facts(const Options& options) {
         use.n_bytes += tensor.n_bytes;
     }
     facts.weight_bytes = model::planned_weight_bytes(source, kUsualLimits);
-    const model::Tokenizer tokenizer(source.tokenizer, source.config);
+    const model::Tokenizer tokenizer = model::make_tokenizer(source);
     facts.base_model = model::chat_format(tokenizer) == model::ChatFormat::question_answer;
     facts.lacks = what_it_lacks(source, facts.base_model);
     return facts;

@@ -68,12 +68,32 @@ std::string model_path(const Options& options) {
 
 namespace {
 
+/// What to give instead of a folder that is no model: the one GGUF file in it, if it is one.
+std::string folder_hint(const std::string& folder) {
+    std::string only;
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
+        if (entry.path().extension() == ".gguf") {
+            if (!only.empty()) {
+                return "It holds several GGUF files: give one of them with -m.";
+            }
+            only = entry.path().string();
+        }
+    }
+    return only.empty() ? "Give a GGUF file or a Hugging Face folder with -m."
+                        : fmt::format("It holds one GGUF file: -m {}", base::escaped(only, 400));
+}
+
 std::string existing_model(const Options& options) {
     std::string path = model_path(options);
     if (::access(path.c_str(), R_OK) != 0) {
+        const int error = errno;
         throw base::Error(base::ErrorKind::model,
-                          fmt::format("{}: {}", base::escaped(path), std::strerror(errno)),
-                          "Give a GGUF file or a Hugging Face folder with -m.");
+                          fmt::format("{}: {}", base::escaped(path), std::strerror(error)),
+                          error == EACCES
+                              ? "You may not read it: its permissions, or those of a folder above "
+                                "it, do not allow it."
+                              : "Give a GGUF file or a Hugging Face folder with -m.");
     }
     if (is_recording(path)) {
         throw base::Error(
@@ -88,7 +108,7 @@ std::string existing_model(const Options& options) {
         !std::filesystem::exists(std::filesystem::path(path) / "config.json", failed)) {
         throw base::Error(base::ErrorKind::model,
                           base::escaped(path) + " is a folder without config.json",
-                          "Give a GGUF file or a Hugging Face folder with -m.");
+                          folder_hint(path));
     }
     return path;
 }

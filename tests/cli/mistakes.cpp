@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -214,4 +215,24 @@ TEST_CASE("models: a folder is taken from where the program runs, and must be th
     const std::string missing = (folder.path() / "none").string();
     check_refused({"models", "--folder", missing}, missing + ": No such file or directory");
     check_refused({"models", "--folder", kTiny}, kTiny + ": Not a directory");
+}
+
+TEST_CASE("a folder that holds GGUF files says how to open one") {
+    const support::TempDir folder;
+    const std::string file = (folder.path() / "a.gguf").string();
+    std::filesystem::copy_file(kTiny, file);
+    check_refused({"info", "-m", folder.path().string()}, "It holds one GGUF file: -m " + file, 3);
+    std::filesystem::copy_file(kTiny, folder.path() / "b.gguf");
+    check_refused({"info", "-m", folder.path().string()}, "It holds several GGUF files", 3);
+}
+
+TEST_CASE("a file that may not be read is told by its permissions") {
+    const support::TempDir folder;
+    const std::string file = (folder.path() / "a.gguf").string();
+    std::filesystem::copy_file(kTiny, file);
+    std::filesystem::permissions(file, std::filesystem::perms::none);
+    if (::access(file.c_str(), R_OK) == 0) {
+        SKIP("this user may read every file");
+    }
+    check_refused({"info", "-m", file}, "You may not read it", 3);
 }

@@ -51,6 +51,27 @@ TEST_CASE("gguf A1: a file cut at any byte") {
             parse(Bytes(built.bytes.begin(), built.bytes.begin() + static_cast<std::ptrdiff_t>(n)));
         CHECK(names(message, {"seed.gguf"}));
     }
+    // Wherever the cut is, an empty file included, the advice is to get the whole one.
+    for (size_t n = 0; n < end; ++n) {
+        const Bytes bytes(built.bytes.begin(),
+                          built.bytes.begin() + static_cast<std::ptrdiff_t>(n));
+        std::string hint;
+        try {
+            (void)model::parse_gguf(model::MemorySource("seed.gguf", bytes));
+        } catch (const base::Error& error) {
+            hint = error.hint();
+        }
+        INFO(n << " bytes: " << hint);
+        CHECK(hint.find("ownload") != std::string::npos);
+    }
+}
+
+TEST_CASE("gguf: a key of many wrong bytes is shortened in the message") {
+    GgufFile file = seed_file();
+    file.kvs[2].key = std::string(60'000, '\x01');
+    const std::string message = parse(file.build().bytes);
+    CHECK(names(message, {"key", "…"}));
+    CHECK(message.size() < 400);
 }
 
 TEST_CASE("gguf A2: other magics, byte orders and versions, each called what it is") {

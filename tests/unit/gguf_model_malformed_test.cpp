@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "model/gguf_source.h"
+#include "model/model.h"
 #include "tests/support/catch.h"
 #include "tests/support/model_writer.h"
 #include "tests/support/refusal.h"
@@ -480,4 +481,29 @@ TEST_CASE("gguf A19: a later part alone names the first") {
     support::write_split_gguf(support::make_tiny({}), folder.path(), "tiny", 2);
     const std::string second = folder.path() / "tiny-00002-of-00002.gguf";
     CHECK_FALSE(support::refusal([&] { (void)model::open_model(second); }).empty());
+}
+
+TEST_CASE("gguf: a fault names the key of the file beside the field") {
+    for (const char* architecture : {"gemma", "gemma2", "gemma3"}) {
+        GgufFile file = seed_file(architecture == std::string("gemma")    ? Architecture::gemma
+                                  : architecture == std::string("gemma2") ? Architecture::gemma2
+                                                                          : Architecture::gemma3);
+        const std::string prefix = std::string(architecture) + ".";
+        GgufFile context = file;
+        context.set(prefix + "context_length", 0u);
+        CHECK(names(refusal(context), {prefix + "context_length (max_position_embeddings)"}));
+        GgufFile rope = file;
+        rope.set(prefix + "rope.freq_base", 0.5f);
+        CHECK(names(refusal(rope), {prefix + "rope.freq_base (rope_theta)"}));
+        GgufFile epsilon = file;
+        epsilon.set(prefix + "attention.layer_norm_rms_epsilon", 5.0f);
+        CHECK(names(refusal(epsilon), {prefix + "attention.layer_norm_rms_epsilon"}));
+    }
+}
+
+TEST_CASE("a tokenizer's fault names the file") {
+    const auto source = open(seed_file());
+    source->tokenizer.pieces.clear();
+    CHECK(names(support::refusal([&] { (void)model::make_tokenizer(*source); }),
+                {"tiny.gguf: tokenizer: there are no tokens"}));
 }
