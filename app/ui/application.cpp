@@ -302,7 +302,9 @@ Application::~Application() {
 }
 
 void Application::flush() {
-    state.forget_deleted(ImGui::GetTime());
+    // No clock of the drawing: an application may run without a frame.
+    const std::chrono::duration<double> age = std::chrono::steady_clock::now() - begun_;
+    state.forget_deleted(age.count());
     flush_history();
     if (forget_broken_ && (!state.trouble || state.ready())) {
         std::exchange(forget_broken_, {})();

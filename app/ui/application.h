@@ -2,6 +2,7 @@
 // real window, or a picture off the screen) calls pump, draw and flush once a frame.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
@@ -89,6 +90,7 @@ private:
     ConfigFile config_file_;
     const std::function<void()> wake_;
     const std::function<bool()> end_asked_;
+    const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
     std::unique_ptr<HistoryThreads> history_;
     std::vector<std::future<std::string>> writes_;  // each gives what is to be said of it
 };
