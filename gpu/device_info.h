@@ -63,8 +63,8 @@ struct DeviceInfo {
     uint32_t max_push_bytes = 0;
     uint32_t range_alignment = 0;  // of storage and texel buffers
     uint32_t subgroup_size = 0;
-    bool subgroup_size_control =
-        false;  // kernels may ask for subgroups of that size, all of them full
+    /// Kernels may ask for subgroups of that size, all of them full.
+    bool subgroup_size_control = false;
     /// Units of 16 bytes are read quicker as texels than from storage buffers (shaders/quads.glsl).
     bool texel_reads = false;
     bool subgroup_arithmetic = false;  // arithmetic, shuffles and votes in compute shaders

@@ -3,6 +3,7 @@
 #include "app/chats/database.h"
 #include "app/chats/history.h"
 #include "tests/support/catch.h"
+#include "tests/support/chat_data.h"
 #include "tests/support/engine_driver.h"
 #include "tests/support/random.h"
 #include "tests/support/temp_dir.h"
@@ -86,17 +87,6 @@ std::optional<fs::file_time_type> run_and_kill(const fs::path& folder, int run, 
     return at;
 }
 
-bool sound(const std::string& path) {
-    Database db;
-    if (!db.open(path, true)) {
-        return false;
-    }
-    Statement& check = db.use("PRAGMA integrity_check");
-    const bool ok = check.step() && check.text(0) == "ok";
-    check.reset();
-    return ok && db.exec("INSERT INTO search(search) VALUES('integrity-check')");
-}
-
 struct Answer {
     bool ended = false;
     size_t n_tokens = 0;  // of the answer
@@ -162,7 +152,7 @@ TEST_CASE("the program killed while it streams loses no sent message and a secon
                 sent.push_back(question(run, i));
             }
         }
-        REQUIRE(sound(chats));
+        REQUIRE(support::is_sound(chats));
         const Found found = read(chats);
         for (const std::string& text : sent) {
             INFO(text);

@@ -13,6 +13,7 @@
 #include "tests/support/random.h"
 #include "tests/support/real_model.h"
 #include "tests/support/reference_model.h"
+#include "tests/support/tiny_models.h"
 
 namespace {
 
@@ -20,19 +21,8 @@ using model::DType;
 using model::Path;
 using model::Tap;
 using model::TokenId;
-
-std::string tiny_path(const char* name) {
-    return fmt::format("tests/golden/{}.gguf", name);
-}
-
-std::vector<uint32_t> random_tokens(uint32_t n, uint64_t seed) {
-    support::Random random(seed);
-    std::vector<uint32_t> tokens(n);
-    for (uint32_t& token : tokens) {
-        token = static_cast<uint32_t>(random.below(420));
-    }
-    return tokens;
-}
+using support::random_tokens;
+using support::tiny_path;
 
 struct Form {
     Path path;

@@ -13,25 +13,15 @@
 #include "tests/support/random.h"
 #include "tests/support/real_model.h"
 #include "tests/support/reference_model.h"
+#include "tests/support/tiny_models.h"
 
 namespace {
 
 using model::DType;
 using model::Tap;
 using model::TokenId;
-
-std::string tiny_path(const std::string& name) {
-    return "tests/golden/" + name + ".gguf";
-}
-
-std::vector<uint32_t> random_tokens(uint32_t n, uint32_t vocab, uint64_t seed) {
-    support::Random random(seed);
-    std::vector<uint32_t> tokens(n);
-    for (uint32_t& token : tokens) {
-        token = static_cast<uint32_t>(random.below(vocab));
-    }
-    return tokens;
-}
+using support::random_tokens;
+using support::tiny_path;
 
 uint64_t scalar_hash(const std::string& path, const std::vector<uint32_t>& tokens, bool half) {
     const support::ReferenceWeights weights(*model::open_model(path));
@@ -98,7 +88,7 @@ TEST_CASE("the device has the scalar forward's hash on the tiny models", "[width
     for (const char* name : support::kTinyModels) {
         for (const DType type : {DType::f16, DType::f32}) {
             INFO(name << " " << model::dtype_name(type));
-            const std::vector<uint32_t> tokens = random_tokens(60, 420, 5);
+            const std::vector<uint32_t> tokens = random_tokens(60, 5);
             model::Session session(
                 support::runtime(), support::load_model(tiny_path(name)),
                 {.n_ctx = 64, .type_k = type, .type_v = type, .keep_residuals = true});
@@ -111,7 +101,7 @@ TEST_CASE("the device has the scalar forward's hash on the tiny models", "[width
 
 TEST_CASE("one hash: chunk, prefix, rewind, ring, capture", "[width]") {
     const std::string path = tiny_path("tiny-gemma3");
-    const std::vector<uint32_t> tokens = random_tokens(80, 420, 7);
+    const std::vector<uint32_t> tokens = random_tokens(80, 7);
     const std::vector<TokenId> ids = support::as_ids(tokens);
     const uint64_t expected = scalar_hash(path, tokens, true);
     // The full product at every width is for the full run; else two corners of it.
@@ -139,7 +129,7 @@ TEST_CASE("one hash: chunk, prefix, rewind, ring, capture", "[width]") {
 
 TEST_CASE("one hash on gemma and gemma2 too, token by token and at once") {
     for (const char* name : {"tiny-gemma", "tiny-gemma2"}) {
-        const std::vector<uint32_t> tokens = random_tokens(96, 420, 8);
+        const std::vector<uint32_t> tokens = random_tokens(96, 8);
         const uint64_t expected = scalar_hash(tiny_path(name), tokens, true);
         for (const uint32_t chunk : {1u, 13u, 96u}) {
             model::Session session(support::runtime(), support::load_model(tiny_path(name)),

@@ -19,26 +19,16 @@
 #include "tests/support/real_model.h"
 #include "tests/support/reference_model.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/tiny_models.h"
 
 namespace {
 
 using model::DType;
 using model::TokenId;
+using support::random_tokens;
+using support::tiny_path;
 
 constexpr double kLimit = 2e-3;  // of logits and attention weights
-
-std::string tiny_path(const char* name) {
-    return fmt::format("tests/golden/{}.gguf", name);
-}
-
-std::vector<uint32_t> random_tokens(uint32_t n, uint64_t seed) {
-    support::Random random(seed);
-    std::vector<uint32_t> tokens(n);
-    for (uint32_t& token : tokens) {
-        token = static_cast<uint32_t>(random.below(420));
-    }
-    return tokens;
-}
 
 model::SessionOptions fast(DType type) {
     return {

@@ -13,27 +13,17 @@
 #include "tests/support/heap_count.h"
 #include "tests/support/random.h"
 #include "tests/support/reference_model.h"
+#include "tests/support/tiny_models.h"
 
 namespace {
 
 using model::DType;
 using model::Tap;
 using model::TokenId;
+using support::random_tokens;
+using support::tiny_path;
 
 constexpr const char* kGemma3 = "tests/golden/tiny-gemma3.gguf";
-
-std::string tiny_path(const char* name) {
-    return fmt::format("tests/golden/{}.gguf", name);
-}
-
-std::vector<uint32_t> random_tokens(uint32_t n, uint64_t seed) {
-    support::Random random(seed);
-    std::vector<uint32_t> tokens(n);
-    for (uint32_t& token : tokens) {
-        token = static_cast<uint32_t>(random.below(420));
-    }
-    return tokens;
-}
 
 std::vector<TokenId> random_ids(uint32_t n, uint64_t seed) {
     return support::as_ids(random_tokens(n, seed));

@@ -4,9 +4,22 @@
 #include <string>
 #include <vector>
 
+#include "app/chats/database.h"
 #include "app/chats/history.h"
 
 namespace support {
+
+/// Whether the chats' file is whole: the database, and its search index.
+inline bool is_sound(const std::string& path) {
+    app::Database db;
+    if (!db.open(path, true)) {
+        return false;
+    }
+    app::Statement& check = db.use("PRAGMA integrity_check");
+    const bool ok = check.step() && check.text(0) == "ok";
+    check.reset();
+    return ok && db.exec("INSERT INTO search(search) VALUES('integrity-check')");
+}
 
 inline app::StoredChat stored_chat(app::ChatId id, const std::string& title, int64_t use) {
     app::StoredChat chat;

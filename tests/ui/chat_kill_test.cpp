@@ -1,6 +1,7 @@
 // kill -9 while an answer streams, again and again, into the same file: every message that was
 // shown as sent is there, the answer is at most a second old, and the file is sound.
 #include "tests/support/catch.h"
+#include "tests/support/chat_data.h"
 #include "tests/support/chat_window.h"
 #include "tests/support/engine_driver.h"
 #include "tests/support/random.h"
@@ -100,17 +101,6 @@ Told listen(int fd, const std::string& first) {
     return told;
 }
 
-bool sound(const std::string& path) {
-    Database db;
-    if (!db.open(path, true)) {
-        return false;
-    }
-    Statement& check = db.use("PRAGMA integrity_check");
-    const bool ok = check.step() && check.text(0) == "ok";
-    check.reset();
-    return ok && db.exec("INSERT INTO search(search) VALUES('integrity-check')");
-}
-
 }  // namespace
 
 TEST_CASE("killed while streaming, nothing that was sent is lost and the file is sound") {
@@ -158,7 +148,7 @@ TEST_CASE("killed while streaming, nothing that was sent is lost and the file is
         ::close(pipes[0]);
         CHECK(told.problems.empty());
         all_sent.insert(all_sent.end(), told.sent.begin(), told.sent.end());
-        REQUIRE(sound(path));
+        REQUIRE(support::is_sound(path));
         HistoryProblem problem;
         const auto store = HistoryStore::open(path, problem);
         INFO(problem.message);
