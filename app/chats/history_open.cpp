@@ -246,9 +246,9 @@ std::unique_ptr<HistoryStore> HistoryStore::open_with(const std::string& path,
     }
     store->has_sampling_ = db.value("PRAGMA user_version") >= 2;
     if (!store->writable_) {
-        problem = taken ? problem_with("Another Lapidary window has the chats open.",
-                                       "They can be read here; what is written here is saved when "
-                                       "that one closes.")
+        problem = taken ? HistoryProblem{"Another Lapidary window has the chats open.",
+                                         "They can be read here; what is written here is saved "
+                                         "when that one closes."}
                         : problem_with(fmt::format("'{}' cannot be written: {}.", path,
                                                    std::strerror(made != 0 ? made : errno)),
                                        "Chats can be read, not saved.");
