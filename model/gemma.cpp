@@ -40,7 +40,6 @@ void attention_block(const Step& s, uint32_t l) {
     const Tensor q = s.act.q.first_rows(n);          // [T, Hq*hd]
     const Tensor k = s.act.k.first_rows(n);          // [T, Hkv*hd]
     const Tensor v = s.act.v.first_rows(n);          // [T, Hkv*hd]
-    const Tensor z = s.act.z.first_rows(n);          // [T, Hq*hd]
 
     s.taps.tap(cmd, Tap::resid_pre, l, x);
     ops::rms_norm(cmd, h, scale, x, w.attn_norm, eps);
@@ -74,31 +73,7 @@ void attention_block(const Step& s, uint32_t l) {
     ops::kv_write(cmd, cache.v, v, s.position);
     s.taps.tap(cmd, Tap::rot_q, l, q);
     s.taps.tap(cmd, Tap::rot_k, l, k);
-    const ops::AttentionShape shape{.position = s.position,
-                                    .n_heads = n_heads,
-                                    .n_kv_heads = n_kv_heads,
-                                    .head_dim = config.head_dim,
-                                    .window = layer.sliding_window,
-                                    .scale = config.attention_scale(),
-                                    .cap = config.attn_logit_softcapping};
-    const ops::LiveRowsTarget* const live = s.taps.live_target(l);
-    if (s.fast && live == nullptr) {
-        ops::attention_prefill(cmd, z, s.act.lse[l], stored_q, cache.k, cache.v, shape);
-    } else {
-        ops::attention(cmd, z, s.act.lse[l], stored_q, cache.k, cache.v, s.act.attention, shape,
-                       live);
-    }
-    s.taps.tap(cmd, Tap::z, l, z);
-    s.taps.tap_per_head(cmd, l, w.attn_output, z, n_heads);
-
-    product(s, h, w.attn_output, input(s, z));
-    s.taps.tap(cmd, Tap::attn_proj, l, h);
-    if (config.post_norms) {
-        ops::rms_norm(cmd, h, scale, h, w.post_attention_norm, eps);
-    }
-    s.taps.tap(cmd, Tap::attn_out, l, h);
-    ops::add(cmd, x, h);
-    s.taps.tap(cmd, Tap::resid_mid, l, x);
+    finish_attention(s, l, x, stored_q, s.act.lse[l]);
 }
 
 /// MLP block: x += post_norm(W_down (gelu(W_gate norm(x)) * (W_up norm(x))))
@@ -157,16 +132,58 @@ void fill_rope_tables(const Config& config, const Activations& act, uint32_t pos
 
 void forward(const Step& s) {
     const Tensor x = s.act.x.first_rows(s.n_tokens);
-    const Tensor tokens{"tokens",
-                        DType::i32,
-                        {1, s.n_tokens},
-                        s.act.tokens.range.slice(0, 4 * uint64_t{s.n_tokens})};
-    ops::embed(s.cmd, x, s.model.weights.token_embd, tokens, s.embedding_scale);
+    embed(s, x);
     s.taps.tap(s.cmd, Tap::embed, 0, x);
     for (uint32_t l = 0; l < s.model.config.num_hidden_layers; l++) {
         attention_block(s, l);
         mlp_block(s, l);
     }
+}
+
+void finish_attention(const Step& s, uint32_t l, const Tensor& x, const Tensor& q,
+                      const Tensor& lse) {
+    const Config& config = s.model.config;
+    const LayerWeights& w = s.model.weights.layers[l];
+    const KvLayer& cache = s.cache.layer(l);
+    const uint32_t n = s.n_tokens;
+    const uint32_t n_heads = config.num_attention_heads;
+    gpu::CommandBuffer& cmd = s.cmd;
+
+    const Tensor h = s.act.h.first_rows(n);          // [T, d]
+    const Tensor scale = s.act.scale.first_rows(n);  // [T, 1]
+    const Tensor z = s.act.z.first_rows(n);          // [T, Hq*hd]
+    const ops::AttentionShape shape{.position = s.position,
+                                    .n_heads = n_heads,
+                                    .n_kv_heads = config.num_key_value_heads,
+                                    .head_dim = config.head_dim,
+                                    .window = config.layers[l].sliding_window,
+                                    .scale = config.attention_scale(),
+                                    .cap = config.attn_logit_softcapping};
+    const ops::LiveRowsTarget* const live = s.taps.live_target(l);
+    if (s.fast && live == nullptr) {
+        ops::attention_prefill(cmd, z, lse, q, cache.k, cache.v, shape);
+    } else {
+        ops::attention(cmd, z, lse, q, cache.k, cache.v, s.act.attention, shape, live);
+    }
+    s.taps.tap(cmd, Tap::z, l, z);
+    s.taps.tap_per_head(cmd, l, w.attn_output, z, n_heads);
+
+    product(s, h, w.attn_output, input(s, z));
+    s.taps.tap(cmd, Tap::attn_proj, l, h);
+    if (config.post_norms) {
+        ops::rms_norm(cmd, h, scale, h, w.post_attention_norm, config.rms_norm_eps);
+    }
+    s.taps.tap(cmd, Tap::attn_out, l, h);
+    ops::add(cmd, x, h);
+    s.taps.tap(cmd, Tap::resid_mid, l, x);
+}
+
+void embed(const Step& s, const Tensor& x) {
+    const Tensor tokens{"tokens",
+                        DType::i32,
+                        {1, s.n_tokens},
+                        s.act.tokens.range.slice(0, 4 * uint64_t{s.n_tokens})};
+    ops::embed(s.cmd, x, s.model.weights.token_embd, tokens, s.embedding_scale);
 }
 
 void head(const Step& s, const Tensor& x, uint32_t first_row) {

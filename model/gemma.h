@@ -38,6 +38,17 @@ void fill_rope_tables(const Config& config, const Activations& act, uint32_t pos
 /// cache, LSE (and Q, residuals where kept) in act.
 void forward(const Step& step);
 
+/// Record the token embedding: x = embedding_scale * table[act.tokens], f32 [n_tokens, d].
+void embed(const Step& step, const Tensor& x);
+
+/// Record the second half of layer l's attention block, for queries whose Q, K and V are stored:
+/// x += post_norm(W_O attention(q)), so that resid_pre becomes resid_mid.
+///   x    f32 [n_tokens, d]
+///   q    as Activations::q_rows gives them
+///   lse  f32 [n_heads, n_ctx]  columns position .. position + n_tokens are written
+void finish_attention(const Step& step, uint32_t l, const Tensor& x, const Tensor& q,
+                      const Tensor& lse);
+
 /// Record final norm, head and cap of n <= kHeadRows rows of the residual stream `x`
 /// (f32 [n, d], unchanged) into act.logits_host. `h` and `scale` of act are overwritten.
 /// `first_row`: row of the step that x begins at, for the taps.

@@ -25,7 +25,7 @@ struct Runtime {
 };
 
 struct LoadProgress {
-    const char* stage = "";  // "open", "tokenizer", "weights", "kernels", "warm-up"
+    const char* stage = "";  // what is at work, in words: "weights"
     uint64_t done = 0;       // bytes of weights, or kernels made
     uint64_t total = 0;
 };

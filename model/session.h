@@ -56,8 +56,8 @@ struct SyncResult {
     bool refilled = false;     // a ring had wrapped past the common prefix: started from 0
 };
 
-/// One lens row: the distribution the model would give if layer l were the last (final norm, head,
-/// cap applied to resid_post of layer l).
+/// One lens row: the distribution the model would give if it ended in layer l (final norm, head and
+/// cap applied to resid_post of layer l, or to its resid_mid).
 struct LensRow {
     uint32_t layer = 0;
     std::vector<std::pair<TokenId, float>> top;  // id, log-probability; best first
@@ -149,7 +149,12 @@ public:
     std::vector<float> lse(uint32_t layer);
     /// Full logits that follow `position`, from the kept residual: same bits as when computed.
     std::vector<float> logits_at(uint32_t position);
-    std::vector<LensRow> lens(uint32_t position, uint32_t n_top, std::span<const TokenId> ids);
+    /// One row a layer. `tap`: resid_post, as kept, or resid_mid, between attention and MLP: that
+    /// is computed again from what was kept of Q, K and V (plain path: the same bits).
+    std::vector<LensRow> lens(uint32_t position, uint32_t n_top, std::span<const TokenId> ids,
+                              Tap tap = Tap::resid_post);
+    /// Why lens() cannot tell of this position, or empty.
+    std::string lens_obstacle(uint32_t position, Tap tap) const;
     /// The logits that each row of a residual stream (any captured one, [n, d]) would give if it
     /// were the model's last: final norm, head, cap. Handed out in order; a row's index stands
     /// where a position does otherwise. Changes nothing of the session; a CaptureSink may call it.

@@ -84,8 +84,10 @@ struct Session::Impl {
     /// pattern, attn_scores, attn_scores_raw and lse of queries [position, position + n).
     void append_attention_taps(std::vector<TapRows>& out, uint32_t position, uint32_t n);
     AttentionTile tile(const AttentionRequest& request);
-    /// Throws base::Error(usage) where the residuals of position `at` are not there.
-    void check_residuals(uint32_t at) const;
+    /// Why the residuals of position `at`, or its resid_mid, are not to be had; empty: they are.
+    std::string no_residuals(uint32_t at, Tap tap) const;
+    /// Record x = resid_mid of layer l at position `at`, x f32 [1, d].
+    void resid_mid(uint32_t l, uint32_t at, const Tensor& x);
     /// The head on n_rows rows: fill(begin, x) puts rows begin, begin + 1... into x, and
     /// on_logits(i, logits) gets what row i gives.
     void head_rows(uint32_t n_rows,

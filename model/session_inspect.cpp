@@ -77,8 +77,11 @@ AttentionTile Session::Impl::tile(const AttentionRequest& r) {
 
 gpu::Buffer& Session::Impl::tile_memory() {
     if (!tile_cells) {
-        tile_cells = std::make_unique<gpu::Buffer>(runtime.device, 12 * uint64_t{kMaxTileCells},
-                                                   gpu::Memory::device, "attention tile");
+        // Room for the LSE of one layer too, which resid_mid() writes and nobody reads.
+        const uint64_t lse_bytes = 4 * uint64_t{model->config.num_attention_heads} * options.n_ctx;
+        tile_cells = std::make_unique<gpu::Buffer>(
+            runtime.device, std::max(12 * uint64_t{kMaxTileCells}, lse_bytes), gpu::Memory::device,
+            "attention tile");
     }
     return *tile_cells;
 }

@@ -1,10 +1,12 @@
 // The last step of the model on rows that are there already: logits of earlier positions, the logit
 // lens of the kept residuals, and of any row that the caller brings.
 #include <algorithm>
+#include <cstring>
 
 #include "gpu/buffer.h"
 #include "model/sampler.h"
 #include "model/session_impl.h"
+#include "shaders/visible.h"
 
 namespace model {
 namespace {
@@ -35,18 +37,52 @@ void Session::Impl::head_rows(uint32_t n_rows,
     }
 }
 
-void Session::Impl::check_residuals(uint32_t at) const {
+std::string Session::Impl::no_residuals(uint32_t at, Tap tap) const {
+    CHECK(tap == Tap::resid_post || tap == Tap::resid_mid, "{}", tap_info(tap).name);
     if (at >= tokens.size()) {
-        refuse(fmt::format("position {}: {} positions were computed", at, tokens.size()));
+        return fmt::format("position {}: {} positions were computed", at, tokens.size());
     }
     if (act.residuals.empty()) {
-        refuse("the session does not keep residuals, so past logits cannot be recomputed");
+        return "the session does not keep residuals, so past logits cannot be recomputed";
     }
+    if (tap == Tap::resid_post) {
+        return {};
+    }
+    if (act.kept_q.empty()) {
+        return "the session does not keep Q, so past attention cannot be recomputed";
+    }
+    for (uint32_t l = 0; l < model->config.num_hidden_layers; l++) {
+        const uint32_t kept = cache.first_kept(l);
+        if (first_visible(at, model->config.layers[l].sliding_window) < kept) {
+            return fmt::format(
+                "layer {} keeps keys from position {} on; older ones were overwritten", l, kept);
+        }
+    }
+    return {};
+}
+
+/// The sum of what came before the layer and what its attention added, in the order of a step.
+void Session::Impl::resid_mid(uint32_t l, uint32_t at, const Tensor& x) {
+    const Step one = step(at, 1);
+    if (l == 0) {
+        std::memcpy(act.host_tokens(), &tokens[at], sizeof tokens[at]);
+        embed(one, x);
+    } else {
+        cmd.copy(x.range, act.residuals[l - 1].rows(at, 1).range);
+    }
+    const uint32_t n_heads = model->config.num_attention_heads;
+    const Tensor lse{"lse",
+                     DType::f32,
+                     {n_heads, options.n_ctx},
+                     tile_memory().range().slice(0, 4 * uint64_t{n_heads} * options.n_ctx)};
+    finish_attention(one, l, x, act.q_rows(l, at, 1), lse);
 }
 
 std::vector<float> Session::logits_at(uint32_t at) {
     Impl& s = *impl_;
-    s.check_residuals(at);
+    if (const std::string why = s.no_residuals(at, Tap::resid_post); !why.empty()) {
+        refuse(why);
+    }
     std::vector<float> out;
     s.head_rows(
         1,
@@ -57,9 +93,16 @@ std::vector<float> Session::logits_at(uint32_t at) {
     return out;
 }
 
-std::vector<LensRow> Session::lens(uint32_t at, uint32_t n_top, std::span<const TokenId> ids) {
+std::string Session::lens_obstacle(uint32_t at, Tap tap) const {
+    return impl_->no_residuals(at, tap);
+}
+
+std::vector<LensRow> Session::lens(uint32_t at, uint32_t n_top, std::span<const TokenId> ids,
+                                   Tap tap) {
     Impl& s = *impl_;
-    s.check_residuals(at);
+    if (const std::string why = s.no_residuals(at, tap); !why.empty()) {
+        refuse(why);
+    }
     for (const TokenId id : ids) {
         if (id < 0 || uint32_t(id) >= s.model->config.vocab_size) {
             refuse(
@@ -71,7 +114,12 @@ std::vector<LensRow> Session::lens(uint32_t at, uint32_t n_top, std::span<const 
         s.model->config.num_hidden_layers,
         [&](uint32_t first_layer, const Tensor& x) {
             for (uint32_t i = 0; i < x.shape.rows; i++) {
-                s.cmd.copy(x.rows(i, 1).range, s.act.residuals[first_layer + i].rows(at, 1).range);
+                const uint32_t l = first_layer + i;
+                if (tap == Tap::resid_mid) {
+                    s.resid_mid(l, at, x.rows(i, 1));
+                } else {
+                    s.cmd.copy(x.rows(i, 1).range, s.act.residuals[l].rows(at, 1).range);
+                }
             }
         },
         [&](uint32_t layer, std::span<const float> logits) {

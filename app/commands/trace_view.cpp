@@ -5,6 +5,7 @@
 #include "app/commands/trace_arrays.h"
 #include "app/engine/thumbnails.h"
 #include "app/exports/view_export.h"
+#include "app/exports/view_picture.h"
 #include "app/output_file.h"
 
 #include <algorithm>
@@ -147,13 +148,21 @@ private:
     }
 
     void lens() {
-        view_.title = "The next token, read out after every layer";
+        view_.title = "The next token, read out after every layer's attention and MLP";
         view_.badge = "recomputed exact";
-        view_.table.columns = {"layer", "text", "id", "probability"};
-        for (const model::LensRow& row : session_.lens(uint32_t(tokens_.size()) - 1, 1, {})) {
+        view_.table.columns = {"layer", "text", "id", "probability", "residual"};
+        const auto last = uint32_t(tokens_.size()) - 1;
+        const std::vector<model::LensRow> mid = session_.lens(last, 1, {}, model::Tap::resid_mid);
+        const std::vector<model::LensRow> post = session_.lens(last, 1, {});
+        const auto add = [&](const model::LensRow& row, model::Tap tap) {
             const auto [id, logprob] = row.top.at(0);
-            view_.table.rows.push_back(
-                {double(row.layer), tokenizer_.display(id), double(id), std::exp(double(logprob))});
+            view_.table.rows.push_back({double(row.layer), tokenizer_.display(id), double(id),
+                                        std::exp(double(logprob)),
+                                        std::string(model::tap_info(tap).name)});
+        };
+        for (size_t l = 0; l < post.size(); ++l) {
+            add(mid[l], model::Tap::resid_mid);
+            add(post[l], model::Tap::resid_post);
         }
     }
 
@@ -174,10 +183,12 @@ int trace_view(const Options& options) {
     const std::string target =
         output_target(options.output, "-o", {model_path(options), options.file});
     const ExportFormat format = export_format(options.output);
-    if (format == ExportFormat::png && !options.view.empty() && options.view != "matrix" &&
-        options.view != "heads") {
+    const bool text = options.view == "tokens" || options.view == "next" || options.view == "lens";
+    if (format == ExportFormat::png && text && !has_picture_painter()) {
         throw base::Error(base::ErrorKind::usage,
-                          fmt::format("--view {} has no cells to draw as pixels", options.view),
+                          fmt::format("--view {} is text, and this program was built without the "
+                                      "window and its fonts",
+                                      options.view),
                           "Take .svg or .html for its picture.");
     }
     model::SessionOptions session = options.session;

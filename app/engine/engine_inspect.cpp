@@ -344,8 +344,9 @@ void Worker::answer_distribution(const Inspection& job, InspectReady& ready) {
 
 void Worker::answer_lens(const Inspection& job, InspectReady& ready) {
     const Clock::time_point begun = Clock::now();
+    const model::Tap tap = job.request.mid ? model::Tap::resid_mid : model::Tap::resid_post;
     for (const model::LensRow& row :
-         session_->lens(job.request.position, kLensTop, job.request.ids)) {
+         session_->lens(job.request.position, kLensTop, job.request.ids, tap)) {
         LensAnswer answer{row.layer, {}, row.asked};
         for (const auto& [id, logprob] : row.top) {
             answer.top.push_back(top_token(id, logprob));

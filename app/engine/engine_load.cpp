@@ -165,7 +165,6 @@ void Worker::replace_model(const LoadModel& request, const std::string& path,
     runtime_->kernels.freeze(false);
     model_ = model::Model::load(*runtime_, std::move(files), load_options(request.id));
     std::vector<std::string> notices = model_->notices;
-    report_load(request.id, {.stage = "warm-up"});
     make_session(request, notices);
     if (should_stop()) {
         throw base::Cancelled();
@@ -183,8 +182,14 @@ void Worker::replace_model(const LoadModel& request, const std::string& path,
 void Worker::make_session(const LoadModel& request, std::vector<std::string>& notices) {
     const model::Config& config = model_->config;
     const uint32_t most = config.max_position_embeddings;
-    const auto stop = [this] { return should_stop(); };
-    const std::string obstacle = model::why_not_fast(*runtime_, model_, stop);
+    // The first start on a device compiles for seconds: every look at Stop is a sign of life too.
+    const auto while_in = [this, id = request.id](const char* stage) {
+        return [this, id, stage] {
+            report_load(id, {.stage = stage, .done = runtime_->kernels.size()});
+            return should_stop();
+        };
+    };
+    const std::string obstacle = model::why_not_fast(*runtime_, model_, while_in(kSelfTestStage));
     if (!obstacle.empty()) {
         notices.push_back("The plain path, which is slower, is used: " + obstacle + ".");
     }
@@ -194,7 +199,8 @@ void Worker::make_session(const LoadModel& request, std::vector<std::string>& no
                                                : std::min(model::kDefaultContext, most),
                                   .type_k = kv_type(request.type_k),
                                   .type_v = kv_type(request.type_v),
-                                  .stop = stop};
+                                  .stop = while_in(kKernelStage)};
+    report_load(request.id, {.stage = kKernelStage, .done = runtime_->kernels.size()});
     if (request.n_ctx > most) {
         notices.push_back(
             fmt::format("The context was cut from {} to {} tokens, which is what the "

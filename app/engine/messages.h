@@ -95,6 +95,7 @@ struct Inspect {
     uint32_t query_begin = 0, n_queries = 0, key_begin = 0, n_keys = 0;  // tile, row (query_begin)
     uint32_t position = 0;       // distribution, lens: of the row (predicts position + 1)
     std::vector<TokenId> ids;    // lens: ids to report beside the top ones
+    bool mid = false;            // lens: of resid_mid, between attention and MLP, not resid_post
     std::vector<TileKey> tiles;  // pyramid
 };
 /// Write the sequence in the cache as a recording: the draft says whose it is (text, turns, tokens,
@@ -162,11 +163,14 @@ struct ModelInfo {
     std::shared_ptr<const std::vector<std::string>> token_texts;
 };
 
+/// `total` 0: not known beforehand. In the last two stages `done` counts the kernels made so far;
+/// the first start on a device compiles them and takes seconds, later ones read them.
 struct LoadProgressed {
     RequestId id = 0;
     std::string stage;
     uint64_t done = 0, total = 0;
 };
+inline constexpr char kSelfTestStage[] = "self-test of the device", kKernelStage[] = "kernels";
 struct ModelReady {
     RequestId id = 0;
     std::shared_ptr<const ModelInfo> info;

@@ -28,6 +28,8 @@ constexpr const char* kTables =
     "CREATE TABLE steps(position INTEGER PRIMARY KEY, next BLOB NOT NULL, stages BLOB NOT NULL,"
     " lens_ids BLOB NOT NULL);"
     "CREATE TABLE lens(position INTEGER NOT NULL, layer INTEGER NOT NULL, top BLOB NOT NULL,"
+    " asked BLOB NOT NULL, PRIMARY KEY(position, layer)) WITHOUT ROWID;"
+    "CREATE TABLE lens_mid(position INTEGER NOT NULL, layer INTEGER NOT NULL, top BLOB NOT NULL,"
     " asked BLOB NOT NULL, PRIMARY KEY(position, layer)) WITHOUT ROWID;";
 
 std::string info_json(const ModelInfo& m) {
@@ -151,9 +153,11 @@ std::map<TokenId, std::string> texts_of(const Recording& r) {
                 occurs(id, {});
             }
         }
-        for (const LensAnswer& layer : step.lens) {
-            for (const TopToken& other : layer.top) {
-                occurs(other.id, other.text);
+        for (const std::vector<LensAnswer>* lens : {&step.lens, &step.lens_mid}) {
+            for (const LensAnswer& layer : *lens) {
+                for (const TopToken& other : layer.top) {
+                    occurs(other.id, other.text);
+                }
             }
         }
     }
@@ -176,7 +180,7 @@ void put_tokens(Database& db, const Recording& r) {
     }
 }
 
-void put_lens(Database& db, int64_t position, const LensAnswer& layer) {
+void put_lens(Database& db, const char* into, int64_t position, const LensAnswer& layer) {
     Packed top, asked;
     for (const TopToken& other : layer.top) {
         top.add(other.id).add(other.logprob);
@@ -184,12 +188,7 @@ void put_lens(Database& db, int64_t position, const LensAnswer& layer) {
     for (const float logprob : layer.asked) {
         asked.add(logprob);
     }
-    db.use("INSERT INTO lens VALUES(?, ?, ?, ?)")
-        .bind(1, position)
-        .bind(2, int64_t{layer.layer})
-        .bind(3, top)
-        .bind(4, asked)
-        .run();
+    db.use(into).bind(1, position).bind(2, int64_t{layer.layer}).bind(3, top).bind(4, asked).run();
 }
 
 void put_steps(Database& db, const Recording& r) {
@@ -217,7 +216,10 @@ void put_steps(Database& db, const Recording& r) {
             .bind(4, lens_ids)
             .run();
         for (const LensAnswer& layer : step.lens) {
-            put_lens(db, int64_t(i), layer);
+            put_lens(db, "INSERT INTO lens VALUES(?, ?, ?, ?)", int64_t(i), layer);
+        }
+        for (const LensAnswer& layer : step.lens_mid) {
+            put_lens(db, "INSERT INTO lens_mid VALUES(?, ?, ?, ?)", int64_t(i), layer);
         }
     }
 }

@@ -1,6 +1,6 @@
 // A recording: one sequence of tokens with the attention of every layer and head, what was expected
 // after each of them, and the read-out after each layer, in one SQLite file that is looked at
-// without model and without device. Schema number in user_version; 1 had no steps.
+// without model and without device. Schema number in user_version; 1 had no steps, 2 no lens_mid.
 //
 //   meta(key, value)   "info": the model, JSON; "text": what was read; "program"; since 2
 //                      "sequence": whose it is, JSON; "turns": the conversation, JSON
@@ -12,6 +12,7 @@
 //                                                       stage, n_left, n, f64 other, then i32 id,
 //                                                       f32 logit, f32 p each; lens_ids: i32
 //   lens(position, layer, top, asked)                   top: as next; asked: f32 per lens id
+//   lens_mid                                            the same, of resid_mid; may be empty
 #pragma once
 
 #include <memory>
@@ -30,7 +31,9 @@ inline constexpr const char* kRecordingEnding = ".lapidary";
 struct RecordedStep {
     KeptDistribution next;
     std::vector<TokenId> lens_ids;  // that the lens tells of beside its likeliest
-    std::vector<LensAnswer> lens;   // one per layer
+    std::vector<LensAnswer> lens;   // one per layer, of resid_post
+    /// The same of resid_mid. None: schema 2 or less, or it could not be computed.
+    std::vector<LensAnswer> lens_mid;
 };
 
 struct Recording {

@@ -62,7 +62,7 @@ uint64_t RecordingMaker::bytes_for(const ModelInfo& info, uint32_t n_rows) {
     }
     const uint64_t a_row = uint64_t{info.n_heads} * info.layers.size() * 8;
     const uint64_t a_step = kNextTokens * 8 + 7 * kStageTokens * 12 +
-                            info.layers.size() * (kLensTokens * 8 + kLensAsked * 4 + 40);
+                            2 * info.layers.size() * (kLensTokens * 8 + kLensAsked * 4 + 40);
     return cells * info.n_heads * 2 + n_rows * (a_row + a_step + 400);
 }
 
@@ -146,17 +146,27 @@ void RecordingMaker::step_of(uint32_t position) {
     if (std::ranges::count(step.lens_ids, drawn) == 0) {
         step.lens_ids.push_back(drawn);
     }
+    step.lens = lens_of(position, step.lens_ids, model::Tap::resid_post);
+    if (session_.lens_obstacle(position, model::Tap::resid_mid).empty()) {
+        step.lens_mid = lens_of(position, step.lens_ids, model::Tap::resid_mid);
+    }
+    recording_->steps.push_back(std::move(step));
+}
+
+std::vector<LensAnswer> RecordingMaker::lens_of(uint32_t position, std::span<const TokenId> ids,
+                                                model::Tap tap) const {
     const model::Tokenizer& tokenizer = session_.model().tokenizer;
-    for (const model::LensRow& row : session_.lens(position, kLensTokens, step.lens_ids)) {
+    std::vector<LensAnswer> layers;
+    for (const model::LensRow& row : session_.lens(position, kLensTokens, ids, tap)) {
         LensAnswer answer;
         answer.layer = row.layer;
         answer.asked = row.asked;
         for (const auto& [id, logprob] : row.top) {
             answer.top.push_back({id, tokenizer.display(id), logprob});
         }
-        step.lens.push_back(std::move(answer));
+        layers.push_back(std::move(answer));
     }
-    recording_->steps.push_back(std::move(step));
+    return layers;
 }
 
 bool RecordingMaker::step() {

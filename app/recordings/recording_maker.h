@@ -40,6 +40,8 @@ public:
 private:
     void rows_block();
     void step_of(uint32_t position);
+    std::vector<LensAnswer> lens_of(uint32_t position, std::span<const TokenId> ids,
+                                    model::Tap tap) const;
     std::vector<model::LiveRows> empty_rows(uint32_t position) const;
 
     model::Session& session_;

@@ -101,7 +101,15 @@ public:
             read_sequence(r);
             read_turns(r);
             read_steps(r);
-            read_lens(r);
+            read_lens(r, "SELECT position, layer, top, asked FROM lens ORDER BY position, layer",
+                      &RecordedStep::lens);
+            if (schema_ > 2) {
+                read_lens(r,
+                          "SELECT position, layer, top, asked FROM lens_mid"
+                          " ORDER BY position, layer",
+                          &RecordedStep::lens_mid);
+            }
+            check_lens(r);
             take_texts(r);
         }
         if (db_.failed()) {
@@ -389,14 +397,13 @@ private:
         }
     }
 
-    void read_lens(Recording& r) {
-        Statement& row =
-            db_.use("SELECT position, layer, top, asked FROM lens ORDER BY position, layer");
+    void read_lens(Recording& r, const char* from, std::vector<LensAnswer> RecordedStep::*to) {
+        Statement& row = db_.use(from);
         while (row.step()) {
             const int64_t position = row.integer(0), layer = row.integer(1);
             bool good = position >= 0 && position < int64_t(r.steps.size());
             RecordedStep* const step = good ? &r.steps[size_t(position)] : nullptr;
-            good = good && layer == int64_t(step->lens.size()) && layer < int64_t{r.info.n_layers};
+            good = good && layer == int64_t((step->*to).size()) && layer < int64_t{r.info.n_layers};
             LensAnswer answer;
             answer.layer = uint32_t(layer);
             Unpacked top(row.bytes(2)), asked(row.bytes(3));
@@ -410,10 +417,14 @@ private:
             if (!good || answer.asked.size() != step->lens_ids.size()) {
                 refuse(path_, "a read-out of a layer does not fit its place");
             }
-            step->lens.push_back(std::move(answer));
+            (step->*to).push_back(std::move(answer));
         }
+    }
+
+    void check_lens(const Recording& r) const {
         for (const RecordedStep& step : r.steps) {
-            if (step.lens.size() != r.info.n_layers) {
+            const size_t n_mid = step.lens_mid.size();
+            if (step.lens.size() != r.info.n_layers || (n_mid != 0 && n_mid != r.info.n_layers)) {
                 refuse(path_, "the recording lacks the read-out of some layers" + fault());
             }
         }
@@ -421,9 +432,11 @@ private:
 
     void take_texts(Recording& r) const {
         for (RecordedStep& step : r.steps) {
-            for (LensAnswer& layer : step.lens) {
-                for (TopToken& other : layer.top) {
-                    other.text = (*r.info.token_texts)[size_t(other.id)];
+            for (std::vector<LensAnswer>* lens : {&step.lens, &step.lens_mid}) {
+                for (LensAnswer& layer : *lens) {
+                    for (TopToken& other : layer.top) {
+                        other.text = (*r.info.token_texts)[size_t(other.id)];
+                    }
                 }
             }
         }

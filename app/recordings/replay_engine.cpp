@@ -167,6 +167,13 @@ void ReplayEngine::answer_distribution(const RecordedStep& step, InspectReady& r
 
 /// The layers' likeliest tokens, and the asked ones where the recording tells of them in all.
 void ReplayEngine::answer_lens(const RecordedStep& step, InspectReady& ready) const {
+    const std::vector<LensAnswer>& kept = ready.request.mid ? step.lens_mid : step.lens;
+    if (kept.empty()) {
+        ready.not_captured =
+            "The recording keeps what is read out after each layer, not between its attention and "
+            "its MLP.";
+        return;
+    }
     std::vector<size_t> at;
     for (const TokenId id : ready.request.ids) {
         const auto found = std::ranges::find(step.lens_ids, id);
@@ -178,7 +185,7 @@ void ReplayEngine::answer_lens(const RecordedStep& step, InspectReady& ready) co
         }
         at.push_back(size_t(found - step.lens_ids.begin()));
     }
-    for (const LensAnswer& layer : step.lens) {
+    for (const LensAnswer& layer : kept) {
         LensAnswer& answer = ready.lens.emplace_back(layer);
         answer.asked.clear();
         for (const size_t i : at) {

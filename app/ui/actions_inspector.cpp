@@ -75,6 +75,8 @@ const Action kActions[] = {
     {"sink.next", "First token: raw, gutter, renormalised, by value", "Inspector", "G",
      Where::inspector, nullptr,
      [](Panel& p) { p.state.sink = SinkMode((int(p.state.sink) + 1) % kSinkModes); }},
+    {"lens.residual", "Through the layers: after attention, after MLP", "Inspector", "R",
+     Where::inspector, nullptr, [](Panel& p) { p.state.lens_mid = !p.state.lens_mid; }},
     {"matrix.closer", "Zoom the matrix in", "Inspector", "Equal | KeypadAdd", Where::inspector,
      nullptr, [](Panel& p) { zoom(p, 0.7); }, true},
     {"matrix.wider", "Zoom the matrix out", "Inspector", "Minus | KeypadSubtract", Where::inspector,

@@ -119,17 +119,20 @@ void add_next(const UiState& s, ViewExport& out) {
 
 void add_lens(const UiState& s, ViewExport& out) {
     out.title =
-        fmt::format("The token after position {}, read out after every layer", s.selection.query);
+        fmt::format("The token after position {}, read out {}", s.selection.query,
+                    s.lens_mid ? "after the attention of every layer" : "after every layer");
     out.badge = "recomputed exact";
-    if (s.lens.row != s.selection.query) {
+    if (!s.lens_is_here()) {
         return;
     }
-    out.table.columns = {"layer", "text", "id", "probability"};
+    out.table.columns = {"layer", "text", "id", "probability", "residual"};
+    const model::Tap tap = s.lens.mid ? model::Tap::resid_mid : model::Tap::resid_post;
     for (const LensAnswer& layer : s.lens.layers) {
         for (size_t i = 0; i < std::min(layer.asked.size(), s.lens.ids.size()); ++i) {
             const TokenId id = s.lens.ids[i];
             out.table.rows.push_back({double(layer.layer), s.token_text(id), double(id),
-                                      std::exp(double(layer.asked[i]))});
+                                      std::exp(double(layer.asked[i])),
+                                      std::string(model::tap_info(tap).name)});
         }
     }
 }

@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -207,6 +208,35 @@ TEST_CASE("engine: a branch keeps the ids before it and uses their cache") {
     ids.insert(ids.end(), trunk.ids.begin(), trunk.ids.begin() + 5);
     const Answer again = driver.answer(go_on(ids, 15));  // and back to the trunk
     REQUIRE(std::equal(again.ids.begin(), again.ids.end(), trunk.ids.begin() + 5));
+}
+
+TEST_CASE("engine: a branch computes one token, and its logits are those of a whole prompt (V6)") {
+    EngineDriver& driver = shared();
+    for (const size_t at : {size_t(3), size_t(14)}) {
+        const Answer trunk = driver.answer(ask("Tell me a story.", 20));
+        std::vector<TokenId> ids = ids_of(trunk.scored.tokens);
+        ids.insert(ids.end(), trunk.ids.begin(), trunk.ids.begin() + ptrdiff_t(at));
+        ids.push_back(trunk.tokens[at].top[1].id);
+        const auto logits_after = [&](uint32_t& n_reused) {
+            n_reused = driver.answer(go_on(ids, 1)).scored.n_reused;
+            const app::InspectReady row = driver.inspect(
+                {.kind = app::InspectKind::distribution, .position = uint32_t(ids.size()) - 1});
+            REQUIRE(row.logits);
+            return *row.logits;
+        };
+        uint32_t n_reused = 0;
+        const std::vector<float> branch = logits_after(n_reused);
+        REQUIRE(n_reused == ids.size() - 1);
+        driver.answer(ask("Something else.", 3));
+        const std::vector<float> whole = logits_after(n_reused);
+        REQUIRE(n_reused < 5);
+        REQUIRE(branch.size() == whole.size());
+        for (size_t i = 0; i < whole.size(); ++i) {
+            REQUIRE(std::abs(branch[i] - whole[i]) <= 1e-3f);
+        }
+        REQUIRE(std::ranges::max_element(branch) - branch.begin() ==
+                std::ranges::max_element(whole) - whole.begin());
+    }
 }
 
 TEST_CASE("engine: capture changes no token, and comes once a decoded token") {

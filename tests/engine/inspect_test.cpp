@@ -155,6 +155,23 @@ TEST_CASE("inspect: the lens of the last layer is the model's own distribution")
     REQUIRE(std::abs(last.asked[0] - token.logprob) < 1e-4F);
 }
 
+TEST_CASE("inspect: the lens between attention and MLP is another one, of the same row") {
+    Shown& s = shown();
+    const uint32_t row = s.answer.tokens[3].position - 1;
+    Inspect question{.kind = InspectKind::lens, .position = row, .ids = {2}};
+    const InspectReady post = s.driver.inspect(question);
+    question.mid = true;
+    const InspectReady mid = s.driver.inspect(question);
+    REQUIRE(mid.not_captured.empty());
+    REQUIRE(mid.lens.size() == s.info->n_layers);
+    REQUIRE(mid.request.mid);
+    for (size_t l = 0; l < mid.lens.size(); ++l) {
+        REQUIRE(std::isfinite(mid.lens[l].asked[0]));
+        REQUIRE(mid.lens[l].asked[0] != post.lens[l].asked[0]);
+        REQUIRE(mid.lens[l].top.size() == post.lens[l].top.size());
+    }
+}
+
 TEST_CASE("inspect: what is not there says why") {
     Shown& s = shown();
     const auto reason = [&](const Inspect& request) {

@@ -136,10 +136,13 @@ TEST_CASE("fast path: attention, LSE and lens of decoded tokens") {
         support::Reference64 forward(weights, {.half_q = true, .half_k = true, .half_v = true});
         std::vector<std::vector<double>> pattern(weights.config.num_hidden_layers);
         std::vector<std::vector<double>> lse(weights.config.num_hidden_layers);
-        forward.set_taps({model::Tap::pattern, model::Tap::lse},
+        std::vector<std::vector<double>> mid(weights.config.num_hidden_layers);
+        forward.set_taps({model::Tap::pattern, model::Tap::lse, model::Tap::resid_mid},
                          [&](model::Tap tap, uint32_t layer, std::span<const double> values) {
-                             (tap == model::Tap::lse ? lse : pattern)[layer].assign(values.begin(),
-                                                                                    values.end());
+                             (tap == model::Tap::lse         ? lse
+                              : tap == model::Tap::resid_mid ? mid
+                                                             : pattern)[layer]
+                                 .assign(values.begin(), values.end());
                          });
         double worst_stored = 0;
         use_stored(forward, session, worst_stored);
@@ -172,6 +175,22 @@ TEST_CASE("fast path: attention, LSE and lens of decoded tokens") {
                                                        static_cast<double>(decoded[i])));
         }
         CHECK(difference <= kLimit);
+        // Between attention and MLP too: what the reference has there, through the same head.
+        const size_t d = weights.config.hidden_size;
+        const std::vector<model::LensRow> lens =
+            session.lens(n - 2, 1, std::vector<TokenId>{7, 300}, model::Tap::resid_mid);
+        REQUIRE(lens.size() == mid.size());
+        for (uint32_t l = 0; l < lens.size(); ++l) {
+            const auto row = std::span(mid[l]).subspan((n - 2) * d, d);
+            session.read_out(std::vector<float>(row.begin(), row.end()),
+                             [&](uint32_t, std::span<const float> logits) {
+                                 const double log_sum = model::log_sum_exp(logits);
+                                 CHECK(std::abs(double(logits[7]) - log_sum -
+                                                double(lens[l].asked[0])) <= kLimit);
+                                 CHECK(std::abs(double(logits[300]) - log_sum -
+                                                double(lens[l].asked[1])) <= kLimit);
+                             });
+        }
     }
 }
 

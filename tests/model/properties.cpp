@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "model/sampler.h"
 #include "model/source.h"
 #include "tests/support/catch.h"
 #include "tests/support/device_model.h"
@@ -127,6 +128,71 @@ TEST_CASE("lens and earlier logits are no part of a step whose taps are captured
     const std::vector<float>& captured = collector.taps().at({Tap::logits, 0});
     const size_t width = session.logits().size();
     CHECK(same_bits(std::span(captured).last(width), session.logits()));
+}
+
+// resid_mid is not kept: it is computed again from Q, K and V, and must be what the step had.
+TEST_CASE("the lens between attention and MLP reads out the bits that the step passed") {
+    for (const char* name : support::kTinyModels) {
+        INFO(name);
+        const std::vector<TokenId> ids = random_ids(30, 11);
+        const std::vector<TokenId> asked = {0, 5, 419};
+        model::Session session(support::runtime(), support::load_model(tiny_path(name)),
+                               {.n_ctx = 64,
+                                .n_ubatch = 16,
+                                .full_cache = true,
+                                .keep_q = true,
+                                .keep_residuals = true});
+        const model::Config& config = session.model().config;
+        support::TapCollector collector(uint32_t(ids.size()));
+        session.set_capture({.taps = {Tap::resid_mid}, .layers = {}, .live_rows = false},
+                            collector.sink());
+        session.sync(ids);
+        session.set_capture({}, {});
+        const std::vector<float> logits(session.logits().begin(), session.logits().end());
+        const std::vector<float> lse = session.lse(1);
+        for (const uint32_t at : {0u, 11u, uint32_t(ids.size()) - 1}) {
+            const std::vector<model::LensRow> lens = session.lens(at, 3, asked, Tap::resid_mid);
+            REQUIRE(lens.size() == config.num_hidden_layers);
+            for (uint32_t l = 0; l < lens.size(); ++l) {
+                const std::vector<float>& rows = collector.taps().at({Tap::resid_mid, l});
+                const size_t d = config.hidden_size;
+                session.read_out(std::span(rows).subspan(at * d, d),
+                                 [&](uint32_t, std::span<const float> row) {
+                                     const double log_sum = model::log_sum_exp(row);
+                                     CHECK(lens[l].top == model::top_logprobs(row, 3, log_sum));
+                                     for (size_t i = 0; i < asked.size(); ++i) {
+                                         CHECK(lens[l].asked[i] ==
+                                               float(double(row[size_t(asked[i])]) - log_sum));
+                                     }
+                                 });
+            }
+        }
+        CHECK(same_bits(session.logits(), logits));
+        CHECK(same_bits(session.lse(1), lse));
+        session.decode(5);  // what was kept for later steps is as it was
+        const std::vector<float> after(session.logits().begin(), session.logits().end());
+        session.rewind(0);
+        std::vector<TokenId> longer = ids;
+        longer.push_back(5);
+        session.sync(longer);
+        CHECK(same_bits(session.logits(), after));
+    }
+}
+
+TEST_CASE("the lens between attention and MLP says what it lacks") {
+    model::Session no_q(support::runtime(), support::load_model(kGemma3),
+                        {.n_ctx = 64, .keep_residuals = true});
+    no_q.sync(random_ids(8, 3));
+    CHECK(no_q.lens_obstacle(3, Tap::resid_post).empty());
+    CHECK(no_q.lens_obstacle(3, Tap::resid_mid).find("keep Q") != std::string::npos);
+    CHECK_FALSE(no_q.lens_obstacle(8, Tap::resid_post).empty());
+    CHECK_THROWS_AS(no_q.lens(3, 1, {}, Tap::resid_mid), base::Error);
+
+    model::Session ring(support::runtime(), support::load_model(kGemma3),
+                        {.n_ctx = 64, .n_ubatch = 4, .keep_q = true, .keep_residuals = true});
+    ring.sync(random_ids(60, 3));
+    CHECK(ring.lens_obstacle(59, Tap::resid_mid).empty());
+    CHECK(ring.lens_obstacle(8, Tap::resid_mid).find("overwritten") != std::string::npos);
 }
 
 TEST_CASE("a tile of attention has the bits of the captured pattern, one cell or all") {

@@ -643,7 +643,8 @@ void FakeEngine::handle(const Inspect& c) {
             lens.layer = l;
             for (size_t i = 0; i < c.ids.size(); ++i) {
                 const model::TokenStats s = model::token_stats(logits(c.position), c.ids[i]);
-                const float sharp = float(l + 1) / float(options_.n_layers);
+                const float done = c.mid ? float(l) + 0.5f : float(l + 1);
+                const float sharp = done / float(options_.n_layers);
                 lens.asked.push_back(s.logprob * (2 - sharp) - (1 - sharp) * 4);
             }
             const std::vector<float> row = logits(c.position);

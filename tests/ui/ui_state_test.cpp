@@ -213,6 +213,29 @@ TEST_CASE("what will never come is not waited for") {
     CHECK(r.state.distribution.not_captured == answer.not_captured);
 }
 
+TEST_CASE("the lens asks again for the other residual, and takes no answer for it") {
+    Ready r;
+    r.state.send("What is it");
+    settle(r.state, r.engine);
+    r.state.select_position(5);
+    const auto settle_lens = [&] {
+        for (int i = 0; i < 4; ++i) {
+            r.state.ask_for_data(true);
+            settle(r.state, r.engine);
+        }
+    };
+    settle_lens();
+    REQUIRE(r.state.lens_is_here());
+    const std::vector<float> post = r.state.lens.layers.front().asked;
+    r.state.lens_mid = true;
+    CHECK_FALSE(r.state.lens_is_here());
+    CHECK(r.state.lens_coming());
+    settle_lens();
+    CHECK(r.state.lens_is_here());
+    CHECK(r.state.lens.mid);
+    CHECK(r.state.lens.layers.front().asked != post);
+}
+
 TEST_CASE("labels are pushed apart in the order of their lines") {
     const std::vector<float> labels = ui::spread({98, 97, 50}, 14, 5, 96);
     CHECK(labels == std::vector<float>{96, 82, 50});

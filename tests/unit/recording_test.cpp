@@ -33,6 +33,9 @@ RecordedStep made_step(uint32_t position) {
         answer.top = {{61, "sixty-one", -0.125f * float(l + 1)}};
         answer.asked = {-1.0f - float(position), -2.0f - float(l)};
         step.lens.push_back(answer);
+        answer.top = {{62, "sixty-two", -0.25f * float(l + 1)}};
+        answer.asked = {-5.0f - float(position), -6.0f - float(l)};
+        step.lens_mid.push_back(answer);
     }
     return step;
 }
@@ -184,6 +187,9 @@ TEST_CASE("a recording keeps what follows each token, the lens, and whose it is"
         CHECK(a.lens[2].asked == b.lens[2].asked);
         CHECK(a.lens[1].top[0].text == "sixty-one");
         CHECK(a.lens[1].top[0].logprob == b.lens[1].top[0].logprob);
+        REQUIRE(a.lens_mid.size() == kLayers);
+        CHECK(a.lens_mid[2].asked == b.lens_mid[2].asked);
+        CHECK(a.lens_mid[1].top[0].text == "sixty-two");
     }
 }
 
@@ -194,7 +200,7 @@ TEST_CASE("a recording of the first schema is still read, and says what it lacks
     old.steps.clear();
     write_recording(old, path);
     run_sql(path,
-            "DROP TABLE steps; DROP TABLE lens; DELETE FROM meta WHERE key IN "
+            "DROP TABLE steps; DROP TABLE lens; DROP TABLE lens_mid; DELETE FROM meta WHERE key IN "
             "('sequence','turns'); PRAGMA user_version=1");
     Recording read = read_recording(path);
     CHECK(read.steps.empty());
@@ -206,6 +212,24 @@ TEST_CASE("a recording of the first schema is still read, and says what it lacks
     CHECK(std::get<InspectReady>(*event).not_captured.find("older") != std::string::npos);
 }
 
+TEST_CASE("a recording of the second schema has no read-out between attention and MLP") {
+    const support::TempDir dir;
+    const std::string path = (dir.path() / "old.lapidary").string();
+    write_recording(made(), path);
+    run_sql(path, "DROP TABLE lens_mid; PRAGMA user_version=2");
+    ReplayEngine engine(read_recording(path));
+    const auto lens = [&](bool mid) {
+        engine.send(
+            Inspect{.id = 4, .kind = InspectKind::lens, .position = 3, .ids = {60}, .mid = mid});
+        const auto event = engine.poll();
+        REQUIRE(event);
+        return std::get<InspectReady>(*event);
+    };
+    CHECK(lens(false).lens.size() == kLayers);
+    CHECK(lens(true).lens.empty());
+    CHECK(lens(true).not_captured.find("between its attention") != std::string::npos);
+}
+
 TEST_CASE("newer, foreign, cut and spoilt recordings are refused and stay as they are") {
     const support::TempDir dir;
     const std::string path = (dir.path() / "a.lapidary").string();
@@ -213,7 +237,7 @@ TEST_CASE("newer, foreign, cut and spoilt recordings are refused and stay as the
     const std::string whole = bytes_of(path);
     const auto again = [&] { std::ofstream(path, std::ios::binary) << whole; };
 
-    run_sql(path, "PRAGMA user_version=3");
+    run_sql(path, "PRAGMA user_version=4");
     CHECK(refusal_of(path).find("newer Lapidary") != std::string::npos);
     again();
     run_sql(path, "PRAGMA application_id=1");
@@ -241,6 +265,9 @@ TEST_CASE("newer, foreign, cut and spoilt recordings are refused and stay as the
           "UPDATE lens SET asked=x'' WHERE position=3",
           "DELETE FROM lens WHERE layer=1",
           "UPDATE lens SET top=x'FFFFFFFF00000000' WHERE position=3",
+          "DROP TABLE lens_mid",
+          "DELETE FROM lens_mid WHERE layer=1",
+          "UPDATE lens_mid SET asked=x'' WHERE position=3",
           "DELETE FROM meta WHERE key='sequence'",
           "DELETE FROM meta WHERE key='turns'",
           "UPDATE meta SET value='{}' WHERE key='turns'",
@@ -315,6 +342,10 @@ TEST_CASE("a replay answers from its recording, once, and computes nothing") {
         answer({.id = 5, .kind = InspectKind::lens, .position = 5, .ids = {60}});
     REQUIRE(lens.lens.size() == kLayers);
     CHECK(lens.lens[2].asked == std::vector<float>{-4.0f});
+    const InspectReady mid =
+        answer({.id = 5, .kind = InspectKind::lens, .position = 5, .ids = {60}, .mid = true});
+    REQUIRE(mid.lens.size() == kLayers);
+    CHECK(mid.lens[2].asked == std::vector<float>{-8.0f});
     // What is not in it is not made up.
     CHECK_FALSE(answer({.id = 6, .kind = InspectKind::lens, .position = 5, .ids = {8}})
                     .not_captured.empty());

@@ -1,5 +1,5 @@
-// Through the layers: what the model would say after each layer (final norm, output matrix and cap
-// applied to the residual there).
+// Through the layers: what the model would say after each layer, or between its attention and its
+// MLP (final norm, output matrix and cap applied to the residual there).
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -17,7 +17,7 @@ namespace {
 bool have_lens(const Panel& p) {
     const Lens& lens = p.state.lens;
     return p.state.selected_in_cache() && p.state.selection.position > 0 &&
-           lens.row == p.state.selection.query && !lens.layers.empty() && !lens.ids.empty();
+           p.state.lens_is_here() && !lens.layers.empty() && !lens.ids.empty();
 }
 
 std::string missing_reason(const Panel& p) {
@@ -82,7 +82,9 @@ void hit_layers(Panel& p, const Rect& plot) {
     for (size_t l = 0; l < n; ++l) {
         const Rect band{plot.x + step * (float(l) - 0.5f), plot.y, step, plot.h};
         const Hit hit = gui.hit("lens." + std::to_string(l), band, "layer", std::to_string(l));
-        std::string tip = fmt::format("After layer {}", l);
+        std::string tip = fmt::format(lens.mid ? "After the attention of layer {} (resid_mid)"
+                                               : "After layer {} (resid_post)",
+                                      l);
         for (size_t i = 0; i < lens.ids.size(); ++i) {
             tip +=
                 fmt::format("\n{}  {}", one_line(open_boxes(p.state.token_text(lens.ids[i])), 24),
@@ -178,12 +180,32 @@ void draw_table(Panel& p, const Rect& r) {
     ImGui::EndChild();
 }
 
+/// Which residual is read out; left out where there is no room (the key does it).
+void draw_residual_choice(Panel& p, float left, float right, float cy) {
+    constexpr std::array<std::string_view, 2> kResiduals = {"after attention", "after MLP"};
+    Gui& gui = p.gui;
+    float w = gui.px(6);
+    for (const std::string_view label : kResiduals) {
+        w += gui.width({Face::medium, 12, Color::text}, label) + gui.px(16);
+    }
+    if (right - left < w) {
+        return;
+    }
+    const int chosen =
+        segmented(gui, "lens.residual", right, cy, kResiduals, p.state.lens_mid ? 0 : 1);
+    if (chosen >= 0) {
+        p.state.lens_mid = chosen == 0;
+    }
+}
+
 }  // namespace
 
 void draw_lens(Panel& p, const Rect& r, bool full) {
     Gui& gui = p.gui;
     const float x = r.x + gui.px(16), right = r.right() - gui.px(16), cy = r.y + gui.px(18);
-    gui.text(type::kTitle, x, cy, "Through the layers");
+    const float title_end = gui.text(type::kTitle, x, cy, "Through the layers");
+    const float badge_x = right - badge_width(gui, Source::recomputed);
+    draw_residual_choice(p, title_end + gui.px(10), badge_x - gui.px(8), cy);
     if (!have_lens(p)) {
         const std::string why = missing_reason(p);
         if (!why.empty()) {
@@ -212,7 +234,8 @@ void draw_lens(Panel& p, const Rect& r, bool full) {
     if (full) {
         const float y = plot.bottom() + gui.px(40);
         gui.text(with(type::kTitle, Color::text2), x, y,
-                 "Likeliest after each layer, last layer first");
+                 p.state.lens.mid ? "Likeliest after each layer's attention, last layer first"
+                                  : "Likeliest after each layer, last layer first");
         draw_table(p, {r.x, y + gui.px(16), r.w, r.bottom() - y - gui.px(20)});
     }
 }

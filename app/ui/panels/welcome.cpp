@@ -253,6 +253,37 @@ void draw_welcome(Panel& p, const Rect& r) {
     }
 }
 
+namespace {
+
+/// The bar where the end is known, else what is made so far and why it takes time.
+void draw_load_amount(Panel& p, const LoadStatus& load, const Rect& track) {
+    Gui& gui = p.gui;
+    const float cy = track.bottom() + gui.px(20);
+    const std::string_view stage = load.cancelled       ? "cancelling"
+                                   : load.stage.empty() ? "starting"
+                                                        : std::string_view(load.stage);
+    if (load.total > 0) {
+        gui.fill(track, Color::bar_track, 3);
+        const double share = std::min(double(load.done) / double(load.total), 1.0);
+        if (share > 0) {
+            gui.fill({track.x, track.y, std::max(gui.px(6), track.w * float(share)), track.h},
+                     Color::accent, 3);
+        }
+        const bool bytes = load.total > 100000;
+        const std::string amount = bytes ? file_size(load.done) + " / " + file_size(load.total)
+                                         : fmt::format("{} / {}", load.done, load.total);
+        gui.number(type::kToken, track.right(), cy, "loading.done", double(load.done), amount);
+    } else if (load.done > 0) {
+        gui.text_centred(type::kNote, track.cx(), track.y,
+                         "Compiled once for this device; the next start takes a moment.");
+        gui.number(type::kToken, track.right(), cy, "loading.done", double(load.done),
+                   fmt::format("{} kernels so far", load.done));
+    }
+    gui.text(type::kNote, track.x, cy, stage);
+}
+
+}  // namespace
+
 void draw_loading(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
     const LoadStatus& load = *p.state.load;
@@ -265,24 +296,8 @@ void draw_loading(Panel& p, const Rect& r) {
     const std::string text = "Opening " + one_line(name, 44);
     gui.text_centred(title, box.cx(), box.y + gui.px(16), text);
     const Rect track{box.x, box.y + gui.px(46), box.w, gui.px(6)};
-    gui.fill(track, Color::bar_track, 3);
-    const double share = load.total > 0 ? double(load.done) / double(load.total) : 0;
-    if (share > 0) {
-        gui.fill(
-            {track.x, track.y, std::max(gui.px(6), track.w * float(std::min(share, 1.0))), track.h},
-            Color::accent, 3);
-    }
+    draw_load_amount(p, load, track);
     const float cy = track.bottom() + gui.px(20);
-    gui.text(type::kNote, box.x, cy,
-             load.cancelled       ? "cancelling"
-             : load.stage.empty() ? "starting"
-                                  : load.stage);
-    if (load.total > 0) {
-        const bool bytes = load.total > 100000;
-        const std::string amount = bytes ? file_size(load.done) + " / " + file_size(load.total)
-                                         : fmt::format("{} / {}", load.done, load.total);
-        gui.number(type::kToken, box.right(), cy, "loading.done", double(load.done), amount);
-    }
     const ButtonOptions cancel{Look::outline, Icon::none, "Esc", {}, !load.cancelled};
     const float bw = button_width(gui, "Cancel", cancel);
     if (button_at(gui, "loading.cancel", box.cx() - bw / 2, cy + gui.px(44), "Cancel", cancel)) {

@@ -150,13 +150,16 @@ size_t UiState::context_used() const {
     return m != nullptr && from_loaded(*m) ? m->tokens.size() : 0;
 }
 
+bool UiState::lens_is_here() const {
+    return lens.row == selection.query && lens.mid == lens_mid;
+}
+
 bool UiState::lens_coming() const {
     if (busy() || waiting(InspectKind::lens) || waiting(InspectKind::distribution)) {
         return true;
     }
     const bool row_came = distribution.row == selection.query;
-    return row_came ? distribution.logits && lens.row != selection.query
-                    : selection.query < rows_in_cache();
+    return row_came ? distribution.logits && !lens_is_here() : selection.query < rows_in_cache();
 }
 
 const std::string& UiState::token_text(TokenId id) const {
@@ -243,7 +246,7 @@ void UiState::ask_distribution() {
 void UiState::ask_lens() {
     const Message* m = selected();
     if (waiting(InspectKind::lens) || distribution.row != selection.query || !distribution.logits ||
-        lens.row == selection.query || (busy() && !selection.locked)) {
+        lens_is_here() || (busy() && !selection.locked)) {
         return;
     }
     std::vector<TokenId> ids;
@@ -264,6 +267,7 @@ void UiState::ask_lens() {
     Inspect& question = ask(InspectKind::lens);
     question.position = selection.query;
     question.ids = ids;
+    question.mid = lens_mid;
 }
 
 }  // namespace app::ui

@@ -128,6 +128,8 @@ public:
     std::string not_in_cache_reason() const;
     /// The selected answer is not in the engine's cache, but the loaded model can compute it again.
     bool can_restore() const;
+    /// The lens tells of the selected row and of the residual that is chosen.
+    bool lens_is_here() const;
     /// What the lens shows has been asked for or will be; false: nothing will come.
     bool lens_coming() const;
     /// Tokens of the selected answer in the loaded model's context.
@@ -165,6 +167,7 @@ public:
     std::string matrix_not_captured, thumbs_not_captured;
     Distribution distribution;
     Lens lens;
+    bool lens_mid = false;  // the lens is asked about resid_mid, not resid_post
     SavingRecording saving;
 
     RequestId generating = 0;

@@ -240,6 +240,7 @@ void UiState::on(const InspectReady& e) {
             break;
         case InspectKind::lens:
             lens.row = e.request.position;
+            lens.mid = e.request.mid;
             lens.ids = e.request.ids;
             lens.layers = e.lens;
             lens.not_captured = e.not_captured;

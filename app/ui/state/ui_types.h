@@ -83,6 +83,7 @@ struct Distribution : RowAnswer {
 struct Lens : RowAnswer {
     std::vector<TokenId> ids;
     std::vector<LensAnswer> layers;
+    bool mid = false;  // of resid_mid, between attention and MLP
 };
 
 }  // namespace app::ui
