@@ -8,6 +8,8 @@
 #include "gpu/base.h"
 
 #if LAPIDARY_GUI
+#include "app/exports/view_picture.h"
+#include "app/ui/text/picture_painter.h"
 #include "app/ui/window/run_window.h"
 #endif
 
@@ -97,6 +99,9 @@ int fail(const char* what, const std::string& hint, int exit_code) {
 
 int main(int argc, char** argv) {
     app::occupy_standard_files();
+#if LAPIDARY_GUI
+    app::use_picture_painter(&app::ui::paint_picture);
+#endif
     try {
         const app::ParsedArguments parsed =
             app::parse_arguments(std::vector<std::string>(argv + 1, argv + argc), kHasWindow);

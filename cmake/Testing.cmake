@@ -120,7 +120,8 @@ function(lapidary_add_tests)
     lapidary_add_suite(cli_tests cli 1800 "" app_core tests/cli/*.cpp)
     # These start the program itself.
     add_dependencies(cli_tests lapidary)
-    target_compile_definitions(cli_tests PRIVATE LAPIDARY_PROGRAM="$<TARGET_FILE:lapidary>")
+    target_compile_definitions(cli_tests PRIVATE LAPIDARY_PROGRAM="$<TARGET_FILE:lapidary>"
+                                                 LAPIDARY_GUI=$<BOOL:${LAPIDARY_HAVE_GUI}>)
     get_property(all_tests DIRECTORY PROPERTY TESTS)
     foreach(test IN LISTS all_tests)
         if(test MATCHES "^engine/")  # these measure how fast a Stop is obeyed

@@ -48,7 +48,8 @@ std::string export_csv(const ViewExport& view);
 std::string export_json(const ViewExport& view);
 std::string export_svg(const ViewExport& view);
 std::string export_html(const ViewExport& view);
-/// The grids alone, `scale` times as large; throws base::Error(usage) where there are none.
+/// The grids alone, or the table with its bars, `scale` times as large. Throws base::Error(usage)
+/// for a table that is too long, or where the program has no fonts (use_picture_painter()).
 std::vector<uint8_t> export_png(const ViewExport& view, uint32_t scale);
 
 /// Written beside `path`, then renamed. Throws base::Error naming the file.

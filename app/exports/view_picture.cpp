@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <span>
 
 #include "app/exports/png.h"
@@ -14,7 +15,10 @@ namespace app {
 
 namespace {
 
-using Rgb = std::array<uint8_t, 3>;
+PicturePainter painter_in_use = nullptr;
+
+/// The highest picture that is painted, in pixels: what most viewers still open.
+constexpr double kMostHeight = 30000;
 
 /// ColorBrewer's Blues, and what masked cells are filled with.
 constexpr std::array<Rgb, 9> kBlues{{{0xf7, 0xfb, 0xff},
@@ -44,15 +48,6 @@ double tone(float value, uint32_t n) {
     const double floor = 1.0 / std::max(2u, n);
     return std::log(std::max(double(value), floor) / floor) / std::log(1 / floor);
 }
-
-struct Pixels {
-    uint32_t width = 0, height = 0;
-    std::vector<uint8_t> rgb;
-
-    void set(uint32_t x, uint32_t y, const Rgb& color) {
-        std::copy(color.begin(), color.end(), rgb.begin() + (size_t{y} * width + x) * 3);
-    }
-};
 
 constexpr uint32_t kGap = 2;  // pixels between two grids
 
@@ -111,11 +106,23 @@ std::string base64(std::span<const uint8_t> bytes) {
     return out;
 }
 
-std::string svg_text(double x, double y, std::string_view anchor, std::string_view text,
-                     int size = 12) {
+std::string svg_text(const PictureText& t) {
     return fmt::format(
-        "<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" font-size=\"{}\">{}</text>\n", x, y,
-        anchor, size, markup(text));
+        "<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" font-size=\"{}\">{}</text>\n", t.x, t.y,
+        t.right_aligned ? "end" : "start", t.size, markup(t.text));
+}
+
+std::string svg_box(const PictureBox& b) {
+    return fmt::format(
+        "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.2f}\" height=\"{:.1f}\" "
+        "fill=\"#{:02x}{:02x}{:02x}\"/>\n",
+        b.x, b.y, b.width, b.height, b.color[0], b.color[1], b.color[2]);
+}
+
+/// What every picture says over its content.
+std::array<PictureText, 2> header(const ViewExport& view) {
+    return {PictureText{.x = 60, .y = 22, .size = 15, .text = view.title},
+            PictureText{.x = 60, .y = 37, .size = 10, .text = "Source: " + view.badge}};
 }
 
 std::string grids_svg(const ViewExport& view, double& width, double& height) {
@@ -136,16 +143,26 @@ std::string grids_svg(const ViewExport& view, double& width, double& height) {
             const uint32_t position = first.first_row + r * first.bin;
             const std::string label =
                 position < view.tokens.size() ? view.tokens[position] : fmt::format("{}", position);
-            out += svg_text(56, 44 + (r + 0.7) * cell, "end", base::escaped(label, 24), 10);
+            out += svg_text({.x = 56,
+                             .y = 44 + (r + 0.7) * cell,
+                             .size = 10,
+                             .right_aligned = true,
+                             .text = base::escaped(label, 24)});
         }
     }
-    out += svg_text(60, height - 20, "start",
-                    "light: 1/n of the row or less; dark: all of it (logarithmic); grey: masked");
+    out += svg_text(
+        {.x = 60,
+         .y = height - 20,
+         .text = "light: 1/n of the row or less; dark: all of it (logarithmic); grey: masked"});
     return out;
 }
 
-/// The first column of numbers as bars behind the first column of texts.
-std::string table_svg(const ExportTable& table, double& width, double& height) {
+struct ShownColumns {
+    size_t numbers, texts;  // the table's width: there is none
+};
+
+/// The first column of texts, and of numbers.
+ShownColumns shown_columns(const ExportTable& table) {
     size_t numbers = table.columns.size(), texts = table.columns.size();
     for (size_t c = table.columns.size(); c-- > 0;) {
         const bool is_number = std::holds_alternative<double>(table.rows.front()[c]);
@@ -159,31 +176,52 @@ std::string table_svg(const ExportTable& table, double& width, double& height) {
         };
         numbers = std::ranges::all_of(table.rows, within) ? c : numbers;
     }
-    std::string out;
-    double y = 44;
-    for (const auto& row : table.rows) {
-        if (numbers < row.size()) {
-            const double value = std::get<double>(row[numbers]);
-            const double part = std::isfinite(value) ? std::clamp(value, 0.0, 1.0) : 0;
-            out += fmt::format(
-                "<rect x=\"200\" y=\"{:.1f}\" width=\"{:.2f}\" height=\"14\" "
-                "fill=\"#6baed6\"/>\n",
-                y, 400 * part);
-            out += svg_text(610, y + 11, "start",
-                            std::isfinite(value) ? fmt::format("{:.6g}", value) : "");
-        }
-        if (texts < row.size()) {
-            out +=
-                svg_text(192, y + 11, "end", base::escaped(std::get<std::string>(row[texts]), 40));
-        }
-        y += 18;
-    }
-    width = 720;
-    height = y + 20;
-    return out;
+    return {numbers, texts};
 }
 
 }  // namespace
+
+void Pixels::set(uint32_t x, uint32_t y, const Rgb& color) {
+    std::copy(color.begin(), color.end(), rgb.begin() + ptrdiff_t((size_t{y} * width + x) * 3));
+}
+
+void use_picture_painter(PicturePainter painter) {
+    painter_in_use = painter;
+}
+
+bool has_picture_painter() {
+    return painter_in_use != nullptr;
+}
+
+Picture table_picture(const ViewExport& view) {
+    Picture out;
+    std::ranges::copy(header(view), std::back_inserter(out.texts));
+    const ExportTable& table = view.table;
+    const ShownColumns shown = table.rows.empty() ? ShownColumns{0, 0} : shown_columns(table);
+    double y = 44;
+    for (const auto& row : table.rows) {
+        if (shown.numbers < row.size()) {
+            const double value = std::get<double>(row[shown.numbers]);
+            const double part = std::isfinite(value) ? std::clamp(value, 0.0, 1.0) : 0;
+            out.boxes.push_back(
+                {.x = 200, .y = y, .width = 400 * part, .height = 14, .color = kBlues[4]});
+            if (std::isfinite(value)) {
+                out.texts.push_back({.x = 610, .y = y + 11, .text = fmt::format("{:.6g}", value)});
+            }
+        }
+        if (shown.texts < row.size()) {
+            out.texts.push_back(
+                {.x = 192,
+                 .y = y + 11,
+                 .right_aligned = true,
+                 .text = base::escaped(std::get<std::string>(row[shown.texts]), 40)});
+        }
+        y += 18;
+    }
+    out.width = 720;
+    out.height = y + 20;
+    return out;
+}
 
 std::string markup(std::string_view text) {
     std::string out;
@@ -213,9 +251,20 @@ std::string export_svg(const ViewExport& view) {
     double width = 720, height = 80;
     std::string body;
     if (!view.grids.empty()) {
-        body = grids_svg(view, width, height);
-    } else if (!view.table.rows.empty()) {
-        body = table_svg(view.table, width, height);
+        for (const PictureText& text : header(view)) {
+            body += svg_text(text);
+        }
+        body += grids_svg(view, width, height);
+    } else {
+        const Picture picture = table_picture(view);
+        width = picture.width;
+        height = picture.height;
+        for (const PictureBox& box : picture.boxes) {
+            body += svg_box(box);
+        }
+        for (const PictureText& text : picture.texts) {
+            body += svg_text(text);
+        }
     }
     return fmt::format(
                "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" "
@@ -223,18 +272,42 @@ std::string export_svg(const ViewExport& view) {
                "fill=\"#1a1b21\">\n<title>{2}</title>\n"
                "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
                width, height, markup(view.title)) +
-           svg_text(60, 22, "start", view.title, 15) +
-           svg_text(60, 37, "start", "Source: " + view.badge, 10) + body + "</svg>\n";
+           body + "</svg>\n";
 }
 
-std::vector<uint8_t> export_png(const ViewExport& view, uint32_t scale) {
-    if (view.grids.empty()) {
+namespace {
+
+Pixels paint_table(const ViewExport& view, uint32_t scale) {
+    constexpr const char* kHint = "Take svg or html for its picture.";
+    const Picture picture = table_picture(view);
+    if (painter_in_use == nullptr) {
         throw base::Error(base::ErrorKind::usage,
-                          fmt::format("the view '{}' has no cells to draw as pixels", view.view),
-                          "Take svg or html for its picture, csv, json or npz for its numbers.");
+                          fmt::format("the view '{}' is text, and this program was built without "
+                                      "the window and its fonts",
+                                      view.view),
+                          kHint);
     }
+    if (picture.height * scale > kMostHeight) {
+        throw base::Error(base::ErrorKind::usage,
+                          fmt::format("the {} rows of this view make a picture {:.0f} pixels high, "
+                                      "and {:.0f} is the most",
+                                      view.table.rows.size(), picture.height * scale, kMostHeight),
+                          kHint);
+    }
+    std::string problem;
+    Pixels pixels = painter_in_use(picture, scale, problem);
+    if (!problem.empty()) {
+        throw base::Error(base::ErrorKind::runtime, problem, kHint);
+    }
+    return pixels;
+}
+
+}  // namespace
+
+std::vector<uint8_t> export_png(const ViewExport& view, uint32_t scale) {
     const uint32_t wanted = view.grids.size() == 1 ? 1024 : 128;
-    const Pixels pixels = draw_grids(view, scale * cell_pixels(view, wanted));
+    const Pixels pixels = view.grids.empty() ? paint_table(view, scale)
+                                             : draw_grids(view, scale * cell_pixels(view, wanted));
     return encode_png(pixels.rgb, pixels.width, pixels.height);
 }
 

@@ -3,6 +3,7 @@
 #include "model/json_reader.h"
 #include "tests/cli/trace_run.h"
 
+#include <cmath>
 #include <fstream>
 #include <sstream>
 
@@ -51,7 +52,7 @@ TEST_CASE("a view's JSON has the numbers of the trace's pattern") {
     }
 }
 
-TEST_CASE("every view comes in every format, and a picture of text is refused as PNG") {
+TEST_CASE("every view comes in every format, and one of text as PNG where there are fonts") {
     for (const char* name : {"matrix", "heads", "tokens", "next", "lens"}) {
         for (const char* ending : {"svg", "csv", "json", "npz", "html"}) {
             CHECK(view(std::string("v.") + ending, {"--view", name, "--heads", "0"}).size() > 100);
@@ -59,8 +60,29 @@ TEST_CASE("every view comes in every format, and a picture of text is refused as
     }
     CHECK(view("m.png", {"--layers", "0", "--heads", "0", "--scale", "2"}).starts_with("\x89PNG"));
     CHECK(view("h.png", {"--view", "heads"}).starts_with("\x89PNG"));
-    view("t.png", {"--view", "tokens"}, 2);
+    for (const char* name : {"tokens", "next", "lens"}) {
+        CHECK(view("t.png", {"--view", name}, LAPIDARY_GUI ? 0 : 2)
+                  .starts_with(LAPIDARY_GUI ? "\x89PNG" : ""));
+    }
     view("t.pdf", {}, 2);
+}
+
+TEST_CASE("the view of the layers has what the trace's lens has") {
+    const support::Npz npz = cli::trace(kModel, kIds, {"--taps", "lens", "--top", "1"});
+    const support::NpyArray& ids = npz.at("lens_ids");
+    const support::NpyArray& logp = npz.at("lens_logp");
+    const size_t n_layers = ids.shape.at(0), n_tokens = ids.shape.at(2);
+    const model::Json json = model::parse_json(view("l.json", {"--view", "lens"}), "view");
+    const auto& rows = *json.find("rows")->array();
+    REQUIRE(rows.size() == 2 * n_layers);
+    for (size_t i = 0; i < rows.size(); ++i) {
+        const auto& row = *rows[i].array();
+        const size_t at = i * n_tokens + n_tokens - 1;
+        CHECK(*row[0].number() == double(i / 2));
+        CHECK(*row[2].number() == ids.values[at]);
+        CHECK(std::abs(*row[3].number() - std::exp(logp.values[at])) <= 1e-5);
+        CHECK(*row[4].text() == (i % 2 == 0 ? "resid_mid" : "resid_post"));
+    }
 }
 
 TEST_CASE("the view of all heads has the largest weights of the trace's pattern") {

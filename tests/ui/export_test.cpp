@@ -1,6 +1,9 @@
 // Exports from the window: key E, every view in every format, equal to what the window holds.
+#include "app/exports/view_picture.h"
+#include "app/ui/text/picture_painter.h"
 #include "app/ui/view_data.h"
 #include "tests/support/npz.h"
+#include "tests/support/png.h"
 #include "tests/support/temp_dir.h"
 #include "tests/ui/rig.h"
 
@@ -29,10 +32,74 @@ TEST_CASE("E opens the export, the format sets the ending, and the file appears"
         "2\nclick export.go\nwait "
         "frames 4\n");
     CHECK(std::filesystem::exists(dir.path() / "lapidary-matrix.npz"));
-    // A picture of text and bars is no PNG; the dialog says what is.
+}
+
+TEST_CASE("a view of text becomes a picture with bars as long as its numbers") {
+    const support::TempDir dir;
+    use_picture_painter(&ui::paint_picture);
+    Rig r;
+    r.play(kTalk);
+    r.view().exporting.path = (dir.path() / "x.png").string();
     r.play(
-        "click top.export\nwait frames 4\nclick export.view.Tokens\nclick export.format.PNG\nclick "
-        "export.go\nwait frames 2\nexpect take SVG or HTML\nkey Escape\nwait frames 4\n");
+        "click token.9\nwait idle\nclick top.export\nwait frames 4\nclick export.view.Next token\n"
+        "click export.format.PNG\nclick export.scale.2x\nclick export.go\nwait frames 4\n"
+        "refute Export a view\n");
+    const support::Png png = support::read_png(r.view().exporting.path);
+    const ViewExport view = ui::view_data(r.state(), "next");
+    const Picture picture = table_picture(view);
+    REQUIRE(png.width == 1440);
+    REQUIRE(double(png.height) == 2 * picture.height);
+    const auto pixel = [&](uint32_t x, uint32_t y) {
+        const uint8_t* at = png.rgb.data() + (size_t{y} * png.width + x) * 3;
+        return Rgb{at[0], at[1], at[2]};
+    };
+    const auto boxes = std::span(picture.boxes).first(3);
+    for (const PictureBox& box : boxes) {
+        const auto y = uint32_t(2 * box.y) + 2;
+        const auto end = uint32_t(std::lround(2 * (box.x + box.width)));
+        CHECK(pixel(end - 1, y) == box.color);
+        CHECK(pixel(end, y) == Rgb{255, 255, 255});
+    }
+    // Ink where the title and the first token's text are, none between the rows.
+    const auto ink = [&](uint32_t x0, uint32_t x1, uint32_t y0, uint32_t y1) {
+        size_t n = 0;
+        for (uint32_t y = y0; y < y1; ++y) {
+            for (uint32_t x = x0; x < x1; ++x) {
+                n += pixel(x, y)[0] < 100 ? 1 : 0;
+            }
+        }
+        return n;
+    };
+    CHECK(ink(120, 800, 16, 46) > 100);
+    CHECK(ink(200, 386, 88, 116) > 10);
+    CHECK(ink(0, 1440, png.height - 20, png.height) == 0);
+}
+
+TEST_CASE("a picture has characters of every script, and is no higher than viewers open") {
+    Picture picture{.width = 200, .height = 40};
+    picture.texts = {{.x = 10, .y = 25, .size = 16, .text = "a\u2423\u21B5\u00DF"},
+                     {.x = 190, .y = 25, .size = 16, .right_aligned = true, .text = "ij"}};
+    std::string problem;
+    const Pixels pixels = ui::paint_picture(picture, 1, problem);
+    REQUIRE(problem.empty());
+    size_t left = 0, right = 0;
+    for (uint32_t y = 0; y < pixels.height; ++y) {
+        for (uint32_t x = 0; x < pixels.width; ++x) {
+            const bool dark = pixels.rgb[(size_t{y} * pixels.width + x) * 3] < 128;
+            left += dark && x < 60 ? 1 : 0;
+            right += dark && x >= 170 ? 1 : 0;
+            CHECK_FALSE((dark && (x < 9 || x > 191)));
+        }
+    }
+    CHECK(left > 40);
+    CHECK(right > 8);
+
+    use_picture_painter(&ui::paint_picture);
+    ViewExport view{.view = "tokens", .title = "t", .badge = "b"};
+    view.table.columns = {"text", "probability"};
+    view.table.rows.assign(2000, {std::string("x"), 0.5});
+    CHECK_THROWS_AS(export_png(view, 1), base::Error);
+    CHECK(export_svg(view).size() > 2000);
 }
 
 TEST_CASE("the NPZ of the matrix equals the cells on the screen") {

@@ -186,7 +186,7 @@ TEST_CASE("SVG and HTML are well-formed, whole in themselves, and name nothing o
     CHECK(export_svg(matrix()).find("data:image/png;base64,iVBORw0KGgo") != std::string::npos);
 }
 
-TEST_CASE("PNG comes once and twice as large, and not where there is nothing to draw") {
+TEST_CASE("PNG comes once and twice as large, and of text not without fonts") {
     const std::vector<uint8_t> once = export_png(matrix(), 1), twice = export_png(matrix(), 2);
     CHECK(once[1] == 'P');
     CHECK(big_endian(once, 16) > 100);

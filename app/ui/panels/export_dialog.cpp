@@ -77,10 +77,6 @@ bool write(Panel& p) {
         e.problem = "This view has no data now: nothing was captured.";
         return false;
     }
-    if (ExportFormat(e.format) == ExportFormat::png && data.grids.empty()) {
-        e.problem = "This view is text and bars: take SVG or HTML for its picture.";
-        return false;
-    }
     complete_path(e);
     // The world's errors are values in the window's thread.
     const std::string why =
