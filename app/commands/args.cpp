@@ -2,6 +2,7 @@
 
 #include "app/commands/arg_options.h"
 #include "app/commands/console.h"
+#include "app/recordings/recording.h"
 #include "gpu/base.h"
 
 #include <CLI/CLI.hpp>
@@ -400,7 +401,15 @@ bool option_takes_value(const void* context, std::string_view flag) {
 void check_useless(const Options& o) {
     const bool run = o.command == CommandName::run;
     const bool fills = o.fill_before || o.fill_after;
+    const bool recording = o.command == CommandName::trace && o.output.ends_with(kRecordingEnding);
+    const char* const whole = "for a recording, which keeps all of them";
+    const Options untouched;
     const std::tuple<bool, const char*, const char*> rows[] = {
+        {recording && o.layers != untouched.layers, "--layers", whole},
+        {recording && o.heads != untouched.heads, "--heads", whole},
+        {recording && o.queries != untouched.queries, "--queries", whole},
+        {recording && o.taps != untouched.taps, "--taps", whole},
+        {recording && !o.view.empty(), "--view", whole},
         {run && o.top > 0 && !o.json, "--top", "without --json"},
         {run && !o.system.empty() && !o.chat && o.batch.empty(), "--system-prompt",
          "without --chat"},

@@ -45,7 +45,7 @@ Application::Application(EngineLink& engine, const StartOptions& options)
         history_ = std::make_unique<HistoryThreads>(options.chats_path, options.wake);
         state.start_history(history_->wait_open(kLongestOpen));
     }
-    first_path_ = options.model_path;
+    first_path_ = first_model(options);
     replay_text_ = options.replay_text;
     replay_before_ = options.replay_before;
     first_waits_ = options.open_at_start && !options.broken && !options.trouble;
@@ -63,6 +63,17 @@ Application::Application(EngineLink& engine, const StartOptions& options)
         library->look_for_devices();
     }
     open_first();
+}
+
+/// What was asked for, else what was open when the program ended last, if it is still there.
+std::string Application::first_model(const StartOptions& options) {
+    const std::string& last = ui.view.config.last_model;
+    std::error_code ignored;
+    if (!options.model_path.empty() || last.empty() || std::filesystem::exists(last, ignored)) {
+        return options.model_path.empty() ? last : options.model_path;
+    }
+    ui.view.say(one_line(last, 80) + " is not there any more: this is the shipped model");
+    return {};
 }
 
 /// Safe mode: what happened, and the ways on.
@@ -160,6 +171,7 @@ bool Application::pump() {
             if (!ready->info->device_stands_in) {  // the one that works is opened next time
                 ui.view.config.device = ui.view.device;
             }
+            ui.view.config.last_model = ready->info->shipped ? std::string() : ready->info->path;
             if (!ready->info->shipped) {
                 remember_recent(ui.view.config, ready->info->path);
             }

@@ -76,6 +76,7 @@ private:
     void flush_history();
     void say_broken(const BrokenLoad& broken);
     void look_around();
+    std::string first_model(const StartOptions& options);
     void open_first();
 
     std::string first_path_, asked_device_, replay_text_;

@@ -13,6 +13,7 @@
 #include "app/ui/widgets/format.h"
 #include "app/ui/window/offscreen.h"
 #include "tests/support/fake_engine.h"
+#include "tests/support/temp_dir.h"
 
 using namespace app;
 using app::ui::Offscreen;
@@ -313,6 +314,49 @@ TEST_CASE("the remembered device is kept, and every model is opened on it") {
     CHECK(start("intel") == std::vector<std::string>{"intel", "intel"});
     CHECK(remembered() == "intel");
     fs::remove(path);
+}
+
+TEST_CASE("the model that was open is opened again, and one that is gone is named") {
+    const support::TempDir dir;
+    const std::string config = (dir.path() / "config.json").string();
+    const std::string model = (dir.path() / "other.gguf").string();
+    std::ofstream(model) << "weights";
+    std::string said;
+    /// The paths that were opened: by itself, and then `dropped`.
+    const auto start = [&](const std::string& asked, const std::string& dropped) {
+        test::FakeEngine engine{test::FakeOptions{}};
+        ui::StartOptions o;
+        o.model_path = asked;
+        o.config_path = config;
+        ui::Application app(engine, o);
+        const auto settle = [&] {
+            for (int i = 0; i < 50; ++i) {
+                app.flush();
+                app.pump();
+            }
+            app.flush();
+        };
+        settle();
+        if (!dropped.empty()) {
+            app.drop(dropped);
+            settle();
+        }
+        const ui::Toast* toast = app.ui.view.toasts.current(0, false);
+        said = toast != nullptr ? toast->text : std::string();
+        std::vector<std::string> paths;
+        for (const Command& c : engine.commands()) {
+            if (const auto* load = std::get_if<LoadModel>(&c)) {
+                paths.push_back(load->path);
+            }
+        }
+        return paths;
+    };
+    CHECK(start({}, model) == std::vector<std::string>{"", model});
+    CHECK(start({}, {}) == std::vector<std::string>{model});
+    CHECK(start("asked.gguf", model) == std::vector<std::string>{"asked.gguf", model});
+    std::filesystem::remove(model);
+    CHECK(start({}, {}) == std::vector<std::string>{""});
+    CHECK(said.find("not there any more") != std::string::npos);
 }
 
 TEST_CASE("the final column is a whole, and the bars are of one width") {

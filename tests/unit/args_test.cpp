@@ -120,6 +120,14 @@ TEST_CASE("flags that would change nothing are refused") {
     CHECK(useless({"run", "--fim-before", "a", "--chat"}));
     CHECK(useless({"score", "--tokens", "2", "--special"}));
     CHECK(useless({"score", "-p", "a", "--hash", "--top", "3"}));
+    for (const char* flag : {"--layers", "--heads", "--queries", "--taps", "--view"}) {
+        const std::string value = std::string(flag) == "--taps"   ? "logits"
+                                  : std::string(flag) == "--view" ? "heads"
+                                                                  : "0";
+        CHECK(useless({"trace", "-p", "a", "-o", "x.lapidary", flag, value}));
+        CHECK_FALSE(useless({"trace", "-p", "a", "-o", "x.svg", flag, value}));
+    }
+    CHECK_FALSE(useless({"trace", "-p", "a", "-o", "x.lapidary"}));
     CHECK_FALSE(useless({"run", "-p", "a", "--chat", "-sys", "b", "--json", "--top", "3"}));
     for (const char* flag : {"-m", "--model", "-f", "--batch", "--device"}) {
         INFO(flag);

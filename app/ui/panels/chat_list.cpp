@@ -130,11 +130,27 @@ float draw_rows(Panel& p, float x, float y, float w) {
     return y;
 }
 
+/// Where a snippet is shown from, so that the first thing found in it lies within the room: as many
+/// of the words before it as take at most half of that.
+size_t snippet_start(const Gui& gui, const SearchHit& hit, float room) {
+    size_t start = 0;
+    const size_t found = hit.marks.empty() ? 0 : hit.marks.front().first;
+    const std::string_view text = hit.snippet;
+    while (start < found && gui.width(type::kNote, text.substr(start, found - start)) > room / 2) {
+        const size_t space = text.find(' ', start);
+        start = space < found ? space + 1 : found;
+    }
+    return start;
+}
+
 /// One line of the place where it was found, what was found in the accent's colour.
 void draw_snippet(Panel& p, const SearchHit& hit, float x, float cy, float room) {
     Gui& gui = p.gui;
     const float end = x + room;
-    size_t at = 0;
+    size_t at = snippet_start(gui, hit, room);
+    if (at > 0) {
+        x = gui.text(with(type::kNote, Color::text2), x, cy, "… ");
+    }
     const auto piece = [&](size_t to, Color color) {
         if (to > at && x < end - gui.px(8)) {
             const std::string_view part = std::string_view(hit.snippet).substr(at, to - at);

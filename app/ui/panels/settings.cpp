@@ -70,13 +70,17 @@ void draw_send(Panel& p, float right, float cy) {
 }
 
 void draw_recent(Panel& p, float right, float cy) {
-    const ButtonOptions options{Look::outline, Icon::trash, {}, {}, !p.view.config.recent.empty()};
-    const std::string label = fmt::format("Forget {}", p.view.config.recent.size());
+    Config& config = p.view.config;
+    const ButtonOptions options{Look::outline, Icon::trash, {}, {}, !config.recent.empty()};
+    const std::string label = fmt::format("Forget {}", config.recent.size());
     const float w = button_width(p.gui, label, options);
     if (button_at(p.gui, "settings.forget", right - w, cy, label, options)) {
-        const std::vector<std::string> gone = std::exchange(p.view.config.recent, {});
-        p.view.say("The list of models is empty",
-                   {"Undo", [&config = p.view.config, gone](UiState&) { config.recent = gone; }});
+        const std::vector<std::string> gone = std::exchange(config.recent, {});
+        const std::string last = std::exchange(config.last_model, {});
+        p.view.say("The list of models is empty", {"Undo", [&config, gone, last](UiState&) {
+                                                       config.recent = gone;
+                                                       config.last_model = last;
+                                                   }});
     }
 }
 

@@ -28,7 +28,7 @@ std::string machine_name() {
     return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "this machine";
 }
 
-/// {"machines": {NAME: {"device": SELECTOR, "gb_per_s": {KEY: NUMBER}}}}
+/// {"machines": {NAME: {"device": SELECTOR, "model": PATH, "gb_per_s": {KEY: NUMBER}}}}
 void read_machine(Config& config, const json& j) {
     const auto machines = j.find("machines");
     if (machines == j.end() || !machines->is_object() || !machines->contains(machine_name())) {
@@ -37,6 +37,9 @@ void read_machine(Config& config, const json& j) {
     const json& mine = (*machines)[machine_name()];
     if (const auto it = mine.find("device"); it != mine.end() && it->is_string()) {
         config.device = it->get<std::string>();
+    }
+    if (const auto it = mine.find("model"); it != mine.end() && it->is_string()) {
+        config.last_model = it->get<std::string>();
     }
     if (const auto it = mine.find("gb_per_s"); it != mine.end() && it->is_object()) {
         for (const auto& [key, value] : it->items()) {
@@ -157,6 +160,7 @@ bool ConfigFile::save(const Config& config, std::string& problem) {
         mine = json::object();
     }
     mine["device"] = config.device;
+    mine["model"] = config.last_model;
     mine["gb_per_s"] = config.gb_per_s;
     j["model_folders"] = config.model_folders;
     j["high_contrast"] = config.high_contrast;

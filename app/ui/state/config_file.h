@@ -26,6 +26,7 @@ struct Config {
     std::vector<std::string> model_folders;  // looked through beside other programs' own
     // Of this machine only (a home folder may be shared by several):
     std::string device;                      // selector of the device that was chosen
+    std::string last_model;                  // path, opened again at the next start; empty: shipped
     std::map<std::string, double> gb_per_s;  // measured, by DeviceFacts::key()
 
     static constexpr size_t kMaxRecent = 8;
