@@ -29,6 +29,9 @@ foreach(flags IN ITEMS CMAKE_CXX_FLAGS CMAKE_CXX_FLAGS_RELEASE CMAKE_CXX_FLAGS_R
     endif()
 endforeach()
 
+# What the program remembers of a device holds for one build of it (gpu/build_id.h).
+add_link_options(-Wl,--build-id=sha1)
+
 set(LAPIDARY_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=")
 if(LAPIDARY_SANITIZE)
     add_compile_options(-fsanitize=${LAPIDARY_SANITIZE} -fno-omit-frame-pointer

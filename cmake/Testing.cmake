@@ -48,7 +48,7 @@ function(lapidary_add_fast_tests shader_cache)
                           "width_512;${shader_cache}-512;LP_NATIVE_VECTOR_WIDTH=512")
         list(POP_FRONT form name cache)
         add_test(NAME model/fast_${name}
-                 COMMAND model_tests "fast path: logits of*,fast path: attention*,fast path: capture*"
+                 COMMAND model_tests "fast path: logits of*,fast path: attention*,fast path: capture*,draws:*,self-test:*,product race:*"
                  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
         set_tests_properties(model/fast_${name} PROPERTIES LABELS model TIMEOUT 1200
                              ENVIRONMENT "MESA_SHADER_CACHE_DIR=${cache};${form}")

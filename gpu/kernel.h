@@ -86,4 +86,16 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
+/// While it lives, kernels may be made; it freezes the cache again however its scope is left.
+class Thawed {
+public:
+    explicit Thawed(KernelCache& kernels) : kernels_(kernels) { kernels_.freeze(false); }
+    ~Thawed() { kernels_.freeze(); }
+    Thawed(const Thawed&) = delete;
+    Thawed& operator=(const Thawed&) = delete;
+
+private:
+    KernelCache& kernels_;
+};
+
 }  // namespace gpu

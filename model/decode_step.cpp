@@ -167,7 +167,7 @@ void DecodeStep::record_mlp(gpu::CommandBuffer& cmd, uint32_t l) const {
         const Tensor up = act_.up.first_rows(1);
         ops::norm_matvec(cmd, gate, w.ffn_gate, in, out, 0);
         ops::norm_matvec(cmd, up, w.ffn_up, in, {{}, unused_[1]}, 0);
-        ops::geglu(cmd, activated_, gate, up);  // a sixth level
+        ops::geglu(cmd, activated_, gate, up);  // a level more
     }
     ops::matvec(cmd, mlp_out_, w.ffn_down, activated_);
 }
@@ -188,6 +188,7 @@ void DecodeStep::record(gpu::CommandBuffer& cmd, bool live, uint32_t slot) const
 }
 
 gpu::Range DecodeStep::live_range(uint32_t layer, uint32_t slot) const {
+    CHECK(!live_.empty(), "allocate_live()");
     const uint64_t bytes = 4 * uint64_t{model_.config.num_attention_heads} * n_ctx_;
     const uint64_t stride = base::round_up(bytes, gpu::kRangeAlignment);
     const uint64_t place = uint64_t{slot} * model_.config.num_hidden_layers + layer;
@@ -196,12 +197,14 @@ gpu::Range DecodeStep::live_range(uint32_t layer, uint32_t slot) const {
 
 void DecodeStep::allocate_live(gpu::Device& device) {
     if (live_.empty()) {
-        const uint64_t bytes = 4 * uint64_t{model_.config.num_attention_heads} * n_ctx_;
-        live_.emplace_back(
-            device,
-            base::round_up(bytes, gpu::kRangeAlignment) * model_.config.num_hidden_layers * kSlots,
-            gpu::Memory::readback, "live attention rows");
+        live_.emplace_back(device, live_bytes(model_.config, n_ctx_), gpu::Memory::readback,
+                           "live attention rows");
     }
+}
+
+uint64_t DecodeStep::live_bytes(const Config& config, uint32_t n_ctx) {
+    const uint64_t row = 4 * uint64_t{config.num_attention_heads} * n_ctx;
+    return base::round_up(row, gpu::kRangeAlignment) * config.num_hidden_layers * kSlots;
 }
 
 std::span<const float> DecodeStep::live_scores(uint32_t layer, uint32_t slot) const {

@@ -1,6 +1,7 @@
 // DecodeStep: the fast path's forward pass of one token, recorded once and submitted for every
-// token. Five dependent levels a layer (six where a device splits the keys), against some twelve of
-// the plain path; the same weights, cache and inspection buffers.
+// token. Five dependent levels a layer (one more where a device splits the keys, and where gate and
+// up have no kernel together), against some twelve of the plain path; the same weights, cache and
+// inspection buffers.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +52,8 @@ public:
     std::span<const float> live_scores(uint32_t layer, uint32_t slot = 0) const;
 
     static uint64_t bytes_for(const Config& config, const DecodeStepOptions& options);
+    /// What allocate_live() sets aside.
+    static uint64_t live_bytes(const Config& config, uint32_t n_ctx);
 
 private:
     void record_attention(gpu::CommandBuffer& cmd, uint32_t l, bool live, uint32_t slot) const;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,11 +18,16 @@
 
 namespace model {
 
+namespace ops {
+enum class ProductKind : uint8_t;  // model/fast_ops.h
+}
+
 /// What is needed to run anything: one device and its kernels. Outlives models and sessions.
 struct Runtime {
     explicit Runtime(const gpu::DeviceOptions& options = {});
     gpu::Device device;
     gpu::KernelCache kernels;
+    std::map<std::string, ops::ProductKind> products;  // what choose_product() has found
 };
 
 struct LoadProgress {

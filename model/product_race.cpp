@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <chrono>
 
-#include <xxhash.h>
-
 #include "gpu/base.h"
+#include "gpu/buffer.h"
+#include "gpu/build_id.h"
 #include "gpu/pipeline_cache_file.h"
 #include "gpu/shader_source.h"
 
@@ -56,15 +56,14 @@ const char* file_ending(DType dtype) {
     }
 }
 
-/// The device, its driver, and the kernels that race.
-std::string race_identity(const gpu::KernelCache& kernels) {
-    uint64_t hash = 0;
-    for (const char* name : {"matmul", "matmul_tile", "fix_rows", "matmul_coopmat", "half_rows"}) {
-        if (const auto words = gpu::find_shader(name)) {
-            hash = XXH64(words->data(), 4 * words->size(), hash);
-        }
+/// The device, its driver, this build, and who races: what LAPIDARY_DISABLE hides is no loser.
+std::string race_identity(const gpu::KernelCache& kernels,
+                          std::span<const ProductKind> candidates) {
+    std::string names;
+    for (const ProductKind kind : candidates) {
+        names += fmt::format(" {}", ops::product_name(kind));
     }
-    return fmt::format("products {} {:016x}", kernels.identity(), hash);
+    return fmt::format("products {} {}{}", kernels.identity(), gpu::build_id(), names);
 }
 
 }  // namespace
@@ -120,7 +119,7 @@ ProductKind race_products(gpu::CommandBuffer& cmd, const RaceTrack& track) {
     const gpu::DeviceInfo& device = cmd.device().info();
     const Matrix w = shortened(track.w, race_flops(device));
     const uint32_t n = std::min({kRaceTokens, track.x.shape.rows, track.y.shape.rows});
-    if (2.0 * n * w.rows * w.cols < kLeastFlops) {
+    if (n < kRaceTokens || 2.0 * n * w.rows * w.cols < kLeastFlops) {
         return ProductKind::fixed;
     }
     const Tensor x = track.x.first_rows(n);
@@ -152,8 +151,35 @@ ProductKind race_products(gpu::CommandBuffer& cmd, const RaceTrack& track) {
             throw;
         }
     };
-    return pick_product(product_candidates(device), cmd.kernels().file_beside(file_ending(w.dtype)),
-                        race_identity(cmd.kernels()), time);
+    const std::vector<ProductKind> candidates = product_candidates(device);
+    return pick_product(candidates, cmd.kernels().file_beside(file_ending(w.dtype)),
+                        race_identity(cmd.kernels(), candidates), time);
+}
+
+ProductKind choose_product(Runtime& runtime, const Matrix& w, const std::function<bool()>& stop) {
+    const std::string key = file_ending(w.dtype);
+    if (const auto known = runtime.products.find(key); known != runtime.products.end()) {
+        return known->second;
+    }
+    const Matrix track = shortened(w, race_flops(runtime.device.info()));
+    const auto buffer = [&](const char* name, uint64_t bytes) {
+        return gpu::Buffer(runtime.device, bytes, gpu::Memory::device, name);
+    };
+    const gpu::Buffer x = buffer("race's tokens", 4 * uint64_t{kRaceTokens} * track.cols);
+    const gpu::Buffer y = buffer("race's products", 4 * uint64_t{kRaceTokens} * track.rows);
+    const gpu::Buffer codes =
+        buffer("race's codes", ops::ProductScratch::codes_bytes(kRaceTokens, track.cols));
+    const gpu::Buffer scales =
+        buffer("race's scales", ops::ProductScratch::scales_bytes(kRaceTokens, track.cols));
+    gpu::CommandBuffer cmd(runtime.device, runtime.kernels);
+    cmd.set_stop(stop);
+    const ProductKind winner =
+        race_products(cmd, {track,
+                            {"x", DType::f32, {kRaceTokens, track.cols}, x.range()},
+                            {"y", DType::f32, {kRaceTokens, track.rows}, y.range()},
+                            {codes.range(), scales.range()}});
+    runtime.products[key] = winner;
+    return winner;
 }
 
 }  // namespace model

@@ -12,6 +12,7 @@
 
 #include "gpu/command_buffer.h"
 #include "model/fast_ops.h"
+#include "model/model.h"
 
 namespace model {
 
@@ -35,8 +36,14 @@ struct RaceTrack {
     const ops::ProductScratch& scratch;
 };
 
-/// pick_product() of the device of `cmd`; matmul_tile where the track is too short to tell. Makes
-/// kernels; waits for them.
+/// pick_product() of the device of `cmd`; matmul_tile, and nothing remembered, where the track is
+/// too short to tell. Makes kernels; waits for them.
 ops::ProductKind race_products(gpu::CommandBuffer& cmd, const RaceTrack& track);
+
+/// The kernel for products with `w` and its like on this device, with a track of its own: whatever
+/// sessions there will be. The same answer for the whole life of `runtime`. Makes kernels. Throws
+/// base::Cancelled when stopped.
+ops::ProductKind choose_product(Runtime& runtime, const Matrix& w,
+                                const std::function<bool()>& stop);
 
 }  // namespace model

@@ -8,8 +8,10 @@
 #include <xxhash.h>
 
 #include "gpu/base.h"
+#include "gpu/build_id.h"
 #include "gpu/pipeline_cache_file.h"
-#include "gpu/shader_source.h"
+#include "model/fast_ops.h"
+#include "model/product_race.h"
 #include "model/session.h"
 
 namespace model {
@@ -72,20 +74,10 @@ std::string kind_of(const Model& model) {
     return text;
 }
 
-uint64_t hash_of_shaders() {
-    const std::string names = gpu::shader_names();
-    uint64_t hash = 0;
-    for (const std::string_view name : base::list_words(names)) {
-        if (const auto words = gpu::find_shader(name)) {
-            hash = XXH64(words->data(), 4 * words->size(), hash);
-        }
-    }
-    return hash;
-}
-
 std::string run_test(Runtime& runtime, const std::shared_ptr<const Model>& model,
-                     const std::function<bool()>& stop) {
-    SessionOptions options{.path = Path::plain, .n_ctx = kIds, .n_ubatch = kIds, .stop = stop};
+                     ops::ProductKind product, const std::function<bool()>& stop) {
+    SessionOptions options{
+        .path = Path::plain, .n_ctx = kIds, .n_ubatch = kIds, .product = product, .stop = stop};
     Session plain(runtime, model, options);
     options.path = Path::fast;
     try {
@@ -123,7 +115,8 @@ std::string disagreement(Session& plain, Session& fast) {
                      worst, kSelfTestNmse);
 }
 
-SelfTestRecord self_test_record(const Runtime& runtime, const Model& model) {
+SelfTestRecord self_test_record(const Runtime& runtime, const Model& model,
+                                ops::ProductKind product) {
     const gpu::DeviceInfo& device = runtime.device.info();
     const std::string kind = kind_of(model);
     // Features that LAPIDARY_DISABLE hides choose other kernels.
@@ -131,13 +124,17 @@ SelfTestRecord self_test_record(const Runtime& runtime, const Model& model) {
                                              device.texel_reads, device.matrix_shapes.size());
     return {.file = runtime.kernels.file_beside(
                 fmt::format("self_test_{:016x}", XXH64(kind.data(), kind.size(), 0))),
-            .identity = fmt::format("self-test {} {} {:016x} {}", runtime.kernels.identity(),
-                                    features, hash_of_shaders(), kind)};
+            .identity = fmt::format("self-test {} {} {} {} {}", runtime.kernels.identity(),
+                                    features, gpu::build_id(), ops::product_name(product), kind)};
 }
 
 std::string self_test(Runtime& runtime, std::shared_ptr<const Model> model,
                       const std::function<bool()>& stop) {
-    const SelfTestRecord record = self_test_record(runtime, *model);
+    runtime.kernels.freeze(false);
+    // As every session will: the kernels that are judged are those that will run.
+    const ops::ProductKind product =
+        choose_product(runtime, model->weights.layers[0].ffn_gate, stop);
+    const SelfTestRecord record = self_test_record(runtime, *model, product);
     if (!record.file.empty()) {
         if (const auto known = gpu::load_cache(record.file, record.identity)) {
             return {reinterpret_cast<const char*>(known->data()), known->size()};
@@ -145,7 +142,7 @@ std::string self_test(Runtime& runtime, std::shared_ptr<const Model> model,
     }
     std::string fault;
     try {
-        fault = run_test(runtime, model, stop);
+        fault = run_test(runtime, model, product, stop);
     } catch (const base::Error& error) {
         if (error.kind() != base::ErrorKind::out_of_memory) {
             throw;

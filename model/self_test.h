@@ -27,7 +27,8 @@ constexpr uint32_t kSelfTestPrompt = 12, kSelfTestDecoded = 4;
 std::string disagreement(Session& plain, Session& fast);
 
 /// disagreement() of two small sessions for this model. Asked once for a device, driver, program
-/// and kind of model (sizes and types): a file beside the pipeline cache remembers the answer.
+/// kernel for products (choose_product()) and kind of model (sizes and types): a file beside the
+/// pipeline cache remembers the answer.
 /// Empty: the fast path may be used. Throws base::Cancelled when stopped, base::Error for a lost
 /// device; where there is no memory for it nothing is found out, and nothing remembered.
 std::string self_test(Runtime& runtime, std::shared_ptr<const Model> model,
@@ -41,6 +42,7 @@ std::string why_not_fast(Runtime& runtime, const std::shared_ptr<const Model>& m
 struct SelfTestRecord {
     std::string file, identity;
 };
-SelfTestRecord self_test_record(const Runtime& runtime, const Model& model);
+SelfTestRecord self_test_record(const Runtime& runtime, const Model& model,
+                                ops::ProductKind product);
 
 }  // namespace model

@@ -16,7 +16,6 @@
 namespace model {
 namespace {
 
-constexpr uint32_t kDefaultChunk = 256;
 constexpr uint32_t kCaptureChunk = 32;  // rows of a step while taps are copied out
 
 SessionOptions with_defaults(SessionOptions o, const Config& config) {
@@ -99,15 +98,16 @@ void Session::Impl::warm_up() {
     if (fast_step && Draws::possible(model->config)) {
         draws = std::make_unique<Draws>(runtime.device, kernels, model->config, options.n_ctx);
     }
-    if (options.keep_q) {
+    if (options.keep_q) {  // an inspector's session: live rows will be captured
         ops::attention_pool_kernel(kernels, options.type_k, options.type_k);
+        taps.allocate_live();
     }
     cmd.set_stop(options.stop);
     if (fast_step) {
         fast_step->set_product_kind(
-            options.product ? *options.product
-                            : race_products(cmd, {model->weights.layers[0].ffn_gate, act.h,
-                                                  act.gate, fast_step->products()}));
+            options.product
+                ? *options.product
+                : choose_product(runtime, model->weights.layers[0].ffn_gate, options.stop));
     }
     const TokenId bos = std::max(model->tokenizer.bos(), 0);
     const std::array<TokenId, 2> prompt = {bos, bos};
@@ -123,6 +123,11 @@ void Session::Impl::warm_up() {
         run([&] { record_into(cmd); });
         record_step();
         decode_recorded(bos);
+        if (options.keep_q) {
+            fast_step->allocate_live(runtime.device);
+            fast_step->set_state(bos, 0);
+            run([&] { fast_step->record(cmd, true); });
+        }
         for (const SampleForm form : {SampleForm::few, SampleForm::any}) {
             fast_step->set_state(bos, 0);
             if (draws) {
@@ -336,15 +341,24 @@ void Session::set_capture(const CaptureSpec& spec, CaptureSink sink) {
                                       s.model->config.head_dim));
     }
     s.settle();
+    // What may find no room comes first: then all is as it was.
+    if (s.fast_step && spec.live_rows) {
+        s.fast_step->allocate_live(s.runtime.device);
+    }
     s.taps.configure(spec, std::min(s.options.n_ubatch, kCaptureChunk));
     s.sink = std::move(sink);
     if (s.fast_step) {
-        s.runtime.kernels.freeze(false);
-        s.record_step();
-        if (s.draws && s.draws->running) {
-            s.record_draws();
+        s.step_recorded = false;
+        const gpu::Thawed thawed(s.runtime.kernels);
+        try {
+            s.record_step();
+            if (s.draws && s.draws->running) {
+                s.record_draws();
+            }
+        } catch (...) {
+            s.stop_drawing();
+            throw;
         }
-        s.runtime.kernels.freeze();
     }
 }
 
@@ -380,11 +394,12 @@ uint64_t Session::kv_bytes_for(const Config& config, const SessionOptions& optio
 
 uint64_t Session::bytes_for(const Config& config, const SessionOptions& options) {
     const SessionOptions o = with_defaults(options, config);
-    const uint64_t step =
-        o.path == Path::fast
-            ? DecodeStep::bytes_for(config, {.n_ctx = o.n_ctx, .n_ubatch = o.n_ubatch}) +
-                  Draws::bytes_for(config, o.n_ctx)
-            : 0;
+    uint64_t step = o.keep_q ? TapRecorder::live_bytes(config, o.n_ctx) : 0;
+    if (o.path == Path::fast) {
+        step += DecodeStep::bytes_for(config, {.n_ctx = o.n_ctx, .n_ubatch = o.n_ubatch}) +
+                Draws::bytes_for(config, o.n_ctx) +
+                (o.keep_q ? DecodeStep::live_bytes(config, o.n_ctx) : 0);
+    }
     return kv_bytes_for(config, options) + Activations::bytes_for(config, activation_options(o)) +
            step;
 }

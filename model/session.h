@@ -27,6 +27,8 @@ namespace ops {
 enum class ProductKind : uint8_t;  // model/fast_ops.h
 }
 
+inline constexpr uint32_t kDefaultChunk = 256;  // rows; larger chunks are split
+
 struct SessionOptions {
     Path path = Path::plain;
     uint32_t n_ctx = 0;     // 0: min(kDefaultContext, the model's)
@@ -93,8 +95,8 @@ public:
     /// Append one token and compute its logits. Allocates nothing on the device.
     void decode(TokenId token);
 
-    /// Whether start_drawing() is possible now: the fast path on a device that draws faster than
-    /// the host reads logits, no taps captured, no profiler.
+    /// Whether start_drawing() is possible now: the fast path, rows of logits that are whole units
+    /// of four numbers, no taps captured, no profiler.
     bool draws_on_device() const;
     /// Go on by drawing on the device: `first`, drawn from logits() by a Sampler, is computed next,
     /// and every token after it is drawn with these parameters (validated) at the end of the step

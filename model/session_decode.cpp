@@ -58,6 +58,7 @@ bool Session::Impl::decodes_recorded() const {
 
 void Session::Impl::record_step() {
     settle();
+    step_recorded = false;
     if (taps.spec().live_rows) {
         fast_step->allocate_live(runtime.device);
     }
@@ -69,6 +70,7 @@ void Session::Impl::record_step() {
         cmd.abandon();
         throw;
     }
+    step_recorded = true;
 }
 
 void Session::Impl::record_into(gpu::CommandBuffer& commands) {
@@ -78,6 +80,10 @@ void Session::Impl::record_into(gpu::CommandBuffer& commands) {
 
 void Session::Impl::decode_recorded(TokenId token) {
     const auto position = uint32_t(tokens.size());
+    if (!step_recorded) {  // the last capture could not be set
+        const gpu::Thawed thawed(runtime.kernels);
+        record_step();
+    }
     logits_valid = false;
     cache.wrote(position + 1);
     fast_step->set_state(token, position);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "gpu/command_buffer.h"
@@ -20,6 +21,11 @@
 namespace model {
 
 inline constexpr uint32_t kMaxTileCells = 1 << 20;  // 4 MiB of weights, 8 MiB of scores
+
+/// A question that cannot be answered: base::Error(usage).
+[[noreturn]] inline void refuse(const std::string& what) {
+    throw base::Error(base::ErrorKind::usage, what);
+}
 
 /// Steps that draw on the device. Rows at even and at odd positions have their own recording,
 /// logits and live scores, so that one step can run while the row before it is looked at.
@@ -83,6 +89,7 @@ struct Session::Impl {
     }
     /// pattern, attn_scores, attn_scores_raw and lse of queries [position, position + n).
     void append_attention_taps(std::vector<TapRows>& out, uint32_t position, uint32_t n);
+    void append_cells(std::span<TapRows> square, uint32_t h, uint32_t position, uint32_t n);
     AttentionTile tile(const AttentionRequest& request);
     /// Why the residuals of position `at`, or its resid_mid, are not to be had; empty: they are.
     std::string no_residuals(uint32_t at, Tap tap) const;
@@ -115,6 +122,7 @@ struct Session::Impl {
     gpu::Profiler* profiler = nullptr;
     std::unique_ptr<DecodeStep> fast_step;  // fast path
     std::unique_ptr<gpu::Recording> recording;
+    bool step_recorded = false;                 // `recording` is the step, for what is captured
     std::unique_ptr<Draws> draws;               // fast path, where the device draws
     std::unique_ptr<gpu::Buffer> tile_cells;    // device: pattern and scores of one tile
     std::unique_ptr<gpu::Buffer> pool_factors;  // device: f32 [2, n_ctx], of keys and of queries

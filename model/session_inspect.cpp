@@ -1,5 +1,6 @@
 // What the inspector asks of a Session: attention cells, LSE, stored rows.
 #include <algorithm>
+#include <iterator>
 
 #include "model/ops.h"
 #include "model/quant.h"
@@ -7,14 +8,6 @@
 #include "shaders/visible.h"
 
 namespace model {
-namespace {
-
-[[noreturn]] void refuse(const std::string& what) {
-    throw base::Error(base::ErrorKind::usage, what);
-}
-
-}  // namespace
-
 void Session::Impl::check_layer(uint32_t layer) const {
     if (layer >= model->config.num_hidden_layers) {
         refuse(fmt::format("layer {}: the model has {}", layer, model->config.num_hidden_layers));
@@ -136,57 +129,63 @@ AttentionTile Session::attention(const AttentionRequest& r) {
     return out;
 }
 
+/// The rows of one head, a few at a time, into those of all heads: out[kind][t * n_heads + h].
+void Session::Impl::append_cells(std::span<TapRows> square, uint32_t h, uint32_t position,
+                                 uint32_t n) {
+    const uint32_t n_keys = position + n, n_heads = model->config.num_attention_heads;
+    const uint32_t at_once = std::max(1u, kMaxTileCells / n_keys);
+    for (uint32_t begin = 0; begin < n; begin += at_once) {
+        const AttentionTile cells =
+            tile({.layer = square[0].layer,
+                  .head = h,
+                  .query_begin = position + begin,
+                  .n_queries = std::min(at_once, n - begin),
+                  .key_begin = 0,
+                  .n_keys = n_keys,
+                  .scores = std::ranges::any_of(
+                      square, [](const TapRows& rows) { return rows.tap != Tap::pattern; })});
+        for (TapRows& rows : square) {
+            const std::vector<float>& from = rows.tap == Tap::pattern       ? cells.pattern
+                                             : rows.tap == Tap::attn_scores ? cells.scores
+                                                                            : cells.scores_raw;
+            for (uint32_t t = 0; t < cells.n_queries; t++) {
+                std::copy_n(
+                    from.begin() + ptrdiff_t(size_t{t} * n_keys), n_keys,
+                    rows.values.begin() + ptrdiff_t((size_t{begin + t} * n_heads + h) * n_keys));
+            }
+        }
+    }
+}
+
 void Session::Impl::append_attention_taps(std::vector<TapRows>& out, uint32_t position,
                                           uint32_t n) {
     const CaptureSpec& spec = taps.spec();
     const uint32_t n_heads = model->config.num_attention_heads;
     const uint32_t n_keys = position + n;
     for (uint32_t l = 0; l < model->config.num_hidden_layers; l++) {
-        TapRows lse{Tap::lse, l, position, n_heads, n, {}};
-        TapRows square[3] = {{Tap::pattern, l, position, n * n_heads, n_keys, {}},
-                             {Tap::attn_scores, l, position, n * n_heads, n_keys, {}},
-                             {Tap::attn_scores_raw, l, position, n * n_heads, n_keys, {}}};
-        const bool wants_square =
-            std::any_of(std::begin(square), std::end(square),
-                        [&](const TapRows& r) { return spec.wants(r.tap, l); });
-        if (!wants_square && !spec.wants(Tap::lse, l)) {
+        std::vector<TapRows> square;
+        for (const Tap tap : {Tap::pattern, Tap::attn_scores, Tap::attn_scores_raw}) {
+            if (spec.wants(tap, l)) {
+                square.push_back({tap, l, position, n * n_heads, n_keys, {}});
+                square.back().values.resize(size_t{n} * n_heads * n_keys);
+            }
+        }
+        for (uint32_t h = 0; h < n_heads && !square.empty(); h++) {
+            append_cells(square, h, position, n);
+        }
+        std::ranges::move(square, std::back_inserter(out));
+        if (!spec.wants(Tap::lse, l)) {
             continue;
         }
-        for (TapRows& rows : square) {
-            rows.values.resize(size_t{n} * n_heads * n_keys);
-        }
+        TapRows lse{Tap::lse, l, position, n_heads, n, {}};
+        lse.values.resize(size_t{n_heads} * n);
         for (uint32_t h = 0; h < n_heads; h++) {
-            if (wants_square) {
-                const AttentionTile cells = tile({.layer = l,
-                                                  .head = h,
-                                                  .query_begin = position,
-                                                  .n_queries = n,
-                                                  .key_begin = 0,
-                                                  .n_keys = n_keys,
-                                                  .scores = true});
-                const std::vector<float>* from[3] = {&cells.pattern, &cells.scores,
-                                                     &cells.scores_raw};
-                for (uint32_t t = 0; t < n; t++) {
-                    for (int i = 0; i < 3; i++) {
-                        std::copy_n(from[i]->begin() + size_t{t} * n_keys, n_keys,
-                                    square[i].values.begin() + (size_t{t} * n_heads + h) * n_keys);
-                    }
-                }
-            }
-            std::vector<float> row(n);
-            gpu::download(runtime.device, std::as_writable_bytes(std::span(row)),
+            gpu::download(runtime.device,
+                          std::as_writable_bytes(std::span(lse.values).subspan(size_t{h} * n, n)),
                           act.lse[l].range.slice(4 * (uint64_t{h} * options.n_ctx + position),
                                                  4 * uint64_t{n}));
-            lse.values.insert(lse.values.end(), row.begin(), row.end());
         }
-        for (TapRows& rows : square) {
-            if (spec.wants(rows.tap, l)) {
-                out.push_back(std::move(rows));
-            }
-        }
-        if (spec.wants(Tap::lse, l)) {
-            out.push_back(std::move(lse));
-        }
+        out.push_back(std::move(lse));
     }
 }
 
@@ -208,7 +207,7 @@ std::vector<float> Session::lse(uint32_t layer) {
 std::vector<float> Session::stored(Tap tap, uint32_t layer, uint32_t begin, uint32_t n) {
     Impl& s = *impl_;
     s.check_layer(layer);
-    if (begin + n > position()) {
+    if (uint64_t{begin} + n > position()) {
         refuse(fmt::format("positions {}+{}: {} were computed", begin, n, position()));
     }
     CHECK(tap == Tap::rot_q || tap == Tap::rot_k || tap == Tap::v || tap == Tap::resid_post, "{}",

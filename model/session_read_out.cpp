@@ -9,14 +9,6 @@
 #include "shaders/visible.h"
 
 namespace model {
-namespace {
-
-[[noreturn]] void refuse(const std::string& what) {
-    throw base::Error(base::ErrorKind::usage, what);
-}
-
-}  // namespace
-
 /// The rows go through the head several at a time: its matrix is read once for them all. They are
 /// no part of a step, so no tap sees them.
 void Session::Impl::head_rows(uint32_t n_rows,

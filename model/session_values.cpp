@@ -30,7 +30,7 @@ std::vector<float> Session::value_norms(uint32_t layer, uint32_t begin, uint32_t
     const uint64_t row_bytes = 4 * uint64_t{n_heads} * d;
     const auto at_once =
         uint32_t(std::clamp<uint64_t>(memory.size / row_bytes, 1, s.act.z.shape.rows));
-    s.runtime.kernels.freeze(false);  // no step: its kernel may be new
+    const gpu::Thawed thawed(s.runtime.kernels);  // no step: its kernel may be new
     std::vector<float> out(size_t{n_heads} * n);
     for (uint32_t done = 0; done < n; done += at_once) {
         const uint32_t rows = std::min(at_once, n - done);
@@ -60,7 +60,6 @@ std::vector<float> Session::value_norms(uint32_t layer, uint32_t begin, uint32_t
             out[(i % n_heads) * n + done + i / n_heads] = float(std::sqrt(sum));
         }
     }
-    s.runtime.kernels.freeze();
     return out;
 }
 

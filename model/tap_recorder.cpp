@@ -50,6 +50,17 @@ uint64_t row_elements(Tap tap, const Config& c) {
     }
 }
 
+/// u16 of all heads of one row. A window's keys touch one tile more than they fill.
+uint64_t live_row_bytes(const Config& config, const LayerConfig& layer, uint32_t n_ctx) {
+    const uint32_t widest =
+        layer.is_local() ? std::min(n_ctx + 63, layer.sliding_window + 128) : n_ctx + 63;
+    return aligned(2 * uint64_t{config.num_attention_heads} * widest);
+}
+
+uint64_t live_stat_bytes(const Config& config) {
+    return aligned(8 * uint64_t{config.num_attention_heads});
+}
+
 }  // namespace
 
 TapRecorder::TapRecorder(gpu::Device& device, const Config& config, uint32_t n_ctx)
@@ -73,40 +84,41 @@ uint64_t TapRecorder::bytes_for(const CaptureSpec& spec, uint32_t max_rows) cons
 void TapRecorder::configure(const CaptureSpec& spec, uint32_t max_rows) {
     const uint64_t bytes = bytes_for(spec, max_rows);
     if (bytes > (staging_ ? staging_->size() : 0)) {
-        staging_.reset();
-        staging_.emplace(device_, bytes, gpu::Memory::readback, "captured activations");
+        staging_ = gpu::Buffer(device_, bytes, gpu::Memory::readback, "captured activations");
     }
     if (spec.taps.has(Tap::result)) {
         const uint64_t need = 4 * max_rows * row_elements(Tap::result, config_);
         if (!per_head_ || per_head_->size() < need) {
-            per_head_.emplace(device_, need, gpu::Memory::device, "result");
+            per_head_ = gpu::Buffer(device_, need, gpu::Memory::device, "result");
         }
     }
-    if (spec.live_rows && !live_) {
+    if (spec.live_rows) {
         allocate_live();
     }
     spec_ = spec;
 }
 
-void TapRecorder::allocate_live() {
+uint64_t TapRecorder::live_bytes(const Config& config, uint32_t n_ctx) {
     uint64_t bytes = 0;
-    std::vector<std::pair<uint64_t, uint64_t>> sizes;  // rows, stats
-    for (const LayerConfig& layer : config_.layers) {
-        // A window's keys touch one tile more than they fill.
-        const uint32_t widest =
-            layer.is_local() ? std::min(n_ctx_ + 63, layer.sliding_window + 128) : n_ctx_ + 63;
-        const uint64_t rows = aligned(2 * uint64_t{config_.num_attention_heads} * widest);
-        const uint64_t stats = aligned(8 * uint64_t{config_.num_attention_heads});
-        sizes.emplace_back(rows, stats);
-        bytes += rows + stats;
+    for (const LayerConfig& layer : config.layers) {
+        bytes += live_row_bytes(config, layer, n_ctx) + live_stat_bytes(config);
     }
-    live_.emplace(device_, bytes, gpu::Memory::readback, "live attention rows");
+    return bytes;
+}
+
+void TapRecorder::allocate_live() {
+    if (live_) {
+        return;
+    }
+    live_ = gpu::Buffer(device_, live_bytes(config_, n_ctx_), gpu::Memory::readback,
+                        "live attention rows");
     uint64_t offset = 0;
-    for (const auto& [rows, stats] : sizes) {
-        LiveLayer layer;
-        layer.rows = live_->range().slice(offset, rows);
-        layer.stats = live_->range().slice(offset + rows, stats);
-        live_layers_.push_back(layer);
+    for (const LayerConfig& layer : config_.layers) {
+        const uint64_t rows = live_row_bytes(config_, layer, n_ctx_);
+        const uint64_t stats = live_stat_bytes(config_);
+        live_layers_.push_back({.target = {},
+                                .rows = live_->range().slice(offset, rows),
+                                .stats = live_->range().slice(offset + rows, stats)});
         offset += rows + stats;
     }
 }

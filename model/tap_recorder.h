@@ -19,9 +19,13 @@ class TapRecorder {
 public:
     TapRecorder(gpu::Device& device, const Config& config, uint32_t n_ctx);
 
-    /// Prepare for steps of at most `max_rows` rows. Allocates; throws base::Error(out_of_memory).
+    /// Prepare for steps of at most `max_rows` rows. Allocates; on base::Error(out_of_memory) what
+    /// was configured before stays.
     void configure(const CaptureSpec& spec, uint32_t max_rows);
     const CaptureSpec& spec() const { return spec_; }
+    /// Set aside what live rows need, now rather than when they are first asked for.
+    void allocate_live();
+    static uint64_t live_bytes(const Config& config, uint32_t n_ctx);
     /// Anything at all to capture?
     bool active() const { return spec_.live_rows || !spec_.taps.empty(); }
 
@@ -67,7 +71,6 @@ private:
     void record(gpu::CommandBuffer& cmd, Tap tap, uint32_t layer, uint32_t first_row,
                 const Tensor& tensor);
     uint64_t bytes_for(const CaptureSpec& spec, uint32_t max_rows) const;
-    void allocate_live();
 
     gpu::Device& device_;
     const Config& config_;

@@ -260,8 +260,7 @@ void check_before_device(const Options& options, const std::vector<BenchTest>& t
 std::vector<BenchTest> planned_tests(const BenchOptions& options) {
     std::vector<BenchTest> tests = bench_tests(options);
     for (BenchTest& test : tests) {
-        constexpr uint32_t kAuto = 256;
-        if (test.n_batch < (test.n_ubatch == 0 ? kAuto : test.n_ubatch)) {
+        if (test.n_batch < (test.n_ubatch == 0 ? model::kDefaultChunk : test.n_ubatch)) {
             test.n_ubatch = test.n_batch;
         }
     }
@@ -308,14 +307,20 @@ double copy_rate(const Options& options) {
 
 }  // namespace
 
-int bench_command(const Options& options) {
-    const std::vector<BenchTest> tests = planned_tests(options.bench);
-    check_before_device(options, tests);
+int bench_command(const Options& given) {
+    const std::vector<BenchTest> tests = planned_tests(given.bench);
+    check_before_device(given, tests);
     install_interrupt();
-    const double copy_gb_per_s = copy_rate(options);
+    const double copy_gb_per_s = copy_rate(given);
     MemoryPeak peak;
-    Opened opened = open_session(options, session_options(options, tests.front()));
+    Opened opened = open_session(given, session_options(given, tests.front()));
     peak.quiet();
+    Options options = given;
+    if (opened.profiler) {  // a table for each test, not one of the session that none runs on
+        options.bench.profile = true;
+        opened.session->set_profiler(nullptr);
+        delete opened.profiler.release();
+    }
     const BenchSystem system = describe(options, opened, copy_gb_per_s);
     tell("lapidary: a plain copy on {} moves {:.1f} GB/s; loaded in {:.0f} ms\n", system.gpu_info,
          copy_gb_per_s, opened.load_ms);

@@ -85,7 +85,6 @@ private:
 
     /// `drawn`: the device's own figures, where they are enough.
     void tell(model::TokenId id, const model::GpuDraw* drawn) {
-        result_.logits_hash = session_.logits_hash();
         result_.ids.push_back(id);
         if (!request_.on_token) {
             return;
@@ -112,7 +111,10 @@ private:
         }
     }
 
-    void finish(FinishReason reason) { result_.reason = reason; }
+    void finish(FinishReason reason) {
+        result_.reason = reason;
+        result_.logits_hash = result_.ids.empty() ? 0 : session_.logits_hash();
+    }
 
     model::Session& session_;
     model::Sampler& sampler_;

@@ -38,7 +38,7 @@ struct GenerateResult {
     FinishReason reason = FinishReason::stop;
     std::vector<model::TokenId> ids;  // the one that ended it too
     std::string text;
-    uint64_t logits_hash = 0;  // of the logits the last token was drawn from
+    uint64_t logits_hash = 0;  // of the logits the last token was drawn from; 0: interrupted
 };
 
 /// The name in JSON: stop, length (also when the context is full), stopped.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Speed and memory of the plain path: decode, prefill of 256 tokens, resident memory, time to the
-# first token of the shipped model with an empty and a warm shader cache.
+# Speed and memory of the plain path: decode, prefill of 256 tokens, resident memory; and, on the
+# default path, the time to the first token of the shipped model with an empty and a warm cache.
 #
 #   tests/bench/plain.sh [PROGRAM [MODEL]]      default: build/release/lapidary, the real 270M
 #
@@ -39,7 +39,7 @@ for _ in $(seq "$runs"); do
     rate "$n" "$(number prompt_ms "$work/out")"
 done | median | sed 's/.*/prefill of 256: & tokens\/s (goal: 10)/'
 
-"$program" run -m "$model" --temp 0 -c 2048 -p "$words" -n 24 >"$work/out" 2>&1 &
+"$program" run -m "$model" --path plain --temp 0 -c 2048 -p "$words" -n 24 >"$work/out" 2>&1 &
 pid=$!
 peak=0
 while kill -0 "$pid" 2>/dev/null; do
@@ -67,8 +67,8 @@ for _ in $(seq "$runs"); do
     rm -rf "$work/cache"
     mkdir -p "$work/cache"
     MESA_SHADER_CACHE_DIR=$work/cache XDG_CACHE_HOME=$work/cache first_token
-done | median | sed 's/.*/first token of the shipped model, empty cache: & s (goal: 15)/'
+done | median | sed 's/.*/first token of the shipped model, default path, empty cache: & s (goal: 15)/'
 for _ in $(seq "$runs"); do
     MESA_SHADER_CACHE_DIR=$work/cache XDG_CACHE_HOME=$work/cache first_token
-done | median | sed 's/.*/first token of the shipped model, warm cache: & s (goal: 2)/'
+done | median | sed 's/.*/first token of the shipped model, default path, warm cache: & s (goal: 2)/'
 load

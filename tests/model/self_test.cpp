@@ -6,6 +6,8 @@
 #include <filesystem>
 
 #include "gpu/pipeline_cache_file.h"
+#include "model/fast_ops.h"
+#include "model/product_race.h"
 #include "model/self_test.h"
 #include "model/session.h"
 #include "tests/support/catch.h"
@@ -76,7 +78,10 @@ TEST_CASE("self-test: other numbers, and numbers that are none, are found") {
 TEST_CASE("self-test: asked once, and remembered for its device and kind of model") {
     const auto model = load_model(kTiny);
     REQUIRE(can_run(*model));
-    const model::SelfTestRecord record = model::self_test_record(runtime(), *model);
+    runtime().kernels.freeze(false);
+    const model::ops::ProductKind product =
+        model::choose_product(runtime(), model->weights.layers[0].ffn_gate, {});
+    const model::SelfTestRecord record = model::self_test_record(runtime(), *model, product);
     if (record.file.empty()) {
         SKIP("no folder for caches here");
     }
@@ -94,6 +99,9 @@ TEST_CASE("self-test: asked once, and remembered for its device and kind of mode
     // Another driver, or another program: tested again.
     gpu::save_cache(record.file, record.identity + " older", std::as_bytes(std::span(fault)));
     CHECK(model::self_test(runtime(), model, {}) == "");
-    CHECK(model::self_test_record(runtime(), *load_model("tests/golden/tiny-gemma2.gguf")).file !=
-          record.file);
+    CHECK(model::self_test_record(runtime(), *load_model("tests/golden/tiny-gemma2.gguf"), product)
+              .file != record.file);
+    // Another kernel for products: not what was tested.
+    CHECK(model::self_test_record(runtime(), *model, model::ops::ProductKind::exact).identity !=
+          model::self_test_record(runtime(), *model, model::ops::ProductKind::fixed).identity);
 }

@@ -1,5 +1,6 @@
 // base: what a stranger's text looks like on our screen, and the numbers a script relies on.
 #include "gpu/base.h"
+#include "gpu/build_id.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -83,4 +84,10 @@ TEST_CASE("base: an error carries sentence, hint and kind") {
     CHECK(std::string(error.what()) == "no such file");
     CHECK(error.hint() == "Try another path.");
     CHECK(base::exit_code(error.kind()) == 3);
+}
+
+TEST_CASE("the running program names its build") {
+    const std::string id = gpu::build_id();
+    CHECK(id.size() == 40);
+    CHECK(id.find_first_not_of("0123456789abcdef") == std::string::npos);
 }
