@@ -7,6 +7,7 @@
 #include <span>
 
 #include "gpu/base.h"
+#include "gpu/sizes.h"
 
 namespace gpu {
 namespace {

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "model/sampler.h"
 #include "model/source.h"
 #include "tests/support/catch.h"
 #include "tests/support/device_model.h"

@@ -82,9 +82,8 @@ void hit_layers(Panel& p, const Rect& plot) {
     for (size_t l = 0; l < n; ++l) {
         const Rect band{plot.x + step * (float(l) - 0.5f), plot.y, step, plot.h};
         const Hit hit = gui.hit("lens." + std::to_string(l), band, "layer", std::to_string(l));
-        std::string tip = fmt::format(lens.mid ? "After the attention of layer {} (resid_mid)"
-                                               : "After layer {} (resid_post)",
-                                      l);
+        std::string tip = lens.mid ? fmt::format("After the attention of layer {} (resid_mid)", l)
+                                   : fmt::format("After layer {} (resid_post)", l);
         for (size_t i = 0; i < lens.ids.size(); ++i) {
             tip +=
                 fmt::format("\n{}  {}", one_line(open_boxes(p.state.token_text(lens.ids[i])), 24),
