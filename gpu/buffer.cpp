@@ -197,14 +197,32 @@ uint64_t arena_alignment(uint32_t range_alignment) {
     return std::max<uint64_t>(kBindingAlignment, range_alignment);
 }
 
+uint64_t ArenaPlan::new_block_bytes(uint64_t size_bytes) const {
+    if (sizes_.empty()) {
+        return std::max(block_bytes_, size_bytes);
+    }
+    uint64_t end = size_bytes;
+    for (size_t i = n_added_ + 1; i < sizes_.size(); ++i) {
+        const uint64_t next = base::round_up(end, alignment_) + sizes_[i];
+        if (next > block_bytes_) {
+            break;
+        }
+        end = next;
+    }
+    return end;
+}
+
 ArenaPlan::Place ArenaPlan::add(uint64_t size_bytes) {
+    CHECK(sizes_.empty() || (n_added_ < sizes_.size() && sizes_[n_added_] == size_bytes),
+          "range {} of {} bytes was not planned", n_added_, size_bytes);
     Place place{.offset = base::round_up(used_in_last_, alignment_)};
     if (place.offset > last_block_ || size_bytes > last_block_ - place.offset) {
-        place = {.new_block = true, .block_bytes = std::max(block_bytes_, size_bytes)};
+        place = {.new_block = true, .block_bytes = new_block_bytes(size_bytes)};
         last_block_ = place.block_bytes;
         bytes_ += base::round_up(place.block_bytes, 16);  // as Buffer rounds
     }
     used_in_last_ = place.offset + size_bytes;
+    ++n_added_;
     return place;
 }
 
@@ -219,14 +237,22 @@ struct Arena::Impl {
 };
 
 Arena::Arena(Device& device, Memory memory, std::string name, uint64_t block_bytes)
+    : Arena(device, memory, std::move(name),
+            ArenaPlan(std::min(block_bytes, device.info().max_buffer_bytes),
+                      arena_alignment(device.info().range_alignment))) {}
+
+Arena::Arena(Device& device, Memory memory, std::string name, ArenaPlan plan)
     : impl_(new Impl{
           .device = device,
           .memory = memory,
           .name = std::move(name),
-          .plan = ArenaPlan(std::min(block_bytes, device.info().max_buffer_bytes),
-                            arena_alignment(device.info().range_alignment)),
+          .plan = std::move(plan),
           .blocks = {},
-      }) {}
+      }) {
+    CHECK(impl_->plan.bytes() == 0 && impl_->plan.alignment() % device.info().range_alignment == 0,
+          "{}: plan of {} bytes, aligned {}", impl_->name, impl_->plan.bytes(),
+          impl_->plan.alignment());
+}
 
 Arena::~Arena() = default;
 Arena::Arena(Arena&&) noexcept = default;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gpu/device.h"
@@ -65,6 +66,10 @@ class ArenaPlan {
 public:
     ArenaPlan(uint64_t block_bytes, uint64_t alignment)
         : block_bytes_(block_bytes), alignment_(alignment) {}
+    /// For ranges that are all known, in the order in which add() will be asked for them: a block
+    /// ends with its last range, so that nothing is lost behind it.
+    ArenaPlan(std::vector<uint64_t> sizes, uint64_t block_bytes, uint64_t alignment)
+        : sizes_(std::move(sizes)), block_bytes_(block_bytes), alignment_(alignment) {}
 
     struct Place {
         bool new_block = false;
@@ -74,8 +79,13 @@ public:
     Place add(uint64_t size_bytes);
     /// Of all blocks, used or not.
     uint64_t bytes() const { return bytes_; }
+    uint64_t alignment() const { return alignment_; }
 
 private:
+    uint64_t new_block_bytes(uint64_t size_bytes) const;
+
+    std::vector<uint64_t> sizes_;  // empty: not known
+    size_t n_added_ = 0;
     uint64_t block_bytes_, alignment_;
     uint64_t last_block_ = 0, used_in_last_ = 0, bytes_ = 0;
 };
@@ -90,6 +100,8 @@ public:
     /// Buffers are made of `block_bytes` (or larger when one range needs it), at most the device's
     /// maxBufferSize.
     Arena(Device& device, Memory memory, std::string name, uint64_t block_bytes);
+    /// Buffers as `plan`, to which nothing has been added, makes them.
+    Arena(Device& device, Memory memory, std::string name, ArenaPlan plan);
     ~Arena();
     Arena(Arena&&) noexcept;
     Arena& operator=(Arena&&) noexcept;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gpu/base.h"
+#include "gpu/sizes.h"
 #include "shaders/visible.h"
 
 namespace model {
@@ -19,11 +20,27 @@ uint64_t plane_bytes_of(DType dtype, uint32_t capacity, uint32_t width) {
     return uint64_t{capacity} * width * block_bytes(dtype);
 }
 
+/// In the order of allocation: K and V of layer 0, of layer 1, ...
+std::vector<uint64_t> plane_sizes(const Config& config, const KvCacheOptions& options) {
+    std::vector<uint64_t> sizes;
+    for (const LayerConfig& layer : config.layers) {
+        const uint32_t capacity = capacity_of(layer, options);
+        sizes.push_back(plane_bytes_of(options.type_k, capacity, config.kv_width()));
+        sizes.push_back(plane_bytes_of(options.type_v, capacity, config.kv_width()));
+    }
+    return sizes;
+}
+
+/// Several blocks, since a large one may be more than a device gives at a time. No more than the
+/// planes need: a second block as large as the first once took nearly twice what was foretold.
+gpu::ArenaPlan plan_of(const Config& config, const KvCacheOptions& options) {
+    return {plane_sizes(config, options), options.block_bytes, gpu::kRangeAlignment};
+}
+
 }  // namespace
 
 KvCache::KvCache(gpu::Device& device, const Config& config, const KvCacheOptions& options)
-    : options_(options),
-      arena_(device, gpu::Memory::device, "KV cache", bytes_for(config, options)) {
+    : options_(options), arena_(device, gpu::Memory::device, "KV cache", plan_of(config, options)) {
     for (const DType dtype : {options.type_k, options.type_v}) {
         CHECK(dtype == DType::f16 || dtype == DType::f32, "{}", dtype_name(dtype));
     }
@@ -99,13 +116,11 @@ uint64_t KvCache::bytes() const {
 }
 
 uint64_t KvCache::bytes_for(const Config& config, const KvCacheOptions& options) {
-    uint64_t sum = 0;
-    for (const LayerConfig& layer : config.layers) {
-        const uint32_t capacity = capacity_of(layer, options);
-        sum += plane_bytes_of(options.type_k, capacity, config.kv_width()) +
-               plane_bytes_of(options.type_v, capacity, config.kv_width());
+    gpu::ArenaPlan plan = plan_of(config, options);
+    for (const uint64_t size : plane_sizes(config, options)) {
+        plan.add(size);
     }
-    return sum;
+    return plan.bytes();
 }
 
 }  // namespace model

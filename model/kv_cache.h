@@ -17,6 +17,7 @@ struct KvCacheOptions {
     DType type_k = DType::f16;  // f16 or f32
     DType type_v = DType::f16;
     bool full = false;  // local layers keep everything (llama.cpp: --swa-full)
+    uint64_t block_bytes = uint64_t{256} << 20;  // of device memory, taken at a time
 };
 
 /// Where one layer's keys and values lie. Slot of position p is p % capacity.
@@ -51,6 +52,7 @@ public:
     /// First position whose K and V are still there in layer l.
     uint32_t first_kept(uint32_t l) const;
     uint64_t bytes() const;
+    /// Device memory of such a cache, to the byte, on every device.
     static uint64_t bytes_for(const Config& config, const KvCacheOptions& options);
 
 private:

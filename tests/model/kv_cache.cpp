@@ -35,6 +35,24 @@ TEST_CASE("bytes of the layers sum to what the cache allocated on the device (V2
     }
 }
 
+TEST_CASE(
+    "a cache of several blocks takes what was foretold, not a last block as large as the rest") {
+    gpu::Device& device = support::runtime().device;
+    const auto model = support::load_model("tests/golden/tiny-gemma3.gguf");
+    model::KvCacheOptions options{.n_ctx = 256, .n_ubatch = 32};
+    const uint64_t planes = model::KvCache::bytes_for(model->config, options);
+    for (const uint64_t block_bytes : {planes - 1, planes / 2 + 1, uint64_t{1}}) {
+        CAPTURE(planes, block_bytes);
+        options.block_bytes = block_bytes;
+        const uint64_t before = device.allocated_bytes();
+        const model::KvCache cache(device, model->config, options);
+        CHECK(device.allocated_bytes() - before == planes);
+        CHECK(model::KvCache::bytes_for(model->config, options) == planes);
+        CHECK(cache.layer(0).k.range.buffer !=
+              cache.layer(model->config.num_hidden_layers - 1).v.range.buffer);
+    }
+}
+
 TEST_CASE("keeping Q at 8,192 positions of 270M's shape takes little more than Q (V2)") {
     model::Config c = support::load_model("tests/golden/tiny-gemma3.gguf")->config;
     c.num_hidden_layers = 18;
