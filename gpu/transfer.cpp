@@ -7,6 +7,32 @@
 
 namespace gpu {
 
+namespace {
+
+struct Side {
+    VkPipelineStageFlags2 stages;
+    VkAccessFlags2 accesses;
+};
+
+void memory_barrier(const Device& device, VkCommandBuffer commands, const Side& before,
+                    const Side& after) {
+    const VkMemoryBarrier2 barrier{
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
+        .srcStageMask = before.stages,
+        .srcAccessMask = before.accesses,
+        .dstStageMask = after.stages,
+        .dstAccessMask = after.accesses,
+    };
+    const VkDependencyInfo dependency{
+        .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
+        .memoryBarrierCount = 1,
+        .pMemoryBarriers = &barrier,
+    };
+    device.vk().CmdPipelineBarrier2(commands, &dependency);
+}
+
+}  // namespace
+
 Transfer::Transfer(Device& device) : device_(device), timeline_(device) {
     for (Slot& slot : slots_) {
         const VkCommandPoolCreateInfo pool_info{
@@ -59,24 +85,19 @@ void Transfer::submit_copy(Slot& slot, const Range& dst, const Range& src) {
         .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT,
     };
     device_.check(vk.BeginCommandBuffer(slot.commands, &begin), "vkBeginCommandBuffer");
+    // A command buffer's work may still be running: nobody has to wait for it before a transfer.
+    memory_barrier(device_, slot.commands,
+                   {VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT, VK_ACCESS_2_MEMORY_WRITE_BIT},
+                   {VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT,
+                    VK_ACCESS_2_TRANSFER_READ_BIT | VK_ACCESS_2_TRANSFER_WRITE_BIT});
     const VkBufferCopy region{.srcOffset = src.offset, .dstOffset = dst.offset, .size = dst.size};
     vk.CmdCopyBuffer(slot.commands, src.buffer->handle(), dst.buffer->handle(), 1, &region);
-
     // What was copied becomes visible to whatever runs or reads next, on either side.
-    const VkMemoryBarrier2 barrier{
-        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
-        .srcStageMask = VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT,
-        .srcAccessMask = VK_ACCESS_2_TRANSFER_WRITE_BIT,
-        .dstStageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT | VK_PIPELINE_STAGE_2_HOST_BIT,
-        .dstAccessMask =
-            VK_ACCESS_2_MEMORY_READ_BIT | VK_ACCESS_2_MEMORY_WRITE_BIT | VK_ACCESS_2_HOST_READ_BIT,
-    };
-    const VkDependencyInfo dependency{
-        .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
-        .memoryBarrierCount = 1,
-        .pMemoryBarriers = &barrier,
-    };
-    vk.CmdPipelineBarrier2(slot.commands, &dependency);
+    memory_barrier(
+        device_, slot.commands,
+        {VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT, VK_ACCESS_2_TRANSFER_WRITE_BIT},
+        {VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT | VK_PIPELINE_STAGE_2_HOST_BIT,
+         VK_ACCESS_2_MEMORY_READ_BIT | VK_ACCESS_2_MEMORY_WRITE_BIT | VK_ACCESS_2_HOST_READ_BIT});
     device_.check(vk.EndCommandBuffer(slot.commands), "vkEndCommandBuffer");
     slot.number = timeline_.submit(slot.commands);
 }

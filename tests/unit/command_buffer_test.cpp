@@ -12,6 +12,9 @@
 
 #include <fstream>
 #include <numeric>
+#include <optional>
+#include <utility>
+#include <vector>
 
 using gpu::Memory;
 using gpu::Range;
@@ -81,6 +84,22 @@ VkResult VKAPI_CALL never_signalled(VkDevice, const VkSemaphoreWaitInfo*, uint64
 VkResult VKAPI_CALL no_memory(VkDevice, const VkMemoryAllocateInfo*, const VkAllocationCallbacks*,
                               VkDeviceMemory*) {
     return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+}
+
+/// What is recorded through a patched device: barriers, and copies (empty) between them.
+struct Recorded {
+    PFN_vkCmdCopyBuffer copy = nullptr;
+    PFN_vkCmdPipelineBarrier2 barrier = nullptr;
+    std::vector<std::optional<VkMemoryBarrier2>> commands;
+} recorded;
+void VKAPI_CALL record_copy(VkCommandBuffer commands, VkBuffer src, VkBuffer dst, uint32_t n,
+                            const VkBufferCopy* regions) {
+    recorded.commands.emplace_back();
+    recorded.copy(commands, src, dst, n, regions);
+}
+void VKAPI_CALL record_barrier(VkCommandBuffer commands, const VkDependencyInfo* dependency) {
+    recorded.commands.emplace_back(*dependency->pMemoryBarriers);
+    recorded.barrier(commands, dependency);
 }
 
 }  // namespace
@@ -271,6 +290,29 @@ TEST_CASE("command buffer: memory that the host cannot see goes through the stag
     CHECK(back == words);
     CHECK(bench.device.allocated_bytes() - before <= 32u << 20);
     CHECK(bench.device.validation_messages() == 0);
+}
+
+TEST_CASE("transfer: a copy stands between barriers, behind work that nobody has waited for") {
+    recorded = {};
+    Bench bench({.validate = 0, .disable = "unified", .patch = [](gpu::VulkanFunctions& vk) {
+                     recorded.copy = std::exchange(vk.CmdCopyBuffer, record_copy);
+                     recorded.barrier = std::exchange(vk.CmdPipelineBarrier2, record_barrier);
+                 }});
+    recorded.commands.clear();
+    CHECK(bench.get(bench.a) == std::vector<float>(bench.n, 1));
+    bench.set(bench.a, 2);
+    REQUIRE(recorded.commands.size() == 6);
+    for (const size_t first : {0u, 3u}) {
+        const auto& before = recorded.commands[first];
+        const auto& after = recorded.commands[first + 2];
+        REQUIRE((before && !recorded.commands[first + 1] && after));
+        // There was none before the copy: it could read what a dispatch was still writing.
+        CHECK(before->srcStageMask == VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT);
+        CHECK((before->srcAccessMask & VK_ACCESS_2_MEMORY_WRITE_BIT) != 0);
+        CHECK((before->dstAccessMask & VK_ACCESS_2_TRANSFER_READ_BIT) != 0);
+        CHECK((before->dstAccessMask & VK_ACCESS_2_TRANSFER_WRITE_BIT) != 0);
+        CHECK((after->dstAccessMask & VK_ACCESS_2_HOST_READ_BIT) != 0);
+    }
 }
 
 TEST_CASE("command buffer: a device lost at submit stays lost, and everything can be torn down") {
