@@ -93,8 +93,6 @@ void describe_limits(DeviceInfo& info, const VkPhysicalDeviceLimits& limits) {
     info.max_groups_z = limits.maxComputeWorkGroupCount[2];
     info.max_shared_bytes = limits.maxComputeSharedMemorySize;
     info.max_push_bytes = limits.maxPushConstantsSize;
-    info.range_alignment = static_cast<uint32_t>(
-        std::max(limits.minStorageBufferOffsetAlignment, limits.minTexelBufferOffsetAlignment));
     info.texel_reads = info.type == DeviceType::cpu &&
                        uint64_t{limits.maxTexelBufferElements} * 16 >= info.max_range_bytes;
     info.timestamp_ns = limits.timestampPeriod;
@@ -338,6 +336,11 @@ uint32_t choose_queue_family(const std::vector<VkQueueFamilyProperties>& familie
     return any;
 }
 
+uint32_t range_alignment(const VkPhysicalDeviceLimits& limits, bool texel_reads) {
+    const uint64_t texels = texel_reads ? limits.minTexelBufferOffsetAlignment : 1;
+    return static_cast<uint32_t>(std::max(limits.minStorageBufferOffsetAlignment, texels));
+}
+
 std::vector<VkQueueFamilyProperties> queue_families(const VulkanFunctions& vk,
                                                     VkPhysicalDevice physical) {
     uint32_t n = 0;
@@ -386,6 +389,7 @@ DeviceInfo describe_device(const VulkanFunctions& vk, VkPhysicalDevice physical,
     if (disables(disable, kTexels) || disables(disable, kCpu)) {
         info.texel_reads = false;
     }
+    info.range_alignment = range_alignment(basics.limits, info.texel_reads);
     if (disables(disable, kCpu) && info.type == DeviceType::cpu) {
         info.type = DeviceType::integrated;
     }

@@ -57,6 +57,9 @@ uint32_t choose_queue_family(const std::vector<VkQueueFamilyProperties>& familie
 std::vector<VkQueueFamilyProperties> queue_families(const VulkanFunctions& vk,
                                                     VkPhysicalDevice physical);
 
+/// Where a range may begin that is bound as a storage buffer and, with texel_reads, as texels too.
+uint32_t range_alignment(const VkPhysicalDeviceLimits& limits, bool texel_reads);
+
 /// The heaps as they are now.
 std::vector<Heap> read_heaps(const VulkanFunctions& vk, VkPhysicalDevice physical, DeviceType type);
 

@@ -61,7 +61,7 @@ struct DeviceInfo {
     uint32_t max_groups_x = 0, max_groups_y = 0, max_groups_z = 0;
     uint32_t max_shared_bytes = 0;
     uint32_t max_push_bytes = 0;
-    uint32_t range_alignment = 0;  // of storage and texel buffers
+    uint32_t range_alignment = 0;  // of storage buffers; with texel_reads of texels, too
     uint32_t subgroup_size = 0;
     /// Kernels may ask for subgroups of that size, all of them full.
     bool subgroup_size_control = false;

@@ -108,6 +108,16 @@ TEST_CASE("switches: what LAPIDARY_DISABLE names is hidden, nothing else") {
     CHECK_FALSE(no_cpu.info().texel_reads);
 }
 
+TEST_CASE("switches: texels that are not read ask for no alignment") {
+    VkPhysicalDeviceLimits limits{};
+    limits.minStorageBufferOffsetAlignment = 4;
+    limits.minTexelBufferOffsetAlignment = 64;
+    CHECK(gpu::range_alignment(limits, false) == 4);
+    CHECK(gpu::range_alignment(limits, true) == 64);
+    limits.minStorageBufferOffsetAlignment = 256;
+    CHECK(gpu::range_alignment(limits, true) == 256);
+}
+
 TEST_CASE("switches: LAPIDARY_SHADERS must be a folder; what it lacks is built in") {
     const support::TempDir folder;
     {
