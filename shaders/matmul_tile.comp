@@ -8,6 +8,7 @@
 //   5        y       f32         [n_tokens, y_stride]    write
 //
 // dispatch   x: runs of tiles_per_group tiles of ROWS rows, y: tiles of TOKENS tokens
+//            from token_begin
 // spec 0     workgroup size, whole subgroups
 // spec 1..   TYPE, COLS (a multiple of 32), LANES, ROWS, TOKENS, FIXED, WHOLE
 // cost       reads W once per tile of tokens, mostly from caches
@@ -41,7 +42,8 @@ layout(push_constant) uniform Push { MatmulTile p; };
 const bool kOwn = false;
 const uint kSteps = 1u;
 
-uint token(uint t) { return min(gl_WorkGroupID.y * TOKENS + t, p.n_tokens - 1u); }
+uint wanted_token(uint t) { return p.token_begin + gl_WorkGroupID.y * TOKENS + t; }
+uint token(uint t) { return min(wanted_token(t), p.token_end - 1u); }
 uvec4 x_pairs(uint t, uint step, uint b, uint u) {
     return QUAD_AT(x, token(t) * (COLS / 8u) + 4u * b + u);
 }
@@ -56,9 +58,9 @@ void main() {
         row_tile(0u, tile * ROWS);
         if (team_lane() == 0u) {
             [[unroll]] for (uint t = 0u; t < TOKENS; t++) {
-                const uint row = gl_WorkGroupID.y * TOKENS + t;
+                const uint row = wanted_token(t);
                 [[unroll]] for (uint i = 0u; i < ROWS; i++) {
-                    if (row < p.n_tokens && tile * ROWS + i < p.n_rows) {
+                    if (row < p.token_end && tile * ROWS + i < p.n_rows) {
                         y[row * p.y_stride + p.y_begin + tile * ROWS + i] = tile_sum[i * TOKENS + t];
                     }
                 }

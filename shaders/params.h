@@ -184,7 +184,8 @@ struct MatmulTile {
     uint n_rows;           // rows of this slab
     uint y_begin;          // element of a row of y that the slab's row 0 is
     uint y_stride;         // rows of the whole matrix
-    uint n_tokens;
+    uint token_begin;      // first token of this dispatch
+    uint token_end;        // one past the last
     uint n_tiles;          // tiles of ROWS rows
     uint tiles_per_group;
 };

@@ -41,32 +41,24 @@ void multiply_slab(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w,
     const uint32_t tiles_per_group = kTilesPerTeam * (t.workgroup / t.lanes);
     const gpu::Work all{.flops = 2.0 * slab.n_rows * w.cols * n_tokens,
                         .bytes = double(slab.bytes()) + 4.0 * n_tokens * (slab.n_rows + w.cols)};
-    // Cut by tokens, so that no submit takes long.
-    const uint32_t n_pairs = divide_up(n_tokens, t.tokens);
-    const uint32_t parts = std::min(cmd.parts(kernel, all), n_pairs);
+    // Cut by tokens, so that no submit takes long. Every part binds all of x and y: rows need not
+    // begin where a device lets a range begin.
+    const bool fixed = t.fixed != 0;
+    const uint32_t n_groups = divide_up(n_tokens, t.tokens);
+    const uint32_t parts = std::min(cmd.parts(kernel, all), n_groups);
     for (uint32_t part = 0; part < parts; part++) {
-        const uint32_t begin = uint32_t(uint64_t{n_pairs} * part / parts) * t.tokens;
-        const uint32_t end =
-            std::min(uint32_t(uint64_t{n_pairs} * (part + 1) / parts) * t.tokens, n_tokens);
-        const uint32_t n = end - begin;
-        const Tensor x = in.x.rows(begin, n);
-        const gpu::Range codes = t.fixed == 0
-                                     ? x.range
-                                     : in.codes.slice(ProductScratch::codes_bytes(begin, w.cols),
-                                                      ProductScratch::codes_bytes(n, w.cols));
-        const gpu::Range scales = t.fixed == 0
-                                      ? x.range
-                                      : in.scales.slice(ProductScratch::scales_bytes(begin, w.cols),
-                                                        ProductScratch::scales_bytes(n, w.cols));
-        cmd.dispatch(kernel,
-                     {.x = divide_up(n_tiles, tiles_per_group), .y = divide_up(n, t.tokens)},
+        const uint32_t begin = uint32_t(uint64_t{n_groups} * part / parts);
+        const uint32_t end = uint32_t(uint64_t{n_groups} * (part + 1) / parts);
+        cmd.dispatch(kernel, {.x = divide_up(n_tiles, tiles_per_group), .y = end - begin},
                      params::MatmulTile{.n_rows = slab.n_rows,
                                         .y_begin = slab.row_begin,
                                         .y_stride = w.rows,
-                                        .n_tokens = n,
+                                        .token_begin = begin * t.tokens,
+                                        .token_end = std::min(end * t.tokens, n_tokens),
                                         .n_tiles = n_tiles,
                                         .tiles_per_group = tiles_per_group},
-                     {slab.quants, slab.highs, slab.scales, codes, scales, y.rows(begin, n).range},
+                     {slab.quants, slab.highs, slab.scales, fixed ? in.codes : in.x.range,
+                      fixed ? in.scales : in.x.range, y.range},
                      {.flops = all.flops / parts, .bytes = all.bytes / parts});
     }
 }

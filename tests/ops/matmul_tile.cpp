@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "model/fast_ops.h"
@@ -39,21 +42,30 @@ void run_form(const ProductForm& wanted, uint32_t tokens, DType type, uint32_t r
     const gpu::Kernel& kernel =
         cmd.kernel("matmul_tile", {form.workgroup(), uint32_t(type), cols, form.lanes, form.rows,
                                    tokens, form.fixed, form.whole()});
+    // In two dispatches, as a long product is cut. Both bind everything: where rows are not whole
+    // steps of the device's alignment, a range may not begin with the second one's first token.
+    const uint32_t cut = std::min(tokens, n_tokens);
     for (const model::MatrixSlab& slab : w.matrix.slabs) {
-        const params::MatmulTile push{.n_rows = slab.n_rows,
-                                      .y_begin = slab.row_begin,
-                                      .y_stride = rows,
-                                      .n_tokens = n_tokens,
-                                      .n_tiles = (slab.n_rows + form.rows - 1) / form.rows,
-                                      .tiles_per_group = form.tiles_per_group};
-        cmd.dispatch(kernel,
-                     {.x = (push.n_tiles + push.tiles_per_group - 1) / push.tiles_per_group,
-                      .y = (n_tokens + tokens - 1) / tokens},
-                     push,
-                     {slab.quants, slab.highs, slab.scales,
-                      form.fixed != 0 ? fixed.codes.range() : x_array.range(),
-                      form.fixed != 0 ? fixed.scales.range() : x_array.range(), y.range()},
-                     {});
+        for (const auto& [begin, end] : {std::pair(0u, cut), std::pair(cut, n_tokens)}) {
+            if (begin == end) {
+                continue;
+            }
+            const params::MatmulTile push{.n_rows = slab.n_rows,
+                                          .y_begin = slab.row_begin,
+                                          .y_stride = rows,
+                                          .token_begin = begin,
+                                          .token_end = end,
+                                          .n_tiles = (slab.n_rows + form.rows - 1) / form.rows,
+                                          .tiles_per_group = form.tiles_per_group};
+            cmd.dispatch(kernel,
+                         {.x = (push.n_tiles + push.tiles_per_group - 1) / push.tiles_per_group,
+                          .y = (end - begin + tokens - 1) / tokens},
+                         push,
+                         {slab.quants, slab.highs, slab.scales,
+                          form.fixed != 0 ? fixed.codes.range() : x_array.range(),
+                          form.fixed != 0 ? fixed.scales.range() : x_array.range(), y.range()},
+                         {});
+        }
     }
     cmd.finish();
     op_test::check_product(y.floats(), w, op_test::as_doubles(x), form);
