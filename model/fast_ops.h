@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "gpu/command_buffer.h"
@@ -102,7 +103,11 @@ struct CoopmatTile {
     uint32_t rows = 4, tokens = 4;  // matrices of a subgroup
     uint32_t subs = 1;              // sub-blocks of 32 columns decoded at a time
 };
-CoopmatTile coopmat_tile(const gpu::DeviceInfo& device);  // it must have matrix_shapes
+/// The largest tile that the device's shared memory and workgroups take; empty: none, or it has no
+/// matrix units.
+std::optional<CoopmatTile> coopmat_tile(const gpu::DeviceInfo& device);
+/// What matmul_coopmat keeps in shared memory.
+uint64_t coopmat_shared_bytes(const CoopmatTile& tile);
 
 /// y[t, :] = W x[t, :] on matrix units
 ///   y     f32 [n_tokens, rows of w]

@@ -76,7 +76,7 @@ std::vector<ProductKind> product_candidates(const gpu::DeviceInfo& device) {
     }
     kinds.push_back(ProductKind::fixed);
     // An old glslang builds without the kernel.
-    if (!device.matrix_shapes.empty() && gpu::find_shader("matmul_coopmat")) {
+    if (ops::coopmat_tile(device) && gpu::find_shader("matmul_coopmat")) {
         kinds.push_back(ProductKind::coopmat);
     }
     return kinds;

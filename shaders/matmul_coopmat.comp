@@ -60,6 +60,7 @@ const uint kSteps = SUBS * kBlock / K;
 const uint kUnits = SUBS * kBlock / 8u;
 const uint kStride = kUnits + 1u;
 
+// coopmat_shared_bytes() of model/fast_ops.h counts these.
 shared uvec4 w_tile[kRows * kStride];
 shared uvec4 x_tile[kTokens * kStride];
 shared float sums[SUBGROUPS * M * N];

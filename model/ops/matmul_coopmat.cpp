@@ -1,5 +1,6 @@
 // Host side of half_rows and matmul_coopmat: products of many tokens on a device's matrix units.
 #include <algorithm>
+#include <span>
 
 #include "gpu/base.h"
 #include "model/fast_ops.h"
@@ -9,18 +10,44 @@
 
 namespace model::ops {
 
-CoopmatTile coopmat_tile(const gpu::DeviceInfo& device) {
-    CHECK(!device.matrix_shapes.empty(), "{} has no cooperative matrices", device.name);
-    CoopmatTile t{.shape = device.matrix_shapes[0]};
-    if (device.type == gpu::DeviceType::cpu) {
-        // A barrier between subgroups costs lavapipe more than sharing saves.
-        return t;
+namespace {
+
+bool fits(const CoopmatTile& t, const gpu::DeviceInfo& device) {
+    return coopmat_shared_bytes(t) <= device.max_shared_bytes &&
+           uint64_t{device.matrix_subgroup_size} * t.subgroups <= device.max_workgroup_size;
+}
+
+}  // namespace
+
+uint64_t coopmat_shared_bytes(const CoopmatTile& t) {
+    constexpr uint64_t kUnitBytes = 16;
+    const uint64_t rows = uint64_t{t.shape.m} * t.rows * t.row_groups;
+    const uint64_t tokens = uint64_t{t.shape.n} * t.tokens * (t.subgroups / t.row_groups);
+    const uint64_t stride = t.subs * params::kBlock / 8 + 1;
+    const uint64_t sums = uint64_t{t.subgroups} * t.shape.m * t.shape.n;
+    return (rows + tokens) * stride * kUnitBytes + sums * sizeof(float);
+}
+
+std::optional<CoopmatTile> coopmat_tile(const gpu::DeviceInfo& device) {
+    // A barrier between subgroups costs lavapipe more than sharing saves.
+    constexpr CoopmatTile kOfCpu[] = {{}, {.rows = 1, .tokens = 1}};
+    // Each half of the one before, or less: Vulkan promises 16 KiB of shared memory, of which the
+    // first takes 19 for matrices of 16 x 16 and 46 for 32 x 32.
+    constexpr CoopmatTile kOfGpu[] = {{.subgroups = 4, .row_groups = 2, .rows = 2, .tokens = 4},
+                                      {.subgroups = 4, .row_groups = 2, .rows = 2, .tokens = 2},
+                                      {.subgroups = 4, .row_groups = 2, .rows = 1, .tokens = 1},
+                                      {.rows = 1, .tokens = 1}};
+    const std::span<const CoopmatTile> tiles =
+        device.type == gpu::DeviceType::cpu ? std::span<const CoopmatTile>(kOfCpu) : kOfGpu;
+    for (CoopmatTile t : tiles) {
+        for (const gpu::MatrixShape& shape : device.matrix_shapes) {
+            t.shape = shape;
+            if (fits(t, device)) {
+                return t;
+            }
+        }
     }
-    t.subgroups = 4;
-    t.row_groups = 2;
-    t.rows = 2;
-    t.tokens = 4;
-    return t;
+    return std::nullopt;
 }
 
 void half_rows(gpu::CommandBuffer& cmd, const HalfRows& out, const Tensor& x) {

@@ -113,7 +113,9 @@ void product(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const Pr
     }
     // F32 weights would lose half of their bits as f16.
     if (in.kind == ProductKind::coopmat && w.dtype != DType::f32) {
-        matmul_coopmat(cmd, y, w, {in.codes, in.scales}, coopmat_tile(cmd.device().info()));
+        const std::optional<CoopmatTile> tile = coopmat_tile(cmd.device().info());
+        CHECK(tile.has_value(), "{} cannot run matmul_coopmat", cmd.device().info().name);
+        matmul_coopmat(cmd, y, w, {in.codes, in.scales}, *tile);
         return;
     }
     for (const MatrixSlab& slab : w.slabs) {

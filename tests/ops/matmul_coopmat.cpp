@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -69,6 +70,9 @@ std::string obstacle() {
                " has no cooperative matrices of f16 and f32 (or validation layers that "
                "know them: try LAPIDARY_VALIDATE=0)";
     }
+    if (!model::ops::coopmat_tile(device)) {
+        return device.name + " has no room for a tile";
+    }
     return gpu::find_shader("matmul_coopmat") ? "" : "built without it: an old glslang";
 }
 
@@ -113,10 +117,56 @@ void run(const Product& c, const CoopmatTile& t) {
 }
 
 CoopmatTile chosen() {
-    return model::ops::coopmat_tile(op_test::rig().device.info());
+    return model::ops::coopmat_tile(op_test::rig().device.info()).value();
 }
 
 }  // namespace
+
+TEST_CASE("matmul_coopmat, a tile that the device has room for, or none") {
+    const auto tile = [](std::vector<gpu::MatrixShape> shapes, uint32_t shared_bytes,
+                         uint32_t workgroup, gpu::DeviceType type = gpu::DeviceType::discrete) {
+        gpu::DeviceInfo device;
+        device.type = type;
+        device.matrix_shapes = std::move(shapes);
+        device.matrix_subgroup_size = 32;
+        device.max_shared_bytes = shared_bytes;
+        device.max_workgroup_size = workgroup;
+        return model::ops::coopmat_tile(device);
+    };
+    const gpu::MatrixShape small{16, 16, 16}, large{32, 32, 16}, flat{16, 8, 16};
+    // The largest was taken whatever the device allowed.
+    CHECK_FALSE(tile({}, 48 << 10, 1024));
+    CHECK(tile({large, small}, 48 << 10, 1024)->shape == large);
+    CHECK(model::ops::coopmat_shared_bytes(*tile({large}, 48 << 10, 1024)) == 47'104);
+    CHECK(model::ops::coopmat_shared_bytes(*tile({small}, 48 << 10, 1024)) == 19'456);
+    CHECK(tile({large, small}, 32 << 10, 1024)->shape == small);  // rather than a smaller tile
+    for (const gpu::MatrixShape& shape : {small, large, flat}) {
+        for (const uint32_t shared_bytes : {12u << 10, 16u << 10, 32u << 10, 48u << 10}) {
+            for (const uint32_t workgroup : {32u, 128u, 1024u}) {
+                CAPTURE(shape.m, shape.n, shared_bytes, workgroup);
+                const auto t = tile({shape}, shared_bytes, workgroup);
+                REQUIRE(t);
+                CHECK(t->shape == shape);
+                CHECK(t->subgroups % t->row_groups == 0);
+                CHECK(model::ops::coopmat_shared_bytes(*t) <= shared_bytes);
+                CHECK(32 * t->subgroups <= workgroup);
+            }
+        }
+    }
+    CHECK_FALSE(tile({large}, 8 << 10, 1024));
+    CHECK_FALSE(tile({small}, 48 << 10, 16));
+    CHECK(tile({small}, 32 << 10, 1024, gpu::DeviceType::cpu)->subgroups == 1);
+}
+
+TEST_CASE("matmul_coopmat, the tiles of a device with little room") {
+    skip_without_matrices();
+    const gpu::MatrixShape shape = chosen().shape;
+    run({DType::q4_k, 70, 512, 40},
+        {.shape = shape, .subgroups = 4, .row_groups = 2, .rows = 2, .tokens = 2});
+    run({DType::q4_k, 70, 512, 40},
+        {.shape = shape, .subgroups = 4, .row_groups = 2, .rows = 1, .tokens = 1});
+    run({DType::q4_k, 70, 512, 40}, {.shape = shape, .rows = 1, .tokens = 1});
+}
 
 TEST_CASE("matmul_coopmat, every type") {
     skip_without_matrices();
