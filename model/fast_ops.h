@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 
@@ -132,17 +133,20 @@ struct ProductScratch {
 /// x of products of many tokens, in the form that their kernel takes.
 struct ProductInput {
     Tensor x;          // f32 [n_tokens, cols]
-    gpu::Range codes;  // fixed: the same in fixed point; coopmat: in f16 (HalfRows); else empty
+    gpu::Range codes;  // fixed: the same in fixed point; coopmat: in f16 (HalfRows); or empty
     gpu::Range scales;
     ProductKind kind = ProductKind::exact;
 };
 
-/// Records the conversion that scratch.kind asks for. One input at a time lives in the scratch.
-ProductInput product_input(gpu::CommandBuffer& cmd, const Tensor& x, const ProductScratch& scratch);
+/// Records the conversion that scratch.kind asks for, where one of the weights' types reads it:
+/// plain numbers are multiplied by floats in fixed point's place, F32 in that of f16. One input at
+/// a time lives in the scratch.
+ProductInput product_input(gpu::CommandBuffer& cmd, const Tensor& x, const ProductScratch& scratch,
+                           std::initializer_list<DType> weights);
 
 /// y[t, :] = W x[t, :]
 ///   y     f32 [n_tokens, rows of w]
-///   x     of cols of w, a multiple of 32
+///   x     of cols of w, a multiple of 32; made for w's type, too
 void product(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const ProductInput& x);
 
 /// z and LSE of n_tokens queries at [shape.position, ...); arguments and results as ops::attention,

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <initializer_list>
 
 #include "model/ops.h"
 #include "model/quant.h"
@@ -10,9 +11,9 @@
 namespace model {
 namespace {
 
-/// What the products of one tensor share.
-ops::ProductInput input(const Step& s, const Tensor& x) {
-    return s.fast ? ops::product_input(s.cmd, x, *s.fast) : ops::ProductInput{x, {}, {}};
+/// What the products of one tensor, with weights of these types, share.
+ops::ProductInput input(const Step& s, const Tensor& x, std::initializer_list<DType> weights) {
+    return s.fast ? ops::product_input(s.cmd, x, *s.fast, weights) : ops::ProductInput{x, {}, {}};
 }
 
 void product(const Step& s, const Tensor& y, const Matrix& w, const ops::ProductInput& x) {
@@ -46,7 +47,7 @@ void attention_block(const Step& s, uint32_t l) {
     s.taps.tap(cmd, Tap::ln1_scale, l, scale);
     s.taps.tap(cmd, Tap::ln1, l, h);
 
-    const ops::ProductInput normed = input(s, h);
+    const ops::ProductInput normed = input(s, h, {w.attn_q.dtype, w.attn_k.dtype, w.attn_v.dtype});
     product(s, q, w.attn_q, normed);
     product(s, k, w.attn_k, normed);
     product(s, v, w.attn_v, normed);
@@ -93,14 +94,14 @@ void mlp_block(const Step& s, uint32_t l) {
     ops::rms_norm(cmd, h, scale, x, w.ffn_norm, eps);
     s.taps.tap(cmd, Tap::ln2_scale, l, scale);
     s.taps.tap(cmd, Tap::ln2, l, h);
-    const ops::ProductInput normed = input(s, h);
+    const ops::ProductInput normed = input(s, h, {w.ffn_gate.dtype, w.ffn_up.dtype});
     product(s, gate, w.ffn_gate, normed);
     product(s, up, w.ffn_up, normed);
     s.taps.tap(cmd, Tap::mlp_pre, l, gate);
     s.taps.tap(cmd, Tap::mlp_pre_linear, l, up);
     ops::geglu(cmd, gate, gate, up);
     s.taps.tap(cmd, Tap::mlp_post, l, gate);
-    product(s, h, w.ffn_down, input(s, gate));
+    product(s, h, w.ffn_down, input(s, gate, {w.ffn_down.dtype}));
     s.taps.tap(cmd, Tap::mlp_proj, l, h);
     if (config.post_norms) {
         ops::rms_norm(cmd, h, scale, h, w.post_ffw_norm, eps);
@@ -168,7 +169,7 @@ void finish_attention(const Step& s, uint32_t l, const Tensor& x, const Tensor& 
     s.taps.tap(cmd, Tap::z, l, z);
     s.taps.tap_per_head(cmd, l, w.attn_output, z, n_heads);
 
-    product(s, h, w.attn_output, input(s, z));
+    product(s, h, w.attn_output, input(s, z, {w.attn_output.dtype}));
     s.taps.tap(cmd, Tap::attn_proj, l, h);
     if (config.post_norms) {
         ops::rms_norm(cmd, h, scale, h, w.post_attention_norm, config.rms_norm_eps);
@@ -192,11 +193,12 @@ void head(const Step& s, const Tensor& x, uint32_t first_row) {
     const Tensor h = s.act.h.first_rows(n);            // [n, d]
     const Tensor scale = s.act.scale.first_rows(n);    // [n, 1]
     const Tensor logits = s.act.logits.first_rows(n);  // [n, embedding_rows]
+    const Matrix& w = s.model.weights.head();
 
     ops::rms_norm(s.cmd, h, scale, x, s.model.weights.output_norm, config.rms_norm_eps);
     s.taps.tap_rows(s.cmd, Tap::ln_final_scale, first_row, scale);
     s.taps.tap_rows(s.cmd, Tap::ln_final, first_row, h);
-    product(s, logits, s.model.weights.head(), input(s, h));
+    product(s, logits, w, input(s, h, {w.dtype}));
     s.taps.tap_rows(s.cmd, Tap::logits_raw, first_row, logits);
     if (config.final_logit_softcapping > 0) {
         ops::softcap(s.cmd, logits, config.final_logit_softcapping);

@@ -38,7 +38,7 @@ Matrix shortened(const Matrix& w, double flops) {
 double seconds_of(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const Tensor& x,
                   const ops::ProductScratch& scratch) {
     const auto begin = std::chrono::steady_clock::now();
-    ops::product(cmd, y, w, ops::product_input(cmd, x, scratch));
+    ops::product(cmd, y, w, ops::product_input(cmd, x, scratch, {w.dtype}));
     cmd.finish();
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }

@@ -71,6 +71,19 @@ void fix_rows(gpu::CommandBuffer& cmd, const ProductInput& in) {
                  {.flops = 4.0 * rows * cols, .bytes = 6.0 * rows * cols});
 }
 
+/// Whether a product of this kind takes x in another form than floats.
+bool converts(ProductKind kind, DType weights) {
+    switch (kind) {
+        case ProductKind::exact:
+            return false;
+        case ProductKind::fixed:
+            return !is_plain(weights);
+        case ProductKind::coopmat:
+            return weights != DType::f32;  // they would lose half of their bits as f16
+    }
+    return false;
+}
+
 }  // namespace
 
 const char* product_name(ProductKind kind) {
@@ -85,10 +98,10 @@ const char* product_name(ProductKind kind) {
     return "?";
 }
 
-ProductInput product_input(gpu::CommandBuffer& cmd, const Tensor& x,
-                           const ProductScratch& scratch) {
+ProductInput product_input(gpu::CommandBuffer& cmd, const Tensor& x, const ProductScratch& scratch,
+                           std::initializer_list<DType> weights) {
     ProductInput in{x, {}, {}, scratch.kind};
-    if (in.kind == ProductKind::exact) {
+    if (std::ranges::none_of(weights, [&](DType w) { return converts(in.kind, w); })) {
         return in;
     }
     const auto [rows, cols] = x.shape;
@@ -111,8 +124,9 @@ void product(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const Pr
         matmul(cmd, y, w, in.x);
         return;
     }
-    // F32 weights would lose half of their bits as f16.
-    if (in.kind == ProductKind::coopmat && w.dtype != DType::f32) {
+    CHECK(!converts(in.kind, w.dtype) || !in.codes.empty(), "{}: x was converted for other types",
+          w.name);
+    if (in.kind == ProductKind::coopmat && converts(in.kind, w.dtype)) {
         const std::optional<CoopmatTile> tile = coopmat_tile(cmd.device().info());
         CHECK(tile.has_value(), "{} cannot run matmul_coopmat", cmd.device().info().name);
         matmul_coopmat(cmd, y, w, {in.codes, in.scales}, *tile);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <initializer_list>
 #include <utility>
 
 #include <fmt/format.h>
@@ -85,7 +86,7 @@ void run_op(DType type, uint32_t rows, uint32_t cols, uint32_t n_tokens,
     const op_test::Array scales = op_test::Array::output(size_t{n_tokens + 3} * cols / 32);
     gpu::CommandBuffer& cmd = op_test::rig().cmd;
     const model::ops::ProductInput in = model::ops::product_input(
-        cmd, x_array.tensor(n_tokens, cols), {codes.range(), scales.range()});
+        cmd, x_array.tensor(n_tokens, cols), {codes.range(), scales.range()}, {type});
     model::ops::product(cmd, y.tensor(n_tokens, rows), w.matrix, in);
     cmd.finish();
     op_test::check_product(y.floats(), w, op_test::as_doubles(x),
@@ -124,6 +125,38 @@ TEST_CASE("matmul_tile, small and odd shapes, several slabs, real sizes") {
     run_op(DType::q4_k, 40, 36864, 2);
 }
 
+TEST_CASE("matmul_tile, x is converted for the weights that read it, not for others") {
+    using model::ops::ProductKind;
+    const uint32_t rows = 3, cols = 64;
+    const op_test::Array x(op_test::random_floats(rows * cols, 1));
+    const op_test::Array codes = op_test::Array::output(rows * cols / 2);
+    const op_test::Array scales = op_test::Array::output(rows * cols / 32);
+    gpu::CommandBuffer& cmd = op_test::rig().cmd;
+    // Dispatches that the conversion takes.
+    const auto converted = [&](ProductKind kind, std::initializer_list<DType> weights) {
+        const uint64_t before = cmd.stats().n_dispatches;
+        const model::ops::ProductInput in = model::ops::product_input(
+            cmd, x.tensor(rows, cols), {codes.range(), scales.range(), kind}, weights);
+        const uint64_t n = cmd.stats().n_dispatches - before;
+        CHECK(in.codes.empty() == (n == 0));
+        return n;
+    };
+    // Plain numbers' rows were converted, too, and nothing read the codes.
+    for (const DType plain : {DType::f32, DType::f16, DType::bf16}) {
+        CHECK(converted(ProductKind::fixed, {plain, plain}) == 0);
+        CHECK(converted(ProductKind::exact, {plain}) == 0);
+    }
+    CHECK(converted(ProductKind::fixed, {DType::q4_k}) == 1);
+    CHECK(converted(ProductKind::fixed, {DType::f32, DType::f16, DType::q6_k}) == 1);
+    CHECK(converted(ProductKind::exact, {DType::q4_k}) == 0);
+    CHECK(converted(ProductKind::coopmat, {DType::f32}) == 0);
+    if (!op_test::rig().device.info().matrix_shapes.empty()) {  // half_rows needs f16
+        CHECK(converted(ProductKind::coopmat, {DType::f16}) == 1);
+        CHECK(converted(ProductKind::coopmat, {DType::f32, DType::q4_k}) == 1);
+    }
+    cmd.finish();
+}
+
 namespace {
 const op_test::RegisterBench kBench("matmul_tile", [](const op_test::BenchRun& run) {
     for (const DType type : op_test::weight_types()) {
@@ -137,7 +170,7 @@ const op_test::RegisterBench kBench("matmul_tile", [](const op_test::BenchRun& r
                         n_tokens),
             [&](gpu::CommandBuffer& cmd) {
                 const model::ops::ProductInput in = model::ops::product_input(
-                    cmd, x.tensor(n_tokens, cols), {codes.range(), scales.range()});
+                    cmd, x.tensor(n_tokens, cols), {codes.range(), scales.range()}, {type});
                 model::ops::product(cmd, y.tensor(n_tokens, rows), w.matrix, in);
             });
     }
