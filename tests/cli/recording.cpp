@@ -1,6 +1,7 @@
 // trace writes a recording; the window plays it without the model, and without the engine's device.
 #include "app/recordings/recording.h"
 #include "tests/cli/trace_run.h"
+#include "tests/support/worst.h"
 
 #include <algorithm>
 #include <cstring>
@@ -32,8 +33,7 @@ TEST_CASE("a recorded text has the pattern of a trace, and plays where no device
                         ((size_t{rows.layer} * recording.info.n_heads + h) * 12 + rows.position) *
                             12 +
                         rows.first_key + k;
-                    worst =
-                        std::max(worst, std::abs(double(rows.weight(h, k)) - pattern.values[at]));
+                    support::widen(worst, std::abs(double(rows.weight(h, k)) - pattern.values[at]));
                 }
             }
         }

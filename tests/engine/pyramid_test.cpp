@@ -1,6 +1,7 @@
 // Tiles of the attention pyramid, sinks and thumbnails of the real engine, against exact cells.
 #include "app/engine/attention_tiles.h"
 #include "tests/support/engine_driver.h"
+#include "tests/support/worst.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -110,10 +111,10 @@ void check_tile(const AttentionPyramidTile& tile, const std::vector<float>& cell
                 REQUIRE(tile.cells[i] == float(wanted.max));
                 continue;
             }
-            worst_max = std::max(worst_max,
-                                 std::abs(double(model::half_to_float(tile.max[i])) - wanted.max));
-            worst_mass = std::max(
-                worst_mass, std::abs(double(model::half_to_float(tile.mass[i])) - wanted.mass));
+            support::widen(worst_max,
+                           std::abs(double(model::half_to_float(tile.max[i])) - wanted.max));
+            support::widen(worst_mass,
+                           std::abs(double(model::half_to_float(tile.mass[i])) - wanted.mass));
         }
     }
     INFO("level " << tile.key.level << " row " << tile.key.row << " column " << tile.key.column);
@@ -305,7 +306,7 @@ TEST_CASE("values: tiles by value are cells x norms, and shares of heads are the
                 }
             }
             largest = std::max(largest, max);
-            worst = std::max(
+            support::widen(
                 worst,
                 std::abs(max - double(model::half_to_float(tile.max[size_t(r) * kSide + c]))));
         }

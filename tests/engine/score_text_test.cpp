@@ -7,6 +7,7 @@
 #include "tests/support/engine_driver.h"
 #include "tests/support/real_model.h"
 #include "tests/support/reference_model.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -27,7 +28,7 @@ Worst compare(const std::vector<app::TokenInfo>& tokens, const std::vector<doubl
     double ours = 0, theirs = 0;
     for (size_t i = 1; i < tokens.size(); ++i) {
         REQUIRE(tokens[i].rank >= 0);
-        worst.one = std::max(worst.one, std::abs(double(tokens[i].logprob) - logprob[i]));
+        support::widen(worst.one, std::abs(double(tokens[i].logprob) - logprob[i]));
         ours -= double(tokens[i].logprob);
         theirs -= logprob[i];
     }

@@ -14,6 +14,7 @@
 #include "tests/support/real_model.h"
 #include "tests/support/reference_model.h"
 #include "tests/support/tiny_models.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -54,10 +55,10 @@ struct Seen {
             const double w = there ? static_cast<double>(weight(key - first_key)) : 0;
             const bool visible = model::AttentionTile::visible(query, key, window);
             masked_wrong += (!visible && w != 0) || (visible && !there);
-            cell = std::max(cell, std::abs(w - truth[key]));
+            support::widen(cell, std::abs(w - truth[key]));
             total += w;
         }
-        sum = std::max(sum, std::abs(total - 1));
+        support::widen(sum, std::abs(total - 1));
         ++n_rows;
     }
 };
@@ -169,7 +170,7 @@ Run generate(const std::string& path, Path form, bool capture, std::span<const T
                 for (uint32_t j = 0; j < rows.n_keys; ++j) {
                     sum += static_cast<double>(rows.weight(h, j));
                 }
-                run.worst_sum = std::max(run.worst_sum, std::abs(sum - 1));
+                support::widen(run.worst_sum, std::abs(sum - 1));
             }
         }
     };

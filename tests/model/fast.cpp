@@ -21,6 +21,7 @@
 #include "tests/support/reference_model.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_models.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -39,7 +40,7 @@ model::SessionOptions fast(DType type) {
 double worst_difference(std::span<const float> ours, std::span<const double> truth) {
     double worst = 0;
     for (size_t i = 0; i < ours.size(); ++i) {
-        worst = std::max(worst, std::abs(static_cast<double>(ours[i]) - truth[i]));
+        support::widen(worst, std::abs(static_cast<double>(ours[i]) - truth[i]));
     }
     return worst;
 }
@@ -67,7 +68,7 @@ void use_stored(support::Reference64& forward, model::Session& session, double& 
         REQUIRE(stored.size() == values.size());
         for (size_t i = 0; i < values.size(); ++i) {
             const auto own = static_cast<double>(stored[i]);
-            worst = std::max(worst, std::abs(own - values[i]) / std::max(std::abs(own), 0.1));
+            support::widen(worst, std::abs(own - values[i]) / std::max(std::abs(own), 0.1));
             values[i] = own;
         }
     });
@@ -160,10 +161,10 @@ TEST_CASE("fast path: attention, LSE and lens of decoded tokens") {
                                                                      .n_keys = n});
                 const std::span<const double> truth =
                     std::span(pattern[l]).subspan((size_t{h} * n + n_prompt) * n);
-                worst = std::max(worst, worst_difference(tile.pattern, truth));
-                worst_lse = std::max(worst_lse,
-                                     worst_difference(std::span(ours_lse).subspan(size_t{h} * n, n),
-                                                      std::span(lse[l]).subspan(size_t{h} * n, n)));
+                support::widen(worst, worst_difference(tile.pattern, truth));
+                support::widen(worst_lse,
+                               worst_difference(std::span(ours_lse).subspan(size_t{h} * n, n),
+                                                std::span(lse[l]).subspan(size_t{h} * n, n)));
             }
         }
         CHECK(worst <= kLimit);
@@ -172,8 +173,8 @@ TEST_CASE("fast path: attention, LSE and lens of decoded tokens") {
         const std::vector<float> again = session.logits_at(n - 2);
         double difference = 0;
         for (size_t i = 0; i < again.size(); ++i) {
-            difference = std::max(difference, std::abs(static_cast<double>(again[i]) -
-                                                       static_cast<double>(decoded[i])));
+            support::widen(difference, std::abs(static_cast<double>(again[i]) -
+                                                static_cast<double>(decoded[i])));
         }
         CHECK(difference <= kLimit);
         // Between attention and MLP too: what the reference has there, through the same head.
@@ -221,9 +222,9 @@ TEST_CASE("fast path: capture changes no bit, and live rows are the pattern") {
                                                    .key_begin = row.first_key,
                                                    .n_keys = row.n_keys});
                             for (uint32_t column = 0; column < row.n_keys; ++column) {
-                                worst = std::max(
-                                    worst, std::abs(static_cast<double>(row.weight(1, column)) -
-                                                    static_cast<double>(tile.pattern[column])));
+                                support::widen(worst,
+                                               std::abs(static_cast<double>(row.weight(1, column)) -
+                                                        static_cast<double>(tile.pattern[column])));
                             }
                             n_rows++;
                         }

@@ -12,6 +12,7 @@
 #include "tests/support/npz.h"
 #include "tests/support/real_model.h"
 #include "tests/support/reference_model.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -48,8 +49,8 @@ struct Result {
     size_t wrong_greedy = 0, greedy = 0;
 
     void merge(const Result& other) {
-        worst_logprob = std::max(worst_logprob, other.worst_logprob);
-        worst_margin = std::max(worst_margin, other.worst_margin);
+        support::widen(worst_logprob, other.worst_logprob);
+        support::widen(worst_margin, other.worst_margin);
         wrong_greedy += other.wrong_greedy;
         greedy += other.greedy;
     }
@@ -68,8 +69,7 @@ Result run_text(const support::GoldenText& text, const std::string& path, DType 
         [&](uint32_t position, std::span<const float> logits) {
             if (position + 1 < n_text) {
                 const double ours = support::log_probability(logits, text.tokens[position + 1]);
-                result.worst_logprob =
-                    std::max(result.worst_logprob, std::abs(ours - text.logprob[position + 1]));
+                support::widen(result.worst_logprob, std::abs(ours - text.logprob[position + 1]));
                 return;
             }
             const size_t step = position + 1 - n_text;
@@ -77,8 +77,8 @@ Result run_text(const support::GoldenText& text, const std::string& path, DType 
             result.greedy++;
             if (text.greedy_margin[step] > 0.01) {
                 result.wrong_greedy += best.id != text.greedy[step];
-                result.worst_margin =
-                    std::max(result.worst_margin, std::abs(best.margin - text.greedy_margin[step]));
+                support::widen(result.worst_margin,
+                               std::abs(best.margin - text.greedy_margin[step]));
             }
         });
     return result;
@@ -203,7 +203,7 @@ void check_attention(const std::string& path, DType type, double pattern_limit, 
                                   lse = golden.at("lse").at(l);
         const std::vector<float> device_lse = session.lse(l);
         for (size_t i = 0; i < lse.size(); ++i) {
-            worst_lse = std::max(worst_lse, std::abs(static_cast<double>(device_lse[i]) - lse[i]));
+            support::widen(worst_lse, std::abs(static_cast<double>(device_lse[i]) - lse[i]));
         }
         for (uint32_t h = 0; h < n_heads; ++h) {
             for (size_t i = 0; i < queries.size(); ++i) {
@@ -218,11 +218,11 @@ void check_attention(const std::string& path, DType type, double pattern_limit, 
                 for (size_t key = 0; key < n; ++key) {
                     const double ours = static_cast<double>(row.pattern[key]);
                     const double theirs = pattern[(h * queries.size() + i) * n + key];
-                    worst_pattern = std::max(worst_pattern, std::abs(ours - theirs));
+                    support::widen(worst_pattern, std::abs(ours - theirs));
                     masked_wrong += theirs == 0 && ours != 0;
                     sum += ours;
                 }
-                worst_sum = std::max(worst_sum, std::abs(sum - 1));
+                support::widen(worst_sum, std::abs(sum - 1));
             }
         }
     }

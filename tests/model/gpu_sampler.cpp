@@ -16,6 +16,7 @@
 #include "tests/support/heap_count.h"
 #include "tests/support/random.h"
 #include "tests/support/real_model.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -192,10 +193,10 @@ void check_record(const Set& set, const GpuDraw& draw, Worst& worst) {
     REQUIRE(draw.n_top == top.size());
     for (size_t i = 0; i < top.size(); ++i) {
         REQUIRE(draw.top[i].first == top[i].first);
-        worst.top = std::max(worst.top, error(draw.top[i].second, top[i].second));
+        support::widen(worst.top, error(draw.top[i].second, top[i].second));
     }
-    worst.logprob = std::max(worst.logprob, error(draw.stats.logprob, stats.logprob));
-    worst.entropy = std::max(worst.entropy, error(draw.stats.entropy, stats.entropy));
+    support::widen(worst.logprob, error(draw.stats.logprob, stats.logprob));
+    support::widen(worst.entropy, error(draw.stats.entropy, stats.entropy));
     REQUIRE(worst.logprob <= 1e-5);
     REQUIRE(worst.entropy <= 1e-5);
     REQUIRE(worst.top <= 1e-5);
@@ -227,7 +228,7 @@ void compare(const Set& set, const GpuDraw& draw, Outcome& outcome) {
     }
     const double error =
         std::abs(static_cast<double>(draw.p_final) - static_cast<double>(expected.p_final));
-    outcome.worst.p_final = std::max(outcome.worst.p_final, error);
+    support::widen(outcome.worst.p_final, error);
 }
 
 /// n random sets, `n_benches` of them in one submit.

@@ -14,6 +14,7 @@
 #include "tests/support/parallel.h"
 #include "tests/support/real_model.h"
 #include "tests/support/reference_model.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -138,14 +139,14 @@ private:
         for (uint32_t key = 0; key <= query; ++key) {
             const double w = key < first ? 0 : double(wanted[key - first]);
             const double error = std::abs(double(tile.pattern[key]) - w);
-            if (error > worst.cell) {
-                worst.cell = error;
+            if (!(error <= worst.cell)) {
+                support::widen(worst.cell, error);
                 worst.layer = l, worst.head = h, worst.query = query;
             }
             worst.masked_wrong += key < first && tile.pattern[key] != 0;
             sum += double(tile.pattern[key]);
         }
-        worst.row_sum = std::max(worst.row_sum, std::abs(sum - 1));
+        support::widen(worst.row_sum, std::abs(sum - 1));
         ++worst.n_rows;
     }
 

@@ -15,6 +15,7 @@
 #include "tests/support/random.h"
 #include "tests/support/reference_model.h"
 #include "tests/support/tiny_models.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -259,7 +260,7 @@ TEST_CASE("live rows are the pattern in log16, for every layer of every decoded 
                     const double ours = static_cast<double>(row.weight(head, column));
                     // Below e^-32 of the largest weight the format has nothing but zero.
                     const double error = std::max(std::abs(ours - truth) - 2e-14, 0.0);
-                    worst = std::max(worst, error / std::max(truth, 1e-300));
+                    support::widen(worst, error / std::max(truth, 1e-300));
                 }
             }
         }

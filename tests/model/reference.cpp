@@ -1,5 +1,4 @@
 // The reference forward itself, against golden data that was made apart from this project.
-#include <algorithm>
 #include <set>
 #include <string>
 
@@ -9,6 +8,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/golden_taps.h"
 #include "tests/support/reference_model.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -32,7 +32,7 @@ void compare_with_golden(const std::string& name, double tolerance) {
         REQUIRE(values.size() == expected.size());
         const double error = support::relative_error<Real>(values, expected);
         CHECK(error <= tolerance);
-        worst = std::max(worst, error);
+        support::widen(worst, error);
     });
     const std::vector<uint32_t> tokens = support::golden_tokens(golden);
     forward.run(tokens);

@@ -10,6 +10,7 @@
 #include "tests/support/npz.h"
 #include "tests/support/real_model.h"
 #include "tests/support/reference_model.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -31,11 +32,11 @@ double worst_error(const support::Reference64& forward, const support::GoldenTex
             const uint32_t position = begin + r;
             if (position + 1 < n) {
                 const double ours = support::log_probability(row, text.tokens[position + 1]);
-                worst = std::max(worst, std::abs(ours - text.logprob[position + 1]));
+                support::widen(worst, std::abs(ours - text.logprob[position + 1]));
                 continue;
             }
             for (const auto& [id, logprob] : text.last_top) {
-                worst = std::max(worst, std::abs(support::log_probability(row, id) - logprob));
+                support::widen(worst, std::abs(support::log_probability(row, id) - logprob));
             }
         }
     }
@@ -52,7 +53,7 @@ public:
         if (tap == Tap::lse) {
             const std::vector<double> expected = golden_.at("lse").at(l);
             for (size_t i = 0; i < expected.size(); ++i) {
-                lse_error = std::max(lse_error, std::abs(values[i] - expected[i]));
+                support::widen(lse_error, std::abs(values[i] - expected[i]));
             }
             return;
         }
@@ -63,7 +64,7 @@ public:
                 for (size_t key = 0; key < n; ++key) {
                     const double ours = values[(h * n + size_t(queries[i])) * n + key];
                     const double theirs = expected[(h * queries.size() + i) * n + key];
-                    pattern_error = std::max(pattern_error, std::abs(ours - theirs));
+                    support::widen(pattern_error, std::abs(ours - theirs));
                     masked_wrong += (ours == 0) != (theirs == 0);
                 }
             }
@@ -95,7 +96,7 @@ TEST_CASE("the double reference agrees with the golden log-probabilities of the 
         const double error = worst_error(forward, text);
         INFO(text.name);
         CHECK(error <= 1e-5);
-        worst = std::max(worst, error);
+        support::widen(worst, error);
     }
     fmt::print("20 short texts: worst log-probability error {:.2e}\n", worst);
 }

@@ -14,6 +14,7 @@
 #include "tests/support/device_model.h"
 #include "tests/support/golden_taps.h"
 #include "tests/support/reference_model.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -74,7 +75,7 @@ void check_rows_sum_to_one(std::span<const float> pattern, size_t n) {
         for (size_t key = 0; key < n; ++key) {
             sum += static_cast<double>(pattern[row * n + key]);
         }
-        worst = std::max(worst, std::abs(sum - 1));
+        support::widen(worst, std::abs(sum - 1));
     }
     CHECK(worst <= 1e-5);
 }
@@ -118,7 +119,7 @@ void compare_with_golden(const std::string& name) {
         golden = without_masked(tap, golden, values);
         const double error = support::relative_error<float>(values, golden);
         CHECK(error <= bound(tap));
-        worst = std::max(worst, error);
+        support::widen(worst, error);
     }
     CHECK(seen.size() == support::kGoldenTaps);
     for (uint32_t l = 0; l < fixture.weights.config.num_hidden_layers; ++l) {
@@ -150,7 +151,7 @@ struct AdoptRounding {
                 // One step of f16, 2^-10 of the number's power of two and never below 2^-24; or,
                 // where rotation left little of two large numbers, their own rounding to f32.
                 const double step = std::max(std::abs(ours) * 0x1p-10, 0x1p-24);
-                far_apart += std::abs(ours - values[i]) > std::max(step, 1e-6 * largest);
+                far_apart += !(std::abs(ours - values[i]) <= std::max(step, 1e-6 * largest));
                 values[i] = ours;
             }
         }
@@ -179,7 +180,7 @@ void compare_with_reference(const std::string& name, DType type) {
         const double error =
             support::relative_error<float>(values, without_masked(tap, ref, values));
         CHECK(error <= bound(tap));
-        worst = std::max(worst, error);
+        support::widen(worst, error);
         n_compared++;
     });
     forward.run(fixture.tokens);

@@ -9,6 +9,7 @@
 #include "tests/support/golden_taps.h"
 #include "tests/support/random.h"
 #include "tests/support/reference_model.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -78,7 +79,7 @@ TEST_CASE("norms of what each head adds for a key are the reference's, on both p
                         const double truth = norm_of(
                             weights, l, h,
                             v[l].data() + (size_t{key} * c.num_key_value_heads + kv) * c.head_dim);
-                        worst = std::max(worst, std::abs(ours - truth) / std::max(truth, 1.0));
+                        support::widen(worst, std::abs(ours - truth) / std::max(truth, 1.0));
                         largest = std::max(largest, truth);
                         smallest = std::min(smallest, truth);
                     }

@@ -10,6 +10,7 @@
 #include "shaders/visible.h"
 #include "tests/op_test.h"
 #include "tests/support/twins.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -137,7 +138,7 @@ void check_stored(std::span<const float> stored, std::span<const double> exact, 
     }
     for (size_t i = 0; i < exact.size(); ++i) {
         const double size = std::max(std::abs(exact[i]), largest / 64);
-        worst = std::max(worst, std::abs(static_cast<double>(stored[i]) - exact[i]) / size);
+        support::widen(worst, std::abs(static_cast<double>(stored[i]) - exact[i]) / size);
     }
     // Two terms may cancel to a 64th: 64 times a few 2^-24 of error; rounding to f16 is half a
     // step.
@@ -208,7 +209,7 @@ void check_cells(std::span<const float> cells, std::span<const double> truth) {
             n_touched += std::bit_cast<uint32_t>(cells[i]) != op_test::kPoison ? 1 : 0;
         } else {
             const double error = std::abs(static_cast<double>(cells[i]) - truth[i]);
-            worst = error <= worst ? worst : error;  // NaN stays
+            support::widen(worst, error);
         }
     }
     CHECK(n_touched == 0);

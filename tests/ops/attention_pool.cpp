@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "tests/op_test_attention.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -81,7 +82,7 @@ void run_case(const op_test::AttentionData& data, const PoolCase& c, uint32_t fl
                                 push);
     double worst = 0;
     for (size_t i = 0; i < twin.size(); ++i) {
-        worst = std::max(worst, std::abs(static_cast<double>(device[i]) - twin[i]));
+        support::widen(worst, std::abs(static_cast<double>(device[i]) - twin[i]));
     }
     // As in attention_tile; the factors are at most about 4 each.
     CHECK(worst <= (data.shape.deviation > 4 ? 1e-4 : 2e-6) * ((flags & 3) == 0 ? 1 : 16));

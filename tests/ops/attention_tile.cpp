@@ -1,8 +1,8 @@
-#include <algorithm>
 #include <bit>
 #include <cmath>
 
 #include "tests/op_test_attention.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -60,7 +60,7 @@ void run_case(const op_test::AttentionData& data, const TileCase& tile, bool wan
     // Weights are at most 1; a score of 100 is known to 4e-6 in f32, and so is its weight.
     double worst = 0;
     for (size_t i = 0; i < twin.size(); ++i) {
-        worst = std::max(worst, std::abs(static_cast<double>(device[i]) - twin[i]));
+        support::widen(worst, std::abs(static_cast<double>(device[i]) - twin[i]));
     }
     CHECK(worst <= (data.shape.deviation > 4 ? 1e-4 : 2e-6));
     if (wants_scores) {

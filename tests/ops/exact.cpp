@@ -10,6 +10,7 @@
 #include "shaders/exact.h"
 #include "shaders/params.h"
 #include "tests/op_test.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -80,10 +81,8 @@ TEST_CASE("exact.h is within these units in the last place of the true values") 
             const float x = f.low > 0 ? std::exp(std::log(f.low) * (1 - u) + std::log(f.high) * u)
                                       : f.low + (f.high - f.low) * u;
             const double error = ulps(f.function(x), f.truth(static_cast<double>(x)));
-            if (error > worst) {
-                worst = error;
-                at = x;
-            }
+            at = error <= worst ? at : x;
+            support::widen(worst, error);
         }
         fmt::print("exact {:<12} at most {:.2f} ulp (at {:a})\n", f.name, worst, at);
         INFO(f.name << " at " << at);
@@ -96,8 +95,8 @@ TEST_CASE("exact div is within 1.5 units in the last place") {
     const std::vector<float> b = over_decades(1 << 20, 2, 20, false);
     double worst = 0;
     for (size_t i = 0; i < a.size(); ++i) {
-        worst = std::max(worst, ulps(exact::exact_div(a[i], b[i]),
-                                     static_cast<double>(a[i]) / static_cast<double>(b[i])));
+        support::widen(worst, ulps(exact::exact_div(a[i], b[i]),
+                                   static_cast<double>(a[i]) / static_cast<double>(b[i])));
     }
     fmt::print("exact div          at most {:.2f} ulp\n", worst);
     CHECK(worst <= 1.5);
@@ -110,7 +109,7 @@ TEST_CASE("exact gelu is within 2e-7 of max(1, |u|)") {
         const float u = static_cast<float>(i) * 0x1p-15f;
         const double error =
             std::abs(static_cast<double>(exact::exact_gelu(u)) - true_gelu(static_cast<double>(u)));
-        worst = std::max(worst, error / std::max(1.0, std::abs(static_cast<double>(u))));
+        support::widen(worst, error / std::max(1.0, std::abs(static_cast<double>(u))));
     }
     fmt::print("exact gelu         at most {:.2e} of max(1, |u|)\n", worst);
     CHECK(worst <= 2e-7);

@@ -6,6 +6,7 @@
 #include "model/fast_ops.h"
 #include "model/ops/dispatch.h"
 #include "tests/op_test_fast.h"
+#include "tests/support/worst.h"
 
 namespace {
 
@@ -38,8 +39,8 @@ void check_numbers(const Fixed& fixed, std::span<const float> x) {
     for (size_t i = 0; i < x.size(); ++i) {
         const double scale = static_cast<double>(fixed.scales[i / params::kBlock]);
         const double largest = std::max(scale * 32767, 1e-29);
-        worst =
-            std::max(worst, std::abs(scale * fixed.codes[i] - static_cast<double>(x[i])) / largest);
+        support::widen(worst,
+                       std::abs(scale * fixed.codes[i] - static_cast<double>(x[i])) / largest);
     }
     CHECK(worst <= 0x1p-16 * (1 + 1.0 / 32767) + 0x1p-21);
 }

@@ -1,4 +1,5 @@
 #include "tests/support/divergence.h"
+#include "tests/support/worst.h"
 
 #include <algorithm>
 #include <cmath>
@@ -29,7 +30,7 @@ Agreement agreement(const Reference64& forward, std::span<const float> device, u
             const auto row = device.subspan((begin + r) * vocab, vocab);
             const double kl = divergence(reference, row);
             all.mean_kl += kl / n;
-            all.worst_kl = std::max(all.worst_kl, kl);
+            widen(all.worst_kl, kl);
             const auto best = [](const auto& values) {
                 return std::max_element(values.begin(), values.end()) - values.begin();
             };

@@ -9,6 +9,7 @@
 
 #include "model/capture.h"
 #include "tests/support/npz.h"
+#include "tests/support/worst.h"
 
 namespace support {
 
@@ -31,7 +32,7 @@ double relative_error(std::span<const Real> a, std::span<const double> b) {
     for (size_t i = 0; i < b.size(); ++i) {
         if (std::isfinite(b[i])) {
             const double difference = std::abs(static_cast<double>(a[i]) - b[i]);
-            worst = std::isfinite(difference) ? std::max(worst, difference) : INFINITY;
+            widen(worst, difference);
             largest = std::max(largest, std::abs(b[i]));
         }
     }
