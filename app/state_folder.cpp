@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +17,7 @@
 #include <system_error>
 #include <vector>
 
+#include "app/home_folder.h"
 #include "app/json_out.h"
 #include "gpu/base.h"
 #include "model/file.h"
@@ -86,13 +86,7 @@ void write_durably(const std::string& folder, const std::string& name, const std
 }  // namespace
 
 std::string state_folder() {
-    const char* base = std::getenv("XDG_STATE_HOME");
-    if (base != nullptr && *base == '/') {
-        return std::string(base) + "/lapidary";
-    }
-    const char* home = std::getenv("HOME");
-    return home == nullptr || *home == '\0' ? std::string()
-                                            : std::string(home) + "/.local/state/lapidary";
+    return xdg_folder("XDG_STATE_HOME", "/.local/state");
 }
 
 std::string log_tail(const std::string& folder, size_t max_bytes) {

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -16,6 +15,7 @@
 #include <sqlite3.h>
 
 #include "app/chats/history.h"
+#include "app/home_folder.h"
 
 namespace app {
 
@@ -202,14 +202,8 @@ HistoryProblem describe(const DatabaseFault& fault, const std::string& path) {
 }  // namespace
 
 std::string HistoryStore::default_path() {
-    const char* base = std::getenv("XDG_DATA_HOME");
-    if (base != nullptr && *base == '/') {
-        return std::string(base) + "/lapidary/chats.sqlite";
-    }
-    const char* home = std::getenv("HOME");
-    return home == nullptr || *home != '/'
-               ? std::string()
-               : std::string(home) + "/.local/share/lapidary/chats.sqlite";
+    const std::string folder = xdg_folder("XDG_DATA_HOME", "/.local/share");
+    return folder.empty() ? folder : folder + "/chats.sqlite";
 }
 
 std::unique_ptr<HistoryStore> HistoryStore::open(const std::string& path, HistoryProblem& problem) {

@@ -3,6 +3,7 @@
 #include "app/commands/commands.h"
 #include "app/commands/console.h"
 #include "app/commands/interrupt.h"
+#include "app/home_folder.h"
 #include "app/json_out.h"
 #include "app/library/discovery.h"
 #include "app/library/fit_check.h"
@@ -47,10 +48,7 @@ std::optional<gpu::DeviceInfo> device_of(const Options& options) {
 std::vector<std::string> named_folders(const std::vector<std::string>& folders) {
     std::vector<std::string> paths;
     for (const std::string& folder : folders) {
-        const char* const home = std::getenv("HOME");
-        const bool below_home = folder.starts_with("~/") && home != nullptr;
-        const std::string path =
-            std::filesystem::absolute(below_home ? home + folder.substr(1) : folder);
+        const std::string path = std::filesystem::absolute(expand_home(folder));
         DIR* const opened = ::opendir(path.c_str());
         if (opened == nullptr) {
             throw base::Error(

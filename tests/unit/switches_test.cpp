@@ -5,39 +5,16 @@
 #include "gpu/shader_source.h"
 
 #include "tests/support/temp_dir.h"
+#include "tests/support/variable.h"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <cstdlib>
 #include <fstream>
-#include <optional>
 #include <string>
 
+using support::Variable;
+
 namespace {
-
-/// A variable of the environment, set for one scope.
-class Variable {
-public:
-    Variable(const char* name, const std::string& value) : name_(name) {
-        if (const char* const old = std::getenv(name)) {
-            old_ = old;
-        }
-        ::setenv(name, value.c_str(), 1);
-    }
-    ~Variable() {
-        if (old_) {
-            ::setenv(name_, old_->c_str(), 1);
-        } else {
-            ::unsetenv(name_);
-        }
-    }
-    Variable(const Variable&) = delete;
-    Variable& operator=(const Variable&) = delete;
-
-private:
-    const char* name_;
-    std::optional<std::string> old_;
-};
 
 template <class F>
 std::string usage_error(F&& f) {

@@ -1,10 +1,10 @@
 // The dialog that saves a chat as a file.
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <utility>
 
 #include "app/chats/chat_export.h"
+#include "app/home_folder.h"
 #include "app/ui/panels/panels.h"
 #include "app/ui/text/text_field.h"
 
@@ -12,11 +12,9 @@ namespace app::ui {
 
 namespace {
 
-/// In the home folder, named after the chat.
+/// Named after the chat.
 std::string suggested_path(const Panel& p) {
-    const char* home = std::getenv("HOME");
-    const std::string folder = home != nullptr && *home == '/' ? home : "/tmp";
-    return folder + "/" + chat_file_name(p.state.chat().title()) +
+    return proposed_folder() + "/" + chat_file_name(p.state.chat().title()) +
            (p.view.chat_list.export_json ? ".json" : ".md");
 }
 

@@ -2,12 +2,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
-#include <system_error>
 
 #include <fmt/format.h>
 
+#include "app/home_folder.h"
 #include "app/output_file.h"
 #include "app/ui/panels/panels.h"
 #include "app/ui/text/text_field.h"
@@ -21,13 +20,6 @@ constexpr std::array<std::string_view, 5> kViewNames = {"Matrix", "Heads", "Toke
                                                         "Layers"};
 constexpr std::array<std::string_view, 6> kFormats = {"PNG", "SVG", "CSV", "JSON", "NPZ", "HTML"};
 constexpr std::array<const char*, 6> kEndings = {".png", ".svg", ".csv", ".json", ".npz", ".html"};
-
-std::string default_folder() {
-    const char* home = std::getenv("HOME");
-    const std::string at = home == nullptr ? "/tmp" : home;
-    std::error_code error;
-    return std::filesystem::is_directory(at + "/Downloads", error) ? at + "/Downloads" : at;
-}
 
 /// The path with the chosen format's ending.
 void match_ending(ExportView& e) {
@@ -63,7 +55,7 @@ void open_dialog(Panel& p) {
     const int wanted = p.view.tab == Tab::next_token ? 3 : p.view.tab == Tab::layers ? 4 : 0;
     e.view = wanted;
     const std::string before = std::filesystem::path(e.path).parent_path().string();
-    e.folder = before.empty() ? default_folder() : before;
+    e.folder = before.empty() ? proposed_folder() : before;
     e.path = e.folder + "/lapidary-" + std::string(kExportViews[size_t(e.view)]);
     match_ending(e);
     ImGui::OpenPopup("export");

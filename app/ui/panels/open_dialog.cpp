@@ -1,12 +1,12 @@
 // The dialog that opens a model: a path, and what is on this computer already.
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
 #include <fmt/format.h>
 
+#include "app/home_folder.h"
 #include "app/ui/panels/panels.h"
 #include "app/ui/text/text_field.h"
 
@@ -16,11 +16,6 @@ namespace {
 
 // Stands where a problem would, but is none.
 constexpr std::string_view kLooking = "Looking through this folder, too.";
-
-std::string expand_home(const std::string& path) {
-    const char* home = std::getenv("HOME");
-    return home != nullptr && path.compare(0, 2, "~/") == 0 ? home + path.substr(1) : path;
-}
 
 /// A folder that is no model itself is looked through, now and in later sessions.
 bool add_folder(Panel& p, const std::string& path) {

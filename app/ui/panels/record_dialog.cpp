@@ -1,12 +1,12 @@
 // The dialog that saves a recording, and what a replayed one says of itself.
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "app/chats/chat_export.h"
+#include "app/home_folder.h"
 #include "app/recordings/recording.h"
 #include "app/ui/panels/panels.h"
 #include "app/ui/text/text_field.h"
@@ -17,9 +17,7 @@ namespace app::ui {
 namespace {
 
 std::string suggested_path(const Panel& p) {
-    const char* home = std::getenv("HOME");
-    const std::string folder = home != nullptr && *home == '/' ? home : "/tmp";
-    return folder + "/" + chat_file_name(p.state.chat().title()) + kRecordingEnding;
+    return proposed_folder() + "/" + chat_file_name(p.state.chat().title()) + kRecordingEnding;
 }
 
 void draw_progress(Panel& p, const Rect& r) {

@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <system_error>
 
 #include <nlohmann/json.hpp>
+
+#include "app/home_folder.h"
 
 namespace app::ui {
 
@@ -110,12 +111,8 @@ Config from_json(const json& j) {
 }  // namespace
 
 std::string ConfigFile::default_path() {
-    const char* base = std::getenv("XDG_CONFIG_HOME");
-    if (base != nullptr && *base == '/') {
-        return std::string(base) + "/lapidary/config.json";
-    }
-    const char* home = std::getenv("HOME");
-    return home == nullptr ? std::string() : std::string(home) + "/.config/lapidary/config.json";
+    const std::string folder = xdg_folder("XDG_CONFIG_HOME", "/.config");
+    return folder.empty() ? folder : folder + "/config.json";
 }
 
 Config ConfigFile::load(std::string& problem) {
