@@ -1,7 +1,7 @@
 #include "gpu/kernel.h"
 
+#include "gpu/checked_file.h"
 #include "gpu/parallel.h"
-#include "gpu/pipeline_cache_file.h"
 #include "gpu/shader_source.h"
 #include "gpu/spirv_rounding.h"
 #include "gpu/vulkan_functions.h"
@@ -14,6 +14,8 @@
 namespace gpu {
 
 namespace {
+
+constexpr std::string_view kCacheNoun = "pipeline cache";
 
 /// Name and constants without owning them, so that a lookup allocates nothing.
 struct KeyView {
@@ -237,7 +239,7 @@ KernelCache::Impl::Impl(Device& owner, const std::string& cache_dir) : device(ow
     }
     std::vector<std::byte> bytes;
     if (!file.empty()) {
-        bytes = load_cache(file, identity).value_or(bytes);
+        bytes = load_checked(kCacheNoun, file, identity).value_or(bytes);
     }
     const VkPipelineCacheCreateInfo cache_info{
         .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
@@ -365,7 +367,7 @@ void KernelCache::save() const {
         return;
     }
     bytes.resize(size);
-    if (save_cache(impl_->file, impl_->identity, bytes)) {
+    if (save_checked(kCacheNoun, impl_->file, impl_->identity, bytes)) {
         impl_->n_saved = impl_->kernels.size();
     }
 }

@@ -6,13 +6,15 @@
 #include "gpu/base.h"
 #include "gpu/buffer.h"
 #include "gpu/build_id.h"
-#include "gpu/pipeline_cache_file.h"
+#include "gpu/checked_file.h"
 #include "gpu/shader_source.h"
 
 namespace model {
 namespace {
 
 using ops::ProductKind;
+
+constexpr std::string_view kNoun = "winner of the products' race";
 
 /// Arithmetic of one product of the race: some 10 ms for a device that has any use of this path.
 double race_flops(const gpu::DeviceInfo& device) {
@@ -89,7 +91,7 @@ ProductKind pick_product(std::span<const ProductKind> candidates, const std::fil
         return candidates[0];
     }
     if (!file.empty()) {
-        const auto remembered = gpu::load_cache(file, identity);
+        const auto remembered = gpu::load_checked(kNoun, file, identity);
         if (remembered && remembered->size() == 1) {
             const auto kind = static_cast<ProductKind>((*remembered)[0]);
             if (std::ranges::count(candidates, kind) > 0) {
@@ -110,7 +112,7 @@ ProductKind pick_product(std::span<const ProductKind> candidates, const std::fil
     }
     if (!file.empty() && best_time) {
         const std::byte payload[] = {static_cast<std::byte>(best)};
-        gpu::save_cache(file, identity, payload);
+        gpu::save_checked(kNoun, file, identity, payload);
     }
     return best;
 }

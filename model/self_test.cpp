@@ -9,13 +9,15 @@
 
 #include "gpu/base.h"
 #include "gpu/build_id.h"
-#include "gpu/pipeline_cache_file.h"
+#include "gpu/checked_file.h"
 #include "model/fast_ops.h"
 #include "model/product_race.h"
 #include "model/session.h"
 
 namespace model {
 namespace {
+
+constexpr std::string_view kNoun = "self-test's verdict";
 
 constexpr uint32_t kIds = kSelfTestPrompt + kSelfTestDecoded;
 
@@ -136,7 +138,7 @@ std::string self_test(Runtime& runtime, std::shared_ptr<const Model> model,
         choose_product(runtime, model->weights.layers[0].ffn_gate, stop);
     const SelfTestRecord record = self_test_record(runtime, *model, product);
     if (!record.file.empty()) {
-        if (const auto known = gpu::load_cache(record.file, record.identity)) {
+        if (const auto known = gpu::load_checked(kNoun, record.file, record.identity)) {
             return {reinterpret_cast<const char*>(known->data()), known->size()};
         }
     }
@@ -151,7 +153,7 @@ std::string self_test(Runtime& runtime, std::shared_ptr<const Model> model,
         return {};
     }
     if (!record.file.empty()) {
-        gpu::save_cache(record.file, record.identity, std::as_bytes(std::span(fault)));
+        gpu::save_checked(kNoun, record.file, record.identity, std::as_bytes(std::span(fault)));
     }
     return fault;
 }

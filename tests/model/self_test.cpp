@@ -5,7 +5,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "gpu/pipeline_cache_file.h"
+#include "gpu/checked_file.h"
 #include "model/fast_ops.h"
 #include "model/product_race.h"
 #include "model/self_test.h"
@@ -90,14 +90,15 @@ TEST_CASE("self-test: asked once, and remembered for its device and kind of mode
     REQUIRE(std::filesystem::exists(record.file));
 
     const std::string fault = "it was wrong";
-    gpu::save_cache(record.file, record.identity, std::as_bytes(std::span(fault)));
+    gpu::save_checked("self-test", record.file, record.identity, std::as_bytes(std::span(fault)));
     CHECK(model::self_test(runtime(), model, {}) == fault);
     const std::string told = model::why_not_fast(runtime(), model, {});
     CHECK(told.find(fault) != std::string::npos);
     CHECK(told.find(runtime().device.info().name) != std::string::npos);
 
     // Another driver, or another program: tested again.
-    gpu::save_cache(record.file, record.identity + " older", std::as_bytes(std::span(fault)));
+    gpu::save_checked("self-test", record.file, record.identity + " older",
+                      std::as_bytes(std::span(fault)));
     CHECK(model::self_test(runtime(), model, {}) == "");
     CHECK(model::self_test_record(runtime(), *load_model("tests/golden/tiny-gemma2.gguf"), product)
               .file != record.file);

@@ -1,4 +1,4 @@
-#include "gpu/pipeline_cache_file.h"
+#include "gpu/checked_file.h"
 
 #include "gpu/base.h"
 
@@ -23,6 +23,7 @@ struct Header {
     uint64_t identity_hash;
 };
 
+// Of the pipeline cache, which was the first of these files; those that exist stay valid.
 constexpr char kMagic[8] = {'L', 'A', 'P', 'P', 'I', 'P', 'E', '1'};
 
 uint64_t hash(const void* data, size_t size) {
@@ -40,7 +41,7 @@ Header header_of(std::string_view identity, std::span<const std::byte> payload) 
 
 }  // namespace
 
-std::vector<std::byte> pack_cache(std::string_view identity, std::span<const std::byte> payload) {
+std::vector<std::byte> pack_checked(std::string_view identity, std::span<const std::byte> payload) {
     const Header header = header_of(identity, payload);
     std::vector<std::byte> file(sizeof header + payload.size());
     std::memcpy(file.data(), &header, sizeof header);
@@ -48,8 +49,8 @@ std::vector<std::byte> pack_cache(std::string_view identity, std::span<const std
     return file;
 }
 
-std::optional<std::vector<std::byte>> unpack_cache(std::string_view identity,
-                                                   std::span<const std::byte> file) {
+std::optional<std::vector<std::byte>> unpack_checked(std::string_view identity,
+                                                     std::span<const std::byte> file) {
     if (file.size() < sizeof(Header)) {
         return std::nullopt;
     }
@@ -62,8 +63,9 @@ std::optional<std::vector<std::byte>> unpack_cache(std::string_view identity,
     return std::vector<std::byte>(payload.begin(), payload.end());
 }
 
-std::optional<std::vector<std::byte>> load_cache(const std::filesystem::path& path,
-                                                 std::string_view identity) {
+std::optional<std::vector<std::byte>> load_checked(std::string_view noun,
+                                                   const std::filesystem::path& path,
+                                                   std::string_view identity) {
     // Anything but a file (a folder, a FIFO that would never end) is left alone and not read.
     std::error_code unreadable;
     if (!std::filesystem::is_regular_file(path, unreadable)) {
@@ -75,20 +77,19 @@ std::optional<std::vector<std::byte>> load_cache(const std::filesystem::path& pa
     }
     const std::string bytes{std::istreambuf_iterator<char>(file), {}};
     std::optional<std::vector<std::byte>> payload =
-        unpack_cache(identity, std::as_bytes(std::span(bytes)));
+        unpack_checked(identity, std::as_bytes(std::span(bytes)));
     if (!payload) {
-        base::log(base::LogArea::gpu, "pipeline cache {} does not fit and is deleted",
-                  path.string());
+        base::log(base::LogArea::gpu, "{} {} does not fit and is deleted", noun, path.string());
         std::error_code ignored;
         std::filesystem::remove(path, ignored);
     }
     return payload;
 }
 
-bool save_cache(const std::filesystem::path& path, std::string_view identity,
-                std::span<const std::byte> payload) {
+bool save_checked(std::string_view noun, const std::filesystem::path& path,
+                  std::string_view identity, std::span<const std::byte> payload) {
     const std::filesystem::path part = fmt::format("{}.{}.part", path.string(), getpid());
-    const std::vector<std::byte> bytes = pack_cache(identity, payload);
+    const std::vector<std::byte> bytes = pack_checked(identity, payload);
     std::error_code error;
     std::filesystem::create_directories(path.parent_path(), error);
     std::ofstream file(part, std::ios::binary | std::ios::trunc);
@@ -100,7 +101,7 @@ bool save_cache(const std::filesystem::path& path, std::string_view identity,
         std::filesystem::rename(part, path, error);
     }
     if (!written || error) {
-        base::log(base::LogArea::gpu, "pipeline cache {} could not be written", path.string());
+        base::log(base::LogArea::gpu, "{} {} could not be written", noun, path.string());
         std::filesystem::remove(part, error);
         return false;
     }
