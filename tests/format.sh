@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every C++ file (but shaders/, whose headers are GLSL too) is as clang-format 14 writes it. Other versions write other things, so that without
-# this one the check is skipped (exit status 77).
+# Every C++ file (but shaders/, whose headers are GLSL too) is as clang-format 14 writes it. Other
+# versions write other things, so that without this one the check is skipped (exit status 77).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 if ! command -v clang-format-14 >/dev/null; then
