@@ -41,9 +41,11 @@ function(lapidary_add_width_tests shader_cache)
 endfunction()
 
 # The fast path chooses its kernels by the device: once as a GPU would have them (several subgroups a
-# workgroup, split keys), with the smallest subgroups and no texel buffers, and with the largest.
+# workgroup, split keys), without 16-bit floats, with the smallest subgroups and no texel buffers, and
+# with the largest. Without subgroups there is the plain path alone.
 function(lapidary_add_fast_tests shader_cache)
     foreach(form IN ITEMS "as_gpu;${shader_cache};LAPIDARY_DISABLE=cpu"
+                          "no_fp16;${shader_cache};LAPIDARY_DISABLE=fp16"
                           "width_128;${shader_cache}-128;LP_NATIVE_VECTOR_WIDTH=128;LAPIDARY_DISABLE=texels"
                           "width_512;${shader_cache}-512;LP_NATIVE_VECTOR_WIDTH=512")
         list(POP_FRONT form name cache)
@@ -53,6 +55,10 @@ function(lapidary_add_fast_tests shader_cache)
         set_tests_properties(model/fast_${name} PROPERTIES LABELS model TIMEOUT 1200
                              ENVIRONMENT "MESA_SHADER_CACHE_DIR=${cache};${form}")
     endforeach()
+    add_test(NAME model/plain_no_subgroups COMMAND model_tests -\# "[#properties],[#taps]"
+             WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    set_tests_properties(model/plain_no_subgroups PROPERTIES LABELS model TIMEOUT 1200
+        ENVIRONMENT "MESA_SHADER_CACHE_DIR=${shader_cache};LAPIDARY_DISABLE=subgroups")
 endfunction()
 
 # tests/fuzz/<name>.cpp is a libFuzzer target in the fuzz preset; elsewhere the same file is linked

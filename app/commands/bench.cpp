@@ -150,6 +150,7 @@ model::SessionOptions session_options(const Options& options, const BenchTest& t
     session.n_ubatch = test.n_ubatch;
     session.type_k = test.type_k;
     session.type_v = test.type_v;
+    session.keep_q = session.full_cache = session.keep_residuals = test.capture;
     session.stop = interrupted;
     return session;
 }
@@ -230,7 +231,7 @@ private:
     }
 
     model::Session& session_;
-    const BenchTest& test_;
+    const BenchTest test_;
     const bool draws_;
     const std::vector<model::TokenId> tokens_;
 };
@@ -267,35 +268,75 @@ std::vector<BenchTest> planned_tests(const BenchOptions& options) {
     return tests;
 }
 
-BenchResult run_test(const Options& options, Opened& opened, const BenchTest& test,
-                     MemoryPeak& peak) {
+/// A session for one test, and what is measured on it.
+struct Track {
+    Track(const Options& options, const Opened& opened, const BenchTest& test)
+        : session(*opened.runtime, opened.model, with_path(options, opened, test)),
+          result{.test = test, .test_time = utc_now()},
+          run(session, test, options.bench.sync) {
+        session.set_stop(interrupted);
+        result.test.n_ubatch = session.options().n_ubatch;
+        result.tokens_in_flight = run.tokens_in_flight();
+        if (test.capture) {
+            session.set_capture({.taps = {}, .layers = {}, .live_rows = true},
+                                [](const std::shared_ptr<const model::Capture>&) {});
+        }
+        if (!options.bench.no_warmup) {
+            run.warm_up();
+        }
+    }
+    Track(const Track&) = delete;
+    Track& operator=(const Track&) = delete;
+
+    static model::SessionOptions with_path(const Options& options, const Opened& opened,
+                                           const BenchTest& test) {
+        model::SessionOptions session = session_options(options, test);
+        session.path = opened.path;
+        return session;
+    }
+
+    model::Session session;
+    BenchResult result;
+    TestRun run;
+};
+
+/// One result, or with --capture two: their repetitions in turns, each the first as often.
+std::vector<BenchResult> run_test(const Options& options, Opened& opened, const BenchTest& test,
+                                  MemoryPeak& peak) {
     opened.session.reset();  // before the next takes its memory
-    model::SessionOptions with_path = session_options(options, test);
-    with_path.path = opened.path;
-    opened.session = std::make_unique<model::Session>(*opened.runtime, opened.model, with_path);
-    opened.session->set_stop(interrupted);
-    BenchResult result{.test = test, .test_time = utc_now()};
-    result.test.n_ubatch = opened.session->options().n_ubatch;
-    TestRun run(*opened.session, test, options.bench.sync);
-    result.tokens_in_flight = run.tokens_in_flight();
-    if (!options.bench.no_warmup) {
-        run.warm_up();
+    std::vector<std::unique_ptr<Track>> tracks;
+    tracks.push_back(std::make_unique<Track>(options, opened, test));
+    if (options.bench.capture) {
+        BenchTest captured = test;
+        captured.capture = true;
+        tracks.push_back(std::make_unique<Track>(options, opened, captured));
     }
     for (uint32_t i = 0; i < options.bench.repetitions; ++i) {
-        run.repeat(result);
+        for (size_t k = 0; k < tracks.size(); ++k) {
+            Track& track = *tracks[(k + i) % tracks.size()];
+            track.run.repeat(track.result);
+        }
     }
-    result.n_levels += result.n_steps();  // a step's first level has no barrier
+    std::vector<BenchResult> results;
     peak.look();
-    result.memory_bytes = memory_bytes();
-    result.memory_peak_bytes = peak.bytes();
-    result.device_bytes = opened.runtime->device.allocated_bytes();
-    result.n_kernels = opened.runtime->kernels.size();
-    result.load_average = load_average();
-    if (options.bench.profile) {
-        tell("\n{}\n", bench_test_name(test));
-        tell_text(run.profile());
+    for (const auto& track : tracks) {
+        BenchResult& result = track->result;
+        result.n_levels += result.n_steps();  // a step's first level has no barrier
+        result.memory_bytes = memory_bytes();
+        result.memory_peak_bytes = peak.bytes();
+        result.device_bytes = opened.runtime->device.allocated_bytes();
+        result.n_kernels = opened.runtime->kernels.size();
+        result.load_average = load_average();
+        if (options.bench.profile) {
+            tell("\n{}\n", bench_test_name(result.test));
+            tell_text(track->run.profile());
+        }
+        results.push_back(result);
     }
-    return result;
+    if (results.size() == 2) {
+        tell("{}\n", capture_line(results[0], results[1]));
+    }
+    return results;
 }
 
 /// Before the model is there, so that two large buffers fit, with kernels of its own.
@@ -329,10 +370,11 @@ int bench_command(const Options& given) {
     tell_text(err.begin());
     for (const BenchTest& test : tests) {
         std::this_thread::sleep_for(std::chrono::seconds(options.bench.delay_s));
-        const BenchResult result = run_test(options, opened, test, peak);
-        put("{}", out.row(result));
-        flush_output();
-        tell_text(err.row(result));
+        for (const BenchResult& result : run_test(options, opened, test, peak)) {
+            put("{}", out.row(result));
+            flush_output();
+            tell_text(err.row(result));
+        }
     }
     put("{}", out.end());
     tell_text(err.end());

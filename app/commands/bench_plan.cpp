@@ -100,7 +100,8 @@ std::string bench_test_name(const BenchTest& test) {
     if (test.n_gen > 0) {
         name += fmt::format("{}tg{}", name.empty() ? "" : "+", test.n_gen);
     }
-    return test.n_depth > 0 ? name + fmt::format(" @ d{}", test.n_depth) : name;
+    name += test.n_depth > 0 ? fmt::format(" @ d{}", test.n_depth) : std::string();
+    return test.capture ? name + " captured" : name;
 }
 
 std::vector<uint32_t> parse_bench_numbers(std::string_view flag, std::string_view text) {

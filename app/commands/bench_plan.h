@@ -27,6 +27,7 @@ struct BenchOptions {
     bool no_warmup = false;
     bool sync = false;     // one token in flight
     bool profile = false;  // a table of kernels after each test
+    bool capture = false;  // each test also as the window runs it, in turns
 };
 
 /// One test: after n_depth tokens, a prompt of n_prompt tokens at once and then n_gen tokens one by
@@ -35,6 +36,7 @@ struct BenchTest {
     uint32_t n_prompt = 0, n_gen = 0, n_depth = 0;
     uint32_t n_batch = 0, n_ubatch = 0;  // n_ubatch 0: the session's own
     model::DType type_k = model::DType::f16, type_v = model::DType::f16;
+    bool capture = false;  // Q and residuals are kept, and every row's attention is told live
 
     uint32_t n_tokens() const { return n_prompt + n_gen; }
     uint32_t n_ctx() const { return n_depth + n_tokens(); }
@@ -45,7 +47,7 @@ struct BenchTest {
 /// nothing is left to measure.
 std::vector<BenchTest> bench_tests(const BenchOptions& options);
 
-/// "pp512", "tg128", "pp512+tg128", each with " @ d1024" at a depth.
+/// "pp512", "tg128", "pp512+tg128", each with " @ d1024" at a depth and " captured".
 std::string bench_test_name(const BenchTest& test);
 
 /// "1,2,8-64*2,100-300+100": numbers, and ranges `first-last`, `first-last+step` and

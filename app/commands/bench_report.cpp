@@ -130,6 +130,7 @@ void add_our_fields(Fields& f, const BenchSystem& s, const BenchResult& r) {
     f.number("subgroup_size", s.subgroup_size);
     f.text("path", s.path);
     f.number("tokens_in_flight", r.tokens_in_flight);
+    f.number("capture", uint32_t(r.test.capture));
     f.number("kernels", r.n_kernels);
     f.number("n_layers", s.n_layers);
     f.number("levels_per_token", r.per_token(double(r.n_levels)));
@@ -254,6 +255,13 @@ double BenchResult::stddev_ts() const {
     return deviation(samples_ts());
 }
 
+double BenchResult::median_ts() const {
+    std::vector<double> rates = samples_ts();
+    std::sort(rates.begin(), rates.end());
+    const size_t n = rates.size();
+    return n == 0 ? 0 : (rates[(n - 1) / 2] + rates[n / 2]) / 2;
+}
+
 double BenchResult::gb_per_s() const {
     return bytes / std::max(avg_ns() * double(samples_ns.size()), 1.0);
 }
@@ -265,6 +273,22 @@ double BenchResult::per_token(double sum) const {
 uint64_t BenchResult::n_steps() const {
     const uint32_t chunk = std::max(test.n_ubatch, 1u);
     return samples_ns.size() * ((uint64_t{test.n_prompt} + chunk - 1) / chunk + test.n_gen);
+}
+
+std::string capture_line(const BenchResult& without, const BenchResult& with) {
+    const auto speed = [](const BenchResult& r) {
+        const std::vector<double> rates = r.samples_ts();
+        const auto [low, high] = std::ranges::minmax_element(rates);
+        return rates.empty() ? std::string("none")
+                             : fmt::format("{:.2f} ({:.2f} to {:.2f})", r.median_ts(), *low, *high);
+    };
+    const auto more = [](double a, double b) { return a > 0 ? 100 * (b / a - 1) : 0; };
+    return fmt::format(
+        "{}: {} tokens/s, captured {}, {:+.1f} %; bytes {:+.1f} %, dispatches "
+        "{:+.1f} %",
+        bench_test_name(without.test), speed(without), speed(with),
+        more(without.median_ts(), with.median_ts()), more(without.bytes, with.bytes),
+        more(double(without.n_dispatches), double(with.n_dispatches)));
 }
 
 std::vector<BenchField> bench_fields(const BenchSystem& system, const BenchResult& result) {

@@ -42,6 +42,7 @@ struct BenchResult {
     double avg_ts() const;                   // their mean, as llama-bench has it
     double stddev_ts() const;
     double gb_per_s() const;
+    double median_ts() const;
     /// A sum over all repetitions as a share of one token.
     double per_token(double sum) const;
     uint64_t n_steps() const;  // of all repetitions: chunks of prompts and single tokens
@@ -53,6 +54,10 @@ struct BenchField {
     std::string value;  // a number's or list's JSON; a text as it is
     Kind kind = Kind::text;
 };
+
+/// "tg32: 28.1 (27.5 to 28.4) tokens/s, captured 27.9 (27.2 to 28.3), -0.7 %; bytes +0.5 %,
+/// dispatches +0.0 %": medians, lowest and highest.
+std::string capture_line(const BenchResult& without, const BenchResult& with);
 
 /// Every field of one result in the order they are written.
 std::vector<BenchField> bench_fields(const BenchSystem& system, const BenchResult& result);

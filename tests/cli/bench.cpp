@@ -108,3 +108,21 @@ TEST_CASE("bench: what the model does not have") {
     CHECK(bench({"-b", "0"}).exit_code == 2);
     CHECK(bench({"-p", "1", "-n", "0", "-ngl", "99", "-r", "1"}).exit_code == 0);
 }
+
+TEST_CASE("bench: each test with capture and without, in turns") {
+    const ProgramResult result =
+        bench({"-p", "8", "-n", "4", "-r", "3", "--sync", "--capture", "-o", "json"});
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    const json rows = json::parse(result.out);
+    REQUIRE(rows.size() == 4);
+    for (size_t i = 0; i < rows.size(); ++i) {
+        CHECK(rows[i].at("capture") == i % 2);
+        CHECK(rows[i].at("samples_ns").size() == 3);
+    }
+    // On the fast path a captured step has no dispatch more, and its bytes are the live rows'.
+    CHECK(rows[3].at("dispatches_per_token") == rows[2].at("dispatches_per_token"));
+    CHECK(rows[3].at("bytes_per_token") >= rows[2].at("bytes_per_token"));
+    CHECK(result.err.find("tg4: ") != std::string::npos);
+    CHECK(result.err.find("captured") != std::string::npos);
+}

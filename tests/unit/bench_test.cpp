@@ -69,11 +69,11 @@ BenchResult a_result() {
 }  // namespace
 
 TEST_CASE("bench takes llama-bench's options") {
-    const BenchOptions b =
-        parse({"-m",   "f.gguf", "-p",     "128,512",   "-n",          "32",      "-d",   "0,1024",
-               "-pg",  "16,4",   "-b",     "64",        "-ub",         "32",      "-ctk", "f16,f32",
-               "-ctv", "f32",    "-r",     "3",         "-o",          "json",    "-oe",  "md",
-               "-ngl", "99",     "--sync", "--profile", "--no-warmup", "--delay", "2"});
+    const BenchOptions b = parse(
+        {"-m",   "f.gguf", "-p",     "128,512",   "-n",          "32",      "-d",   "0,1024",
+         "-pg",  "16,4",   "-b",     "64",        "-ub",         "32",      "-ctk", "f16,f32",
+         "-ctv", "f32",    "-r",     "3",         "-o",          "json",    "-oe",  "md",
+         "-ngl", "99",     "--sync", "--profile", "--no-warmup", "--delay", "2",    "--capture"});
     CHECK(b.n_prompt == Numbers{128, 512});
     CHECK(b.n_gen == Numbers{32});
     CHECK(b.n_depth == Numbers{0, 1024});
@@ -87,7 +87,7 @@ TEST_CASE("bench takes llama-bench's options") {
     CHECK(b.gpu_layers == 99);
     CHECK(b.output == BenchFormat::json);
     CHECK(b.output_err == BenchFormat::markdown);
-    CHECK((b.sync && b.profile && b.no_warmup));
+    CHECK((b.sync && b.profile && b.no_warmup && b.capture));
     CHECK(parse({"--n-prompt", "1", "--n-prompt", "2,3"}).n_prompt == Numbers{1, 2, 3});
     CHECK(parse({"-ngl", "all"}).gpu_layers == -1);
     CHECK(parse({"-n", "4"}).repetitions == 5);
@@ -233,4 +233,17 @@ TEST_CASE("bench in its other formats") {
         CHECK(bars(std::string_view(md).substr(at, end - at)) == 15);
         at = end + 1;
     }
+}
+
+TEST_CASE("bench says what capture costs, by medians") {
+    BenchResult without = a_result(), with = a_result();
+    without.samples_ns = {1000000, 2000000, 4000000};
+    with.test.capture = true;
+    with.samples_ns = {2500000, 1000000, 8000000};
+    with.bytes = 6.3e6;
+    CHECK(without.median_ts() == 4000);
+    CHECK(bench_test_name(with.test) == "tg8 @ d16 captured");
+    CHECK(capture_line(without, with) ==
+          "tg8 @ d16: 4000.00 (2000.00 to 8000.00) tokens/s, captured 3200.00 (1000.00 to "
+          "8000.00), -20.0 %; bytes +5.0 %, dispatches +0.0 %");
 }

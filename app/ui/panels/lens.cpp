@@ -202,7 +202,8 @@ void draw_residual_choice(Panel& p, float left, float right, float cy) {
 void draw_lens(Panel& p, const Rect& r, bool full) {
     Gui& gui = p.gui;
     const float x = r.x + gui.px(16), right = r.right() - gui.px(16), cy = r.y + gui.px(18);
-    const float title_end = gui.text(type::kTitle, x, cy, "Through the layers");
+    const float title_end = gui.text(
+        type::kTitle, x, cy, p.state.lens_mid ? "After each attention" : "Through the layers");
     const float badge_x = right - badge_width(gui, Source::recomputed);
     draw_residual_choice(p, title_end + gui.px(10), badge_x - gui.px(8), cy);
     if (!have_lens(p)) {
