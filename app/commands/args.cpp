@@ -404,12 +404,19 @@ void check_useless(const Options& o) {
     const bool recording = o.command == CommandName::trace && o.output.ends_with(kRecordingEnding);
     const char* const whole = "for a recording, which keeps all of them";
     const Options untouched;
+    const bool view = o.command == CommandName::trace && !recording &&
+                      (!o.view.empty() || !o.output.ends_with(".npz"));
+    const bool cells = o.view.empty() || o.view == "matrix" || o.view == "heads";
     const std::tuple<bool, const char*, const char*> rows[] = {
         {recording && o.layers != untouched.layers, "--layers", whole},
         {recording && o.heads != untouched.heads, "--heads", whole},
         {recording && o.queries != untouched.queries, "--queries", whole},
         {recording && o.taps != untouched.taps, "--taps", whole},
         {recording && !o.view.empty(), "--view", whole},
+        {view && o.queries != untouched.queries, "--queries", "for a view, which has all rows"},
+        {view && o.taps != untouched.taps, "--taps", "for a view"},
+        {view && !cells && o.layers != untouched.layers, "--layers", "for a view without cells"},
+        {view && !cells && o.heads != untouched.heads, "--heads", "for a view without cells"},
         {run && o.top > 0 && !o.json, "--top", "without --json"},
         {run && !o.system.empty() && !o.chat && o.batch.empty(), "--system-prompt",
          "without --chat"},

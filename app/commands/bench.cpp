@@ -339,6 +339,17 @@ std::vector<BenchResult> run_test(const Options& options, Opened& opened, const 
     return results;
 }
 
+/// Throws base::Cancelled when interrupted.
+void wait(uint32_t seconds) {
+    const auto end = Clock::now() + std::chrono::seconds(seconds);
+    while (Clock::now() < end) {
+        if (interrupted()) {
+            throw base::Cancelled();
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+}
+
 /// Before the model is there, so that two large buffers fit, with kernels of its own.
 double copy_rate(const Options& options) {
     gpu::Device device({.selector = options.device});
@@ -368,16 +379,24 @@ int bench_command(const Options& given) {
     BenchWriter out(options.bench.output, system), err(options.bench.output_err, system);
     put("{}", out.begin());
     tell_text(err.begin());
-    for (const BenchTest& test : tests) {
-        std::this_thread::sleep_for(std::chrono::seconds(options.bench.delay_s));
-        for (const BenchResult& result : run_test(options, opened, test, peak)) {
-            put("{}", out.row(result));
-            flush_output();
-            tell_text(err.row(result));
+    const auto end = [&] {
+        put("{}", out.end());
+        tell_text(err.end());
+    };
+    try {
+        for (const BenchTest& test : tests) {
+            wait(options.bench.delay_s);
+            for (const BenchResult& result : run_test(options, opened, test, peak)) {
+                put("{}", out.row(result));
+                flush_output();
+                tell_text(err.row(result));
+            }
         }
+    } catch (const base::Cancelled&) {
+        end();  // what was measured stays readable
+        throw;
     }
-    put("{}", out.end());
-    tell_text(err.end());
+    end();
     return 0;
 }
 

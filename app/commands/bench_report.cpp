@@ -65,14 +65,14 @@ public:
         } else {
             digits = fmt::format("{}", value);
         }
-        list_.push_back({name, std::move(digits), BenchField::Kind::number});
+        list_.push_back({name, std::move(digits), kind_of<Number>()});
     }
     template <class Number>
     void number(std::string_view name, const std::optional<Number>& value) {
         if (value) {
             number(name, *value);
         } else {
-            list_.push_back({name, "null", BenchField::Kind::number});
+            list_.push_back({name, "null", kind_of<Number>()});
         }
     }
     template <class Number>
@@ -86,6 +86,10 @@ public:
     std::vector<BenchField> take() { return std::move(list_); }
 
 private:
+    template <class Number>
+    static constexpr BenchField::Kind kind_of() {
+        return std::is_floating_point_v<Number> ? BenchField::Kind::real : BenchField::Kind::whole;
+    }
     std::vector<BenchField> list_;
 };
 
@@ -199,11 +203,11 @@ std::string values_of(const std::vector<BenchField>& fields, std::string_view se
 std::string create_table(const std::vector<BenchField>& fields) {
     std::string text = "CREATE TABLE IF NOT EXISTS llama_bench (\n";
     for (size_t i = 0; i < fields.size(); ++i) {
-        const bool is_text = fields[i].kind == BenchField::Kind::text;
-        const bool whole = !is_text && fields[i].value.find_first_of(".en") == std::string::npos;
-        text += fmt::format("  {} {}{}\n", fields[i].name,
-                            is_text ? "TEXT" : (whole ? "INTEGER" : "REAL"),
-                            i + 1 < fields.size() ? "," : "");
+        const BenchField::Kind kind = fields[i].kind;
+        const char* const type = kind == BenchField::Kind::text    ? "TEXT"
+                                 : kind == BenchField::Kind::whole ? "INTEGER"
+                                                                   : "REAL";
+        text += fmt::format("  {} {}{}\n", fields[i].name, type, i + 1 < fields.size() ? "," : "");
     }
     return text + ");\n\n";
 }

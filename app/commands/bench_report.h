@@ -49,7 +49,7 @@ struct BenchResult {
 };
 
 struct BenchField {
-    enum class Kind : uint8_t { text, number, list };
+    enum class Kind : uint8_t { text, whole, real, list };
     std::string_view name;
     std::string value;  // a number's or list's JSON; a text as it is
     Kind kind = Kind::text;

@@ -122,7 +122,7 @@ private:
     }
 
     void tokens() {
-        view_.title = "Surprise of every token";
+        view_.title = "Probability of every token";
         view_.badge = "captured";
         view_.table.columns = {"position",       "id",   "text",        "probability",
                                "surprisal_nats", "rank", "entropy_nats"};

@@ -193,13 +193,34 @@ bool has_picture_painter() {
     return painter_in_use != nullptr;
 }
 
+namespace {
+
+/// "3 attention  ␠was": of a table that has layers, with the layer and what was read out there.
+std::string row_label(const ExportTable& table, size_t row, size_t texts) {
+    std::string before;
+    for (size_t c = 0; c < table.columns.size(); ++c) {
+        const ExportCell& cell = table.rows[row][c];
+        if (const double* layer = std::get_if<double>(&cell);
+            layer != nullptr && table.columns[c] == "layer") {
+            before = fmt::format("{} ", *layer);
+        } else if (const auto* tap = std::get_if<std::string>(&cell);
+                   tap != nullptr && table.columns[c] == "residual") {
+            before += *tap == "resid_mid" ? "attention  " : "MLP  ";
+        }
+    }
+    return before + base::escaped(std::get<std::string>(table.rows[row][texts]), 40);
+}
+
+}  // namespace
+
 Picture table_picture(const ViewExport& view) {
     Picture out;
     std::ranges::copy(header(view), std::back_inserter(out.texts));
     const ExportTable& table = view.table;
     const ShownColumns shown = table.rows.empty() ? ShownColumns{0, 0} : shown_columns(table);
     double y = 44;
-    for (const auto& row : table.rows) {
+    for (size_t r = 0; r < table.rows.size(); ++r) {
+        const auto& row = table.rows[r];
         if (shown.numbers < row.size()) {
             const double value = std::get<double>(row[shown.numbers]);
             const double part = std::isfinite(value) ? std::clamp(value, 0.0, 1.0) : 0;
@@ -210,11 +231,10 @@ Picture table_picture(const ViewExport& view) {
             }
         }
         if (shown.texts < row.size()) {
-            out.texts.push_back(
-                {.x = 192,
-                 .y = y + 11,
-                 .right_aligned = true,
-                 .text = base::escaped(std::get<std::string>(row[shown.texts]), 40)});
+            out.texts.push_back({.x = 192,
+                                 .y = y + 11,
+                                 .right_aligned = true,
+                                 .text = row_label(table, r, shown.texts)});
         }
         y += 18;
     }

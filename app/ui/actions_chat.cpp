@@ -28,7 +28,7 @@ bool has_answer(const Panel& p) {
     return last_answer(p) != kNoNode && p.state.chat().given_text() == kNoNode;
 }
 bool can_answer_again(const Panel& p) {
-    return has_answer(p) && p.state.ready() && !p.state.busy();
+    return has_answer(p) && p.state.computes() && !p.state.busy();
 }
 
 /// The chat next to the current one in the list; nothing at its ends.
@@ -144,7 +144,11 @@ const Action kActions[] = {
     {"message.write", "Write a message", "Messages", "Ctrl+L", Where::anywhere, nullptr,
      [](Panel& p) { p.view.composer.take_focus = true; }},
     {"message.edit_last", "Edit the last message and send it again", "Messages", "Ctrl+E",
-     Where::anywhere, [](const Panel& p) { return last_question(p) != kNoNode && !p.state.busy(); },
+     Where::anywhere,
+     [](const Panel& p) {
+         return last_question(p) != kNoNode && !p.state.busy() &&
+                (p.state.model == nullptr || !p.state.model->replayed);
+     },
      edit_last},
     {"answer.again", "Write another answer", "Messages", "Ctrl+R", Where::anywhere,
      can_answer_again,

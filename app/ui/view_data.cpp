@@ -84,7 +84,7 @@ void add_heads(const UiState& s, ViewExport& out) {
 }
 
 void add_tokens(const Message& m, ViewExport& out) {
-    out.title = "Surprise of every token";
+    out.title = "Probability of every token";
     out.badge = "captured";
     out.table.columns = {"position",       "id",   "text", "probability",
                          "surprisal_nats", "rank", "part", "entropy_nats"};

@@ -260,3 +260,19 @@ TEST_CASE("a recording that is opened from inside gets a window of its own") {
     CHECK_FALSE(r.state().trouble);
     CHECK_FALSE(r.state().loading());
 }
+
+// Regenerate put an error in the recorded answer's place.
+TEST_CASE("a replay offers nothing that would have to be computed") {
+    Replay replay(recorded_answer());
+    replay.play("wait ready\nwait idle\nkey Escape\n");
+    const ui::UiState& state = replay.screen->app().state;
+    const size_t n = state.chat().size();
+    const ui::NodeId answer = state.chat().last(model::Role::model);
+    CHECK_FALSE(state.computes());
+    CHECK_FALSE(state.continue_obstacle(answer).empty());
+    replay.play(
+        "key Ctrl+R\nwait frames 5\nkey Ctrl+Shift+R\nkey Ctrl+J\nkey Ctrl+E\nwait frames 5\n");
+    CHECK(state.chat().size() == n);
+    CHECK(state.chat().last(model::Role::model) == answer);
+    CHECK(state.rows_in_cache() > 0);
+}

@@ -1,6 +1,8 @@
 // Texts and colours of the window: numbers, token faces, settings.
 #include "tests/support/catch.h"
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -71,6 +73,44 @@ TEST_CASE("settings keep unknown keys, and a broken file is set aside") {
     CHECK_FALSE(problem.empty());
     CHECK(fs::exists(path + ".bad"));
     CHECK_FALSE(fs::exists(path));
+    std::ofstream(path, std::ios::trunc) << "{ worse";
+    ConfigFile(path).load(problem);
+    CHECK(problem.find(".bad.2") != std::string::npos);
+    CHECK(fs::file_size(path + ".bad") == 10);  // the first one is as it was
+    CHECK(fs::file_size(path + ".bad.2") == 7);
+    fs::remove_all(folder);
+}
+
+TEST_CASE("settings behind a link stay there, and what is no file is left alone") {
+    namespace fs = std::filesystem;
+    const fs::path folder = fs::temp_directory_path() / "lapidary-config-link-test";
+    fs::remove_all(folder);
+    fs::create_directories(folder / "dot");
+    const fs::path path = folder / "config.json", behind = folder / "dot" / "mine.json";
+    std::ofstream(behind) << R"({"scale_percent": 125})";
+    fs::create_symlink(behind, path);
+    std::string problem;
+    ConfigFile file(path.string());
+    Config config = file.load(problem);
+    CHECK(config.scale_percent == 125);
+    config.scale_percent = 150;
+    REQUIRE(file.save(config, problem));
+    CHECK(fs::is_symlink(path));
+    CHECK(ConfigFile(behind.string()).load(problem).scale_percent == 150);
+
+    fs::remove(path);
+    fs::create_directory(path);
+    ConfigFile none(path.string());
+    none.load(problem);
+    CHECK(problem.find("is no file") != std::string::npos);
+    CHECK(none.save(config, problem));
+    CHECK(fs::is_directory(path));
+    CHECK(fs::is_empty(path));
+    fs::remove(path);
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    problem.clear();
+    ConfigFile(path.string()).load(problem);  // and does not wait for a writer
+    CHECK(problem.find("is no file") != std::string::npos);
     fs::remove_all(folder);
 }
 

@@ -120,13 +120,21 @@ TEST_CASE("flags that would change nothing are refused") {
     CHECK(useless({"run", "--fim-before", "a", "--chat"}));
     CHECK(useless({"score", "--tokens", "2", "--special"}));
     CHECK(useless({"score", "-p", "a", "--hash", "--top", "3"}));
-    for (const char* flag : {"--layers", "--heads", "--queries", "--taps", "--view"}) {
-        const std::string value = std::string(flag) == "--taps"   ? "logits"
-                                  : std::string(flag) == "--view" ? "heads"
-                                                                  : "0";
-        CHECK(useless({"trace", "-p", "a", "-o", "x.lapidary", flag, value}));
-        CHECK_FALSE(useless({"trace", "-p", "a", "-o", "x.svg", flag, value}));
+    const auto trace = [&](const char* output, std::vector<std::string> more) {
+        std::vector<std::string> argv{"trace", "-p", "a", "-o", output};
+        argv.insert(argv.end(), more.begin(), more.end());
+        return useless(argv);
+    };
+    for (const auto& [flag, value] : std::vector<std::pair<std::string, std::string>>{
+             {"--layers", "0"}, {"--heads", "0"}, {"--queries", "0"}, {"--taps", "logits"}}) {
+        CHECK(trace("x.lapidary", {flag, value}));
+        CHECK(trace("x.svg", {"--view", "tokens", flag, value}));
+        CHECK_FALSE(trace("x.npz", {flag, value}));
+        const bool chooses_heads = flag == "--layers" || flag == "--heads";
+        CHECK(trace("x.svg", {flag, value}) == !chooses_heads);
     }
+    CHECK(trace("x.lapidary", {"--view", "heads"}));
+    CHECK_FALSE(trace("x.svg", {"--view", "heads"}));
     CHECK_FALSE(useless({"trace", "-p", "a", "-o", "x.lapidary"}));
     CHECK_FALSE(useless({"run", "-p", "a", "--chat", "-sys", "b", "--json", "--top", "3"}));
     for (const char* flag : {"-m", "--model", "-f", "--batch", "--device"}) {

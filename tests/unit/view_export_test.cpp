@@ -202,3 +202,13 @@ TEST_CASE("a file that cannot be written is a sentence in the window") {
     CHECK(try_write_export(table(), ExportFormat::csv, (dir.path() / "a.csv").string(), 1).empty());
     CHECK(std::filesystem::exists(dir.path() / "a.csv"));
 }
+
+TEST_CASE("the picture of the layers says which layer, and after what") {
+    ViewExport view{.view = "lens", .title = "t", .badge = "b"};
+    view.table.columns = {"layer", "text", "id", "probability", "residual"};
+    view.table.rows = {{0.0, std::string("was"), 7.0, 0.25, std::string("resid_mid")},
+                       {0.0, std::string("is"), 8.0, 0.5, std::string("resid_post")}};
+    const std::string svg = export_svg(view);
+    CHECK(svg.find(">0 attention  was<") != std::string::npos);
+    CHECK(svg.find(">0 MLP  is<") != std::string::npos);
+}

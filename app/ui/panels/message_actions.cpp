@@ -226,7 +226,7 @@ void draw_answer_actions(Panel& p, NodeId id, float x, float y, float column) {
         begin_edit(p, id);
     }
     if (action(".regenerate", Icon::refresh, "Write another answer; this one stays",
-               p.state.ready())) {
+               p.state.computes())) {
         p.later([id](UiState& s) { s.regenerate(id); });
     }
     if (action(".copy", Icon::copy, "Copy the answer", !m.text.empty())) {
@@ -256,7 +256,7 @@ void message_menu_items(Panel& p, NodeId id) {
         const bool drawn = m.stats.predicted_n > 0;
         if (drawn && menu_item(gui, "message.same_seed", "Again with the same seed",
                                std::to_string(m.sampling.seed), false, Icon::refresh,
-                               free && p.state.ready())) {
+                               free && p.state.computes())) {
             p.later([id](UiState& s) { s.regenerate(id, true); });
         }
         if (drawn && menu_item(gui, "message.copy_seed", "Copy the seed")) {

@@ -66,6 +66,16 @@ void take_presets(const json& j, std::vector<Preset>& presets) {
     }
 }
 
+/// `path`, or with the first number behind it under which nothing lies.
+std::string free_name(const std::string& path) {
+    std::error_code error;
+    std::string name = path;
+    for (int i = 2; fs::exists(fs::symlink_status(name, error)); ++i) {
+        name = path + "." + std::to_string(i);
+    }
+    return name;
+}
+
 /// Only values of the right type are taken; everything else keeps its default.
 Config from_json(const json& j) {
     Config config;
@@ -116,6 +126,13 @@ std::string ConfigFile::default_path() {
 }
 
 Config ConfigFile::load(std::string& problem) {
+    std::error_code error;
+    const fs::file_status status = fs::status(path_, error);
+    if (!path_.empty() && fs::exists(status) && !fs::is_regular_file(status)) {
+        problem = path_ + " is no file: the settings of this session are not kept.";
+        path_.clear();
+        return {};
+    }
     std::ifstream in(path_, std::ios::binary);
     if (path_.empty() || !in) {
         return {};
@@ -127,11 +144,10 @@ Config ConfigFile::load(std::string& problem) {
     if (j.is_object()) {
         return from_json(j);
     }
-    std::error_code error;
-    fs::rename(path_, path_ + ".bad", error);
-    problem = error
-                  ? "The settings in " + path_ + " cannot be read, and are left as they are."
-                  : "The settings could not be read; the file was set aside as " + path_ + ".bad.";
+    const std::string aside = free_name(path_ + ".bad");
+    fs::rename(path_, aside, error);
+    problem = error ? "The settings in " + path_ + " cannot be read, and are left as they are."
+                    : "The settings could not be read; the file was set aside as " + aside + ".";
     if (error) {
         path_.clear();  // never write over it
     }
@@ -176,7 +192,10 @@ bool ConfigFile::save(const Config& config, std::string& problem) {
     }
     std::error_code error;
     fs::create_directories(fs::path(path_).parent_path(), error);
-    const std::string temporary = path_ + ".new";
+    // What a link points at is written, so that it stays a link.
+    const fs::path linked = fs::canonical(path_, error);
+    const std::string target = error ? path_ : linked.string();
+    const std::string temporary = target + ".new";
     {
         std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
         out << text;
@@ -185,9 +204,9 @@ bool ConfigFile::save(const Config& config, std::string& problem) {
             return false;
         }
     }
-    fs::rename(temporary, path_, error);
+    fs::rename(temporary, target, error);
     if (error) {
-        problem = "The settings could not be written to " + path_ + ": " + error.message() + ".";
+        problem = "The settings could not be written to " + target + ": " + error.message() + ".";
         return false;
     }
     text_ = text;

@@ -43,6 +43,8 @@ public:
     void edit_answer(NodeId answer, const std::string& text);
     /// Why an answer cannot go on; empty: it can.
     std::string continue_obstacle(NodeId answer) const;
+    /// A model is at hand that can write; not of a recording.
+    bool computes() const { return ready() && !model->replayed; }
     /// From its last token, with the seed it was begun with.
     void continue_answer(NodeId answer);
     void choose_context(ContextChoice choice);

@@ -48,6 +48,9 @@ void UiState::regenerate(NodeId answer, bool same_seed) {
     }
     const NodeId user = chat().at(answer).parent;
     const bool fresh = chat().at(answer).state == AnswerState::none && !chat().at(answer).edited;
+    if (!fresh && model->replayed) {
+        return;  // nothing can be computed
+    }
     const model::SamplingParams drawn = chat().at(answer).sampling;
     const NodeId node = fresh ? answer : chat().add(user, model::Role::model, {});
     Generate command;
@@ -57,7 +60,7 @@ void UiState::regenerate(NodeId answer, bool same_seed) {
 
 void UiState::edit_and_resend(NodeId message, const std::string& typed) {
     const std::string text = trimmed(typed);
-    if (!ready() || busy() || !chat().valid(message) || text.empty()) {
+    if (!computes() || busy() || !chat().valid(message) || text.empty()) {
         return;
     }
     const NodeId user = chat().add(chat().at(message).parent, model::Role::user, text);
@@ -250,6 +253,9 @@ std::string UiState::continue_obstacle(NodeId answer) const {
     }
     if (!ready()) {
         return "open a model first";
+    }
+    if (model->replayed) {
+        return "this is a recording: nothing can be computed";
     }
     if (!m.children.empty()) {
         return "there are messages behind it; put it into a new chat first";
