@@ -11,8 +11,9 @@ struct ExportView {
     int format = 0;     // of the dialog's list
     int scale = 0;      // 0: once, 1: twice
     std::string path;
-    std::string folder;   // that was proposed: of a bare name
-    std::string problem;  // why it was not written
+    std::string folder;    // that was proposed: of a bare name
+    std::string proposed;  // path: it follows view and format until it is edited
+    std::string problem;   // why it was not written
 };
 
 }  // namespace app::ui

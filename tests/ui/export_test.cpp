@@ -32,6 +32,15 @@ TEST_CASE("E opens the export, the format sets the ending, and the file appears"
         "2\nclick export.go\nwait "
         "frames 4\n");
     CHECK(std::filesystem::exists(dir.path() / "lapidary-matrix.npz"));
+    // Another view has another name, and what was exported before stays.
+    r.play(
+        "key Escape\nwait frames 3\nclick top.export\nwait frames 4\nclick export.format.PNG\n"
+        "wait frames 2\n");
+    CHECK(r.view().exporting.path == (dir.path() / "lapidary-matrix-2.png").string());
+    r.play("click export.view.Heads\nwait frames 2\n");
+    CHECK(r.view().exporting.path == (dir.path() / "lapidary-heads.png").string());
+    r.play("click export.go\nwait frames 4\nrefute Export a view\n");
+    CHECK(std::filesystem::exists(dir.path() / "lapidary-heads.png"));
 }
 
 TEST_CASE("a view of text becomes a picture with bars as long as its numbers") {

@@ -171,9 +171,11 @@ float draw_hits(Panel& p, float x, float y, float w) {
     Gui& gui = p.gui;
     const ChatSearch& search = p.state.file.search;
     const Rect seen = gui.clip();
+    const bool replayed = p.state.model != nullptr && p.state.model->replayed;
     const std::string head =
-        !p.state.file.readable ? "The chats' file cannot be read"
-        : search.hits.empty()  ? (search.waiting ? "Searching" : "Nothing was found")
+        replayed                 ? "Chats are not searched while a recording is open"
+        : !p.state.file.readable ? "The chats' file cannot be read"
+        : search.hits.empty()    ? (search.waiting ? "Searching" : "Nothing was found")
         : search.hits.size() >= HistoryThreads::kMaxHits
             ? "The newest " + thousands(search.hits.size()) + " messages"
             : thousands(search.hits.size()) + (search.hits.size() == 1 ? " message" : " messages");

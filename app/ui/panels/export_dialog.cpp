@@ -32,6 +32,28 @@ void match_ending(ExportView& e) {
     e.path += kEndings[size_t(e.format)];
 }
 
+/// A name for the view and the format under which nothing lies yet.
+void propose(ExportView& e) {
+    std::error_code error;
+    const std::string base = e.folder + "/lapidary-" + std::string(kExportViews[size_t(e.view)]);
+    e.path = base;
+    match_ending(e);
+    for (int i = 2; std::filesystem::exists(e.path, error); ++i) {
+        e.path = base + "-" + std::to_string(i);
+        match_ending(e);
+    }
+    e.proposed = e.path;
+}
+
+/// After another view or format was chosen.
+void follow_choice(ExportView& e) {
+    if (e.path == e.proposed) {
+        propose(e);
+    } else {
+        match_ending(e);
+    }
+}
+
 /// Where it is written: a bare name lies in the proposed folder, a name without one of the endings
 /// gets the chosen format's.
 void complete_path(ExportView& e) {
@@ -56,8 +78,7 @@ void open_dialog(Panel& p) {
     e.view = wanted;
     const std::string before = std::filesystem::path(e.path).parent_path().string();
     e.folder = before.empty() ? proposed_folder() : before;
-    e.path = e.folder + "/lapidary-" + std::string(kExportViews[size_t(e.view)]);
-    match_ending(e);
+    propose(e);
     ImGui::OpenPopup("export");
 }
 
@@ -106,12 +127,13 @@ void draw_export_dialog(Panel& p) {
     if (const int v = segmented(gui, "export.view", at.x + w, row("View", 50), kViewNames, e.view);
         v >= 0) {
         e.view = v;
+        follow_choice(e);
     }
     if (const int f =
             segmented(gui, "export.format", at.x + w, row("Format", 88), kFormats, e.format);
         f >= 0) {
         e.format = f;
-        match_ending(e);
+        follow_choice(e);
     }
     constexpr std::array<std::string_view, 2> kScales = {"1x", "2x"};
     if (e.format == 0) {
