@@ -268,6 +268,30 @@ TEST_CASE("another model's texts never name an old answer's tokens") {
     r.play("expect not captured\nexpect no longer loaded\nrefute heads.restore\n");
 }
 
+namespace {
+
+/// Commands and events go back and forth until nothing is left to say.
+void settle(ui::Application& app) {
+    for (int i = 0; i < 50; ++i) {
+        app.flush();
+        app.pump();
+    }
+    app.flush();
+}
+
+/// One field of every load that was asked for.
+std::vector<std::string> loads_of(const test::FakeEngine& engine, std::string LoadModel::*field) {
+    std::vector<std::string> all;
+    for (const Command& c : engine.commands()) {
+        if (const auto* load = std::get_if<LoadModel>(&c)) {
+            all.push_back(load->*field);
+        }
+    }
+    return all;
+}
+
+}  // namespace
+
 // Bug: an empty --device overwrote the one that was remembered, and a dropped model ignored it.
 TEST_CASE("the remembered device is kept, and every model is opened on it") {
     namespace fs = std::filesystem;
@@ -287,23 +311,10 @@ TEST_CASE("the remembered device is kept, and every model is opened on it") {
         o.device = device;
         o.config_path = path.string();
         ui::Application app(*engine, o);
-        const auto settle = [&] {
-            for (int i = 0; i < 50; ++i) {
-                app.flush();
-                app.pump();
-            }
-            app.flush();
-        };
-        settle();
+        settle(app);
         app.drop("other.gguf");
-        settle();
-        std::vector<std::string> devices;
-        for (const Command& c : engine->commands()) {
-            if (const auto* load = std::get_if<LoadModel>(&c)) {
-                devices.push_back(load->device);
-            }
-        }
-        return devices;
+        settle(app);
+        return loads_of(*engine, &LoadModel::device);
     };
     CHECK(start("") == std::vector<std::string>{"radeon", "radeon"});
     CHECK(remembered() == "radeon");
@@ -329,27 +340,14 @@ TEST_CASE("the model that was open is opened again, and one that is gone is name
         o.model_path = asked;
         o.config_path = config;
         ui::Application app(engine, o);
-        const auto settle = [&] {
-            for (int i = 0; i < 50; ++i) {
-                app.flush();
-                app.pump();
-            }
-            app.flush();
-        };
-        settle();
+        settle(app);
         if (!dropped.empty()) {
             app.drop(dropped);
-            settle();
+            settle(app);
         }
         const ui::Toast* toast = app.ui.view.toasts.current(0, false);
         said = toast != nullptr ? toast->text : std::string();
-        std::vector<std::string> paths;
-        for (const Command& c : engine.commands()) {
-            if (const auto* load = std::get_if<LoadModel>(&c)) {
-                paths.push_back(load->path);
-            }
-        }
-        return paths;
+        return loads_of(engine, &LoadModel::path);
     };
     CHECK(start({}, model) == std::vector<std::string>{"", model});
     CHECK(start({}, {}) == std::vector<std::string>{model});
