@@ -87,7 +87,7 @@ void add_bench(CLI::App& app, Options& o) {
     bench->add_flag("--capture", b.capture,
                     "Each test also on a session as the window has it, in turns with the plain "
                     "one: Q and residuals kept, attention of every row live; both rows are "
-                    "written, and what capture costs goes to stderr");
+                    "written, memory in each that of both, and what capture costs goes to stderr");
     add_output(bench, b);
     add_text(bench, "--gpu-layers,--n-gpu-layers", "(-ngl) Taken for all layers, or refused",
              [&b](const auto& t) {
