@@ -91,6 +91,18 @@ bool CaptureSpec::wants(Tap tap, uint32_t layer) const {
            std::find(layers.begin(), layers.end(), layer) != layers.end();
 }
 
+void LiveRows::append(std::span<const float> scores) {
+    const float largest = *std::max_element(scores.begin(), scores.end());
+    double sum = 0;
+    for (const float s : scores) {
+        sum += std::exp(double(s) - double(largest));
+        const float steps = (largest - s) * 2048.0f + 0.5f;
+        log16.push_back(steps >= 65535.0f ? uint16_t{65535} : uint16_t(steps));
+    }
+    max.push_back(largest);
+    lse.push_back(float(double(largest) + std::log(sum)));
+}
+
 float LiveRows::weight(uint32_t head, uint32_t column) const {
     const uint16_t u = log16[size_t{head} * n_keys + column];
     return u == 65535 ? 0.0f : std::exp(max[head] - float(u) / 2048.0f - lse[head]);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -112,6 +113,9 @@ struct LiveRows {
 
     /// Attention weight of head h on column j (0 <= j < n_keys): exp(max - u / 2048 - lse).
     float weight(uint32_t head, uint32_t column) const;
+
+    /// The next head, from its scores after the cap: one of each visible key, in their order.
+    void append(std::span<const float> scores);
 };
 
 /// What one step (a chunk of prompt tokens, or one decoded token) left behind. Immutable once sent.

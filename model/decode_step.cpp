@@ -101,8 +101,8 @@ ops::NormInput DecodeStep::layer_input(uint32_t l) const {
 }
 
 /// Level 1: q, k, v. Level 2: attention. Level 3: W_O.
-void DecodeStep::record_attention(gpu::CommandBuffer& cmd, uint32_t l, bool live,
-                                  uint32_t slot) const {
+void DecodeStep::record_attention(gpu::CommandBuffer& cmd, uint32_t l,
+                                  const gpu::Range& live) const {
     const Config& c = model_.config;
     const LayerWeights& w = model_.weights.layers[l];
     ops::NormInput in = layer_input(l);
@@ -134,7 +134,7 @@ void DecodeStep::record_attention(gpu::CommandBuffer& cmd, uint32_t l, bool live
                            .lse = act_.lse[l],
                            .parts = parts_,
                            .part_stats = part_stats_,
-                           .live = live ? live_range(l, slot) : gpu::Range{},
+                           .live = live,
                            .unused = unused_[0]},
                           {.n_heads = c.num_attention_heads,
                            .n_kv_heads = c.num_key_value_heads,
@@ -172,44 +172,19 @@ void DecodeStep::record_mlp(gpu::CommandBuffer& cmd, uint32_t l) const {
     ops::matvec(cmd, mlp_out_, w.ffn_down, activated_);
 }
 
-void DecodeStep::record(gpu::CommandBuffer& cmd, bool live, uint32_t slot) const {
+void DecodeStep::record(gpu::CommandBuffer& cmd, const LiveScores* live, uint32_t slot) const {
     const Config& c = model_.config;
     const uint32_t n_layers = c.num_hidden_layers;
     const Tensor token{"token", DType::i32, {1, 1}, state_.slice(0, 4)};
     ops::embed(cmd, act_.x.first_rows(1), model_.weights.token_embd, token, embedding_scale_);
     for (uint32_t l = 0; l < n_layers; l++) {
-        record_attention(cmd, l, live, slot);
+        record_attention(cmd, l, live != nullptr ? live->range(l, slot) : gpu::Range{});
         record_mlp(cmd, l);
     }
     ops::NormInput in = layer_input(n_layers);
     in.norm = model_.weights.output_norm;
     ops::norm_matvec(cmd, act_.logits.rows(slot, 1), model_.weights.head(), in,
                      {after_layer(n_layers - 1), unused_[0]}, c.final_logit_softcapping);
-}
-
-gpu::Range DecodeStep::live_range(uint32_t layer, uint32_t slot) const {
-    CHECK(!live_.empty(), "allocate_live()");
-    const uint64_t bytes = 4 * uint64_t{model_.config.num_attention_heads} * n_ctx_;
-    const uint64_t stride = base::round_up(bytes, gpu::kRangeAlignment);
-    const uint64_t place = uint64_t{slot} * model_.config.num_hidden_layers + layer;
-    return live_.front().range().slice(place * stride, bytes);
-}
-
-void DecodeStep::allocate_live(gpu::Device& device) {
-    if (live_.empty()) {
-        live_.emplace_back(device, live_bytes(model_.config, n_ctx_), gpu::Memory::readback,
-                           "live attention rows");
-    }
-}
-
-uint64_t DecodeStep::live_bytes(const Config& config, uint32_t n_ctx) {
-    const uint64_t row = 4 * uint64_t{config.num_attention_heads} * n_ctx;
-    return base::round_up(row, gpu::kRangeAlignment) * config.num_hidden_layers * kSlots;
-}
-
-std::span<const float> DecodeStep::live_scores(uint32_t layer, uint32_t slot) const {
-    const gpu::Range range = live_range(layer, slot);
-    return {reinterpret_cast<const float*>(live_.front().mapped() + range.offset), range.size / 4};
 }
 
 uint64_t DecodeStep::bytes_for(const Config& config, const DecodeStepOptions& options) {

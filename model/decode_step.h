@@ -5,14 +5,13 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <vector>
 
 #include "gpu/buffer.h"
 #include "gpu/command_buffer.h"
 #include "model/activations.h"
 #include "model/fast_ops.h"
 #include "model/kv_cache.h"
+#include "model/live_scores.h"
 #include "model/model.h"
 
 namespace model {
@@ -30,9 +29,9 @@ public:
 
     /// Record embedding, all layers and the head: from `state` to row `slot` of act.logits (f32,
     /// after the final cap). Keys, values, LSE, and Q and residuals where kept, land where the
-    /// plain path puts them. `live`: the capped scores of every head are kept too, see
-    /// live_scores().
-    void record(gpu::CommandBuffer& cmd, bool live, uint32_t slot = 0) const;
+    /// plain path puts them. `live`, where set: the capped scores of every head are kept too, in
+    /// its slot `slot`, f32 [n_heads, n_ctx] of every layer.
+    void record(gpu::CommandBuffer& cmd, const LiveScores* live, uint32_t slot = 0) const;
 
     /// Two steps may be in flight, each with its own logits and live scores.
     static constexpr uint32_t kSlots = 2;
@@ -46,21 +45,13 @@ public:
     /// The next step computes `token` at `position`. No step may be running.
     void set_state(TokenId token, uint32_t position);
 
-    /// Set aside what record(live) needs. May throw out_of_memory.
-    void allocate_live(gpu::Device& device);
-    /// After a live step: capped scores [n_heads, n_ctx] of one layer; visible keys only.
-    std::span<const float> live_scores(uint32_t layer, uint32_t slot = 0) const;
-
     static uint64_t bytes_for(const Config& config, const DecodeStepOptions& options);
-    /// What allocate_live() sets aside.
-    static uint64_t live_bytes(const Config& config, uint32_t n_ctx);
 
 private:
-    void record_attention(gpu::CommandBuffer& cmd, uint32_t l, bool live, uint32_t slot) const;
+    void record_attention(gpu::CommandBuffer& cmd, uint32_t l, const gpu::Range& live) const;
     void record_mlp(gpu::CommandBuffer& cmd, uint32_t l) const;
     ops::NormInput layer_input(uint32_t l) const;
     ops::ResidualRow after_layer(uint32_t l) const;
-    gpu::Range live_range(uint32_t layer, uint32_t slot) const;
     gpu::Range upload_rope(bool local, gpu::Device& device);
 
     const Model& model_;
@@ -78,7 +69,6 @@ private:
     gpu::Range parts_, part_stats_;        // of split attention
     ops::ProductScratch products_;
     gpu::Range unused_[3];
-    std::vector<gpu::Buffer> live_;  // 0 or 1: f32 [kSlots, L, n_heads, n_ctx]
 };
 
 }  // namespace model

@@ -160,11 +160,15 @@ void finish_attention(const Step& s, uint32_t l, const Tensor& x, const Tensor& 
                                     .window = config.layers[l].sliding_window,
                                     .scale = config.attention_scale(),
                                     .cap = config.attn_logit_softcapping};
-    const ops::LiveRowsTarget* const live = s.taps.live_target(l);
-    if (s.fast && live == nullptr) {
+    if (s.fast && s.live == nullptr) {
         ops::attention_prefill(cmd, z, lse, q, cache.k, cache.v, shape);
     } else {
-        ops::attention(cmd, z, lse, q, cache.k, cache.v, s.act.attention, shape, live);
+        ops::AttentionScratch scratch = s.act.attention;
+        if (s.live != nullptr) {
+            const gpu::Range kept = s.live->range(l, 0);
+            scratch.scores = {"live scores", DType::f32, {1, uint32_t(kept.size / 4)}, kept};
+        }
+        ops::attention(cmd, z, lse, q, cache.k, cache.v, scratch, shape);
     }
     s.taps.tap(cmd, Tap::z, l, z);
     s.taps.tap_per_head(cmd, l, w.attn_output, z, n_heads);

@@ -10,6 +10,7 @@
 #include "model/activations.h"
 #include "model/fast_ops.h"
 #include "model/kv_cache.h"
+#include "model/live_scores.h"
 #include "model/model.h"
 #include "model/tap_recorder.h"
 
@@ -22,7 +23,8 @@ struct Step {
     Activations& act;  // tokens and rope tables of the chunk are filled in by the host
     const KvCache& cache;
     TapRecorder& taps;
-    uint32_t position = 0;  // of the first token
+    const LiveScores* live = nullptr;  // set, for one token: its scores are kept in slot 0
+    uint32_t position = 0;             // of the first token
     uint32_t n_tokens = 1;
     float embedding_scale = 1;
     const ops::ProductScratch* fast = nullptr;  // set: the fast path's products

@@ -71,12 +71,6 @@ struct KeySpan {
 };
 KeySpan key_span(uint32_t position, uint32_t n_queries, uint32_t window);
 
-/// Optional output of attention: rows in log16 of a single query (n_tokens == 1).
-struct LiveRowsTarget {
-    gpu::Range rows;   // u16 [n_heads, key_span(position, 1, window).n]
-    gpu::Range stats;  // f32 [n_heads, 2]: row maximum, sum of exp(s - maximum)
-};
-
 /// z = softmax(mask(cap(scale q k^T))) v, all heads, causal and windowed; lse of every row.
 ///   z      f32 [n_tokens, n_heads * head_dim]
 ///   lse    f32 [n_heads, n_ctx]          columns position .. position + n_tokens are written
@@ -84,11 +78,11 @@ struct LiveRowsTarget {
 ///   k, v   f16 or f32 [capacity, n_kv_heads * head_dim] position p in row p % capacity; the
 ///   queries'
 ///          own keys and values are already there
-///   live   nullptr, or where the log16 rows go
-/// Long chunks are worked through in sub-batches that fit the scratch.
+/// Long chunks are worked through in sub-batches that fit the scratch. scratch.scores ends with the
+/// scores of the last of them, after the cap: f32 [queries, n_heads, key_span().n].
 void attention(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, const Tensor& q,
                const Tensor& k, const Tensor& v, const AttentionScratch& scratch,
-               const AttentionShape& shape, const LiveRowsTarget* live);
+               const AttentionShape& shape);
 
 /// Makes the kernels that attention() uses for caches of these types; q has the type of k.
 void create_attention_kernels(gpu::CommandBuffer& cmd, DType k, DType v);

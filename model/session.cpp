@@ -54,6 +54,10 @@ ActivationOptions activation_options(const SessionOptions& o) {
             .keep_residuals = o.keep_residuals};
 }
 
+uint32_t live_slots(const SessionOptions& o) {
+    return o.path == Path::fast ? DecodeStep::kSlots : 1;
+}
+
 }  // namespace
 
 Session::Impl::Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in,
@@ -64,7 +68,8 @@ Session::Impl::Impl(Runtime& runtime_in, std::shared_ptr<const Model> model_in,
       cache(runtime.device, model->config, cache_options(options)),
       act(runtime.device, model->config, activation_options(options)),
       cmd(runtime.device, runtime.kernels),
-      taps(runtime.device, model->config, options.n_ctx),
+      taps(runtime.device, model->config),
+      live(runtime.device, model->config, options.n_ctx, live_slots(options)),
       scale(embedding_scale(model->config, *options.bf16_embedding_scale)) {
     if (options.path == Path::fast) {
         const std::string obstacle = Session::fast_obstacle(runtime.device.info(), model->config);
@@ -100,7 +105,7 @@ void Session::Impl::warm_up() {
     }
     if (options.keep_q) {  // an inspector's session: live rows will be captured
         ops::attention_pool_kernel(kernels, options.type_k, options.type_k);
-        taps.allocate_live();
+        live.allocate();
     }
     cmd.set_stop(options.stop);
     if (fast_step) {
@@ -124,9 +129,8 @@ void Session::Impl::warm_up() {
         record_step();
         decode_recorded(bos);
         if (options.keep_q) {
-            fast_step->allocate_live(runtime.device);
             fast_step->set_state(bos, 0);
-            run([&] { fast_step->record(cmd, true); });
+            run([&] { fast_step->record(cmd, &live); });
         }
         for (const SampleForm form : {SampleForm::few, SampleForm::any}) {
             fast_step->set_state(bos, 0);
@@ -169,8 +173,9 @@ void Session::Impl::run_chunk(std::span<const TokenId> chunk, WantLogits want,
     std::memcpy(act.host_tokens(), chunk.data(), chunk.size_bytes());
     fill_rope_tables(model->config, act, position, n);
     cache.wrote(position + n);
-    taps.begin(position, n, n == 1);
-    const Step s = step(position, n);
+    taps.begin(position);
+    Step s = step(position, n);
+    s.live = n == 1 ? wanted_live() : nullptr;
     const uint32_t first = want == WantLogits::all ? 0 : want == WantLogits::last ? n - 1 : n;
     run([&] {
         const uint64_t barriers_before = cmd.stats().n_barriers;
@@ -190,19 +195,26 @@ void Session::Impl::run_chunk(std::span<const TokenId> chunk, WantLogits want,
     cache.extend(position + n);
     tokens.insert(tokens.end(), chunk.begin(), chunk.end());
     logits_valid = want != WantLogits::none;
-    send_capture(position, n);
+    send_capture(s);
 }
 
-void Session::Impl::send_capture(uint32_t position, uint32_t n) {
+void Session::Impl::send_capture(const Step& s) {
     if (!taps.active() || !sink) {
         return;
     }
     auto capture = std::make_shared<Capture>();
-    capture->first_position = position;
-    capture->n_positions = n;
+    capture->first_position = s.position;
+    capture->n_positions = s.n_tokens;
     capture->taps = taps.collect();
-    append_attention_taps(capture->taps, position, n);
-    capture->live = taps.collect_live();
+    append_attention_taps(capture->taps, s.position, s.n_tokens);
+    if (s.live != nullptr) {
+        std::vector<LiveScores::Columns> columns;
+        for (const LayerConfig& layer : model->config.layers) {
+            const ops::KeySpan keys = ops::key_span(s.position, 1, layer.sliding_window);
+            columns.push_back({.first = keys.begin, .stride = keys.n});
+        }
+        capture->live = live.rows(s.position, 0, columns);
+    }
     if (!capture->taps.empty() || !capture->live.empty()) {
         sink(std::move(capture));
     }
@@ -342,8 +354,8 @@ void Session::set_capture(const CaptureSpec& spec, CaptureSink sink) {
     }
     s.settle();
     // What may find no room comes first: then all is as it was.
-    if (s.fast_step && spec.live_rows) {
-        s.fast_step->allocate_live(s.runtime.device);
+    if (spec.live_rows) {
+        s.live.allocate();
     }
     s.taps.configure(spec, std::min(s.options.n_ubatch, kCaptureChunk));
     s.sink = std::move(sink);
@@ -394,11 +406,10 @@ uint64_t Session::kv_bytes_for(const Config& config, const SessionOptions& optio
 
 uint64_t Session::bytes_for(const Config& config, const SessionOptions& options) {
     const SessionOptions o = with_defaults(options, config);
-    uint64_t step = o.keep_q ? TapRecorder::live_bytes(config, o.n_ctx) : 0;
+    uint64_t step = o.keep_q ? LiveScores::bytes_for(config, o.n_ctx, live_slots(o)) : 0;
     if (o.path == Path::fast) {
         step += DecodeStep::bytes_for(config, {.n_ctx = o.n_ctx, .n_ubatch = o.n_ubatch}) +
-                Draws::bytes_for(config, o.n_ctx) +
-                (o.keep_q ? DecodeStep::live_bytes(config, o.n_ctx) : 0);
+                Draws::bytes_for(config, o.n_ctx);
     }
     return kv_bytes_for(config, options) + Activations::bytes_for(config, activation_options(o)) +
            step;

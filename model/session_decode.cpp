@@ -1,29 +1,10 @@
 // One token after another: Session::decode, on the recorded step where that can do it.
 #include <algorithm>
-#include <cmath>
 
 #include "gpu/clock.h"
 #include "model/session_impl.h"
-#include "shaders/visible.h"
 
 namespace model {
-
-namespace {
-
-/// Row of one head out of its capped scores: maximum, log-sum-exp, cells in log16.
-void append_row(LiveRows& rows, std::span<const float> scores) {
-    const float largest = *std::max_element(scores.begin(), scores.end());
-    double sum = 0;
-    for (const float s : scores) {
-        sum += std::exp(double(s) - double(largest));
-        const float nats = (largest - s) * 2048.0f + 0.5f;
-        rows.log16.push_back(nats >= 65535.0f ? uint16_t{65535} : uint16_t(nats));
-    }
-    rows.max.push_back(largest);
-    rows.lse.push_back(float(double(largest) + std::log(sum)));
-}
-
-}  // namespace
 
 std::string Session::fast_obstacle(const gpu::DeviceInfo& device, const Config& config) {
     return ops::decode_obstacle(device, config);
@@ -60,7 +41,7 @@ void Session::Impl::record_step() {
     settle();
     step_recorded = false;
     if (taps.spec().live_rows) {
-        fast_step->allocate_live(runtime.device);
+        live.allocate();
     }
     cmd.begin_recording(*recording);
     try {
@@ -74,7 +55,7 @@ void Session::Impl::record_step() {
 }
 
 void Session::Impl::record_into(gpu::CommandBuffer& commands) {
-    fast_step->record(commands, taps.spec().live_rows);
+    fast_step->record(commands, wanted_live());
     commands.copy(act.logits_host.first_rows(1).range, act.logits.first_rows(1).range);
 }
 
@@ -108,25 +89,12 @@ void Session::Impl::send_live_rows(uint32_t position, uint32_t slot) {
         auto capture = std::make_shared<Capture>();
         capture->first_position = position;
         capture->n_positions = 1;
-        capture->live = collect_live_rows(position, slot);
+        // The recorded step writes key 0 first, whatever the window.
+        const LiveScores::Columns columns{.first = 0, .stride = options.n_ctx};
+        capture->live =
+            live.rows(position, slot, std::vector(model->config.num_hidden_layers, columns));
         sink(std::move(capture));
     }
-}
-
-std::vector<LiveRows> Session::Impl::collect_live_rows(uint32_t position, uint32_t slot) const {
-    std::vector<LiveRows> out;
-    const uint32_t n_heads = model->config.num_attention_heads;
-    for (uint32_t l = 0; l < model->config.num_hidden_layers; l++) {
-        const uint32_t first = first_visible(position, model->config.layers[l].sliding_window);
-        LiveRows rows{l, position, first, position + 1 - first, {}, {}, {}};
-        rows.log16.reserve(size_t{n_heads} * rows.n_keys);
-        const std::span<const float> scores = fast_step->live_scores(l, slot);
-        for (uint32_t h = 0; h < n_heads; h++) {
-            append_row(rows, scores.subspan(size_t{h} * options.n_ctx + first, rows.n_keys));
-        }
-        out.push_back(std::move(rows));
-    }
-    return out;
 }
 
 }  // namespace model

@@ -106,7 +106,7 @@ void Session::Impl::record_draws() {
         cmd.begin_recording(*d.recordings[slot]);
         try {
             d.sampler.record_history(cmd, fast_step->state());
-            fast_step->record(cmd, taps.spec().live_rows, slot);
+            fast_step->record(cmd, wanted_live(), slot);
             cmd.copy(d.logits_host.range().slice(slot * row_bytes, row_bytes), logits);
             record_one_draw(d.form, slot);
             cmd.end_recording();

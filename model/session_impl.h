@@ -15,6 +15,7 @@
 #include "model/gemma.h"
 #include "model/gpu_sampler.h"
 #include "model/kv_cache.h"
+#include "model/live_scores.h"
 #include "model/session.h"
 #include "model/tap_recorder.h"
 
@@ -55,7 +56,7 @@ struct Session::Impl {
     void warm_up();
     Step step(uint32_t position, uint32_t n);
     void run_chunk(std::span<const TokenId> chunk, WantLogits want, const LogitsSink& on_logits);
-    void send_capture(uint32_t position, uint32_t n);
+    void send_capture(const Step& s);
     /// True when the recorded step of the fast path can compute the next token: nothing is asked
     /// for that only single ops give (taps).
     bool decodes_recorded() const;
@@ -63,7 +64,8 @@ struct Session::Impl {
     void record_step();
     void record_into(gpu::CommandBuffer& commands);
     void decode_recorded(TokenId token);
-    std::vector<LiveRows> collect_live_rows(uint32_t position, uint32_t slot) const;
+    /// Where a decoded token's scores go; nullptr: its live rows are not wanted.
+    const LiveScores* wanted_live() const { return taps.spec().live_rows ? &live : nullptr; }
     void send_live_rows(uint32_t position, uint32_t slot);
 
     void record_draws();
@@ -113,6 +115,7 @@ struct Session::Impl {
     Activations act;
     gpu::CommandBuffer cmd;
     TapRecorder taps;
+    LiveScores live;
     const float scale;  // of the embedding
     std::vector<TokenId> tokens;
     bool logits_valid = false;

@@ -5,8 +5,6 @@
 
 #include "gpu/base.h"
 #include "gpu/sizes.h"
-#include "shaders/exact.h"
-#include "shaders/visible.h"
 
 namespace model {
 namespace {
@@ -50,21 +48,10 @@ uint64_t row_elements(Tap tap, const Config& c) {
     }
 }
 
-/// u16 of all heads of one row. A window's keys touch one tile more than they fill.
-uint64_t live_row_bytes(const Config& config, const LayerConfig& layer, uint32_t n_ctx) {
-    const uint32_t widest =
-        layer.is_local() ? std::min(n_ctx + 63, layer.sliding_window + 128) : n_ctx + 63;
-    return aligned(2 * uint64_t{config.num_attention_heads} * widest);
-}
-
-uint64_t live_stat_bytes(const Config& config) {
-    return aligned(8 * uint64_t{config.num_attention_heads});
-}
-
 }  // namespace
 
-TapRecorder::TapRecorder(gpu::Device& device, const Config& config, uint32_t n_ctx)
-    : device_(device), config_(config), n_ctx_(n_ctx) {}
+TapRecorder::TapRecorder(gpu::Device& device, const Config& config)
+    : device_(device), config_(config) {}
 
 uint64_t TapRecorder::bytes_for(const CaptureSpec& spec, uint32_t max_rows) const {
     uint64_t bytes = 0;
@@ -92,53 +79,14 @@ void TapRecorder::configure(const CaptureSpec& spec, uint32_t max_rows) {
             per_head_ = gpu::Buffer(device_, need, gpu::Memory::device, "result");
         }
     }
-    if (spec.live_rows) {
-        allocate_live();
-    }
     spec_ = spec;
 }
 
-uint64_t TapRecorder::live_bytes(const Config& config, uint32_t n_ctx) {
-    uint64_t bytes = 0;
-    for (const LayerConfig& layer : config.layers) {
-        bytes += live_row_bytes(config, layer, n_ctx) + live_stat_bytes(config);
-    }
-    return bytes;
-}
-
-void TapRecorder::allocate_live() {
-    if (live_) {
-        return;
-    }
-    live_ = gpu::Buffer(device_, live_bytes(config_, n_ctx_), gpu::Memory::readback,
-                        "live attention rows");
-    uint64_t offset = 0;
-    for (const LayerConfig& layer : config_.layers) {
-        const uint64_t rows = live_row_bytes(config_, layer, n_ctx_);
-        const uint64_t stats = live_stat_bytes(config_);
-        live_layers_.push_back({.target = {},
-                                .rows = live_->range().slice(offset, rows),
-                                .stats = live_->range().slice(offset + rows, stats)});
-        offset += rows + stats;
-    }
-}
-
-void TapRecorder::begin(uint32_t position, uint32_t n_tokens, bool live) {
+void TapRecorder::begin(uint32_t position) {
     records_.clear();
     used_ = 0;
     position_ = position;
     recording_ = !spec_.taps.empty();
-    live_now_ = live && spec_.live_rows && n_tokens == 1;
-    if (!live_now_) {
-        return;
-    }
-    const uint64_t n_heads = config_.num_attention_heads;
-    for (uint32_t l = 0; l < live_layers_.size(); l++) {
-        LiveLayer& layer = live_layers_[l];
-        const ops::KeySpan keys = ops::key_span(position, 1, config_.layers[l].sliding_window);
-        layer.target = {.rows = layer.rows.slice(0, 2 * n_heads * keys.n),
-                        .stats = layer.stats.slice(0, 8 * n_heads)};
-    }
 }
 
 void TapRecorder::record(gpu::CommandBuffer& cmd, Tap tap, uint32_t layer, uint32_t first_row,
@@ -166,10 +114,6 @@ void TapRecorder::tap_per_head(gpu::CommandBuffer& cmd, uint32_t layer, const Ma
     record(cmd, Tap::result, layer, 0, result);
 }
 
-const ops::LiveRowsTarget* TapRecorder::live_target(uint32_t layer) const {
-    return live_now_ ? &live_layers_[layer].target : nullptr;
-}
-
 std::vector<TapRows> TapRecorder::collect() const {
     std::vector<TapRows> out;
     for (const Record& record : records_) {
@@ -178,34 +122,6 @@ std::vector<TapRows> TapRecorder::collect() const {
         rows.values.resize(size_t{record.rows} * record.dim);
         std::memcpy(rows.values.data(), staging_->mapped() + record.offset,
                     rows.values.size() * sizeof(float));
-        out.push_back(std::move(rows));
-    }
-    return out;
-}
-
-std::vector<LiveRows> TapRecorder::collect_live() const {
-    std::vector<LiveRows> out;
-    if (!live_now_) {
-        return out;
-    }
-    const uint32_t n_heads = config_.num_attention_heads;
-    for (uint32_t l = 0; l < live_layers_.size(); l++) {
-        const uint32_t window = config_.layers[l].sliding_window;
-        const ops::KeySpan keys = ops::key_span(position_, 1, window);
-        const uint32_t first = first_visible(position_, window);
-        LiveRows rows{l, position_, first, position_ + 1 - first, {}, {}, {}};
-        const std::byte* const stats = live_->mapped() + live_layers_[l].stats.offset;
-        const std::byte* const cells = live_->mapped() + live_layers_[l].rows.offset;
-        rows.log16.resize(size_t{n_heads} * rows.n_keys);
-        for (uint32_t h = 0; h < n_heads; h++) {
-            float max_total[2];
-            std::memcpy(max_total, stats + 8 * size_t{h}, sizeof(max_total));
-            rows.max.push_back(max_total[0]);
-            rows.lse.push_back(max_total[0] + exact::exact_log(max_total[1]));
-            std::memcpy(rows.log16.data() + size_t{h} * rows.n_keys,
-                        cells + 2 * (size_t{h} * keys.n + (first - keys.begin)),
-                        2 * size_t{rows.n_keys});
-        }
         out.push_back(std::move(rows));
     }
     return out;

@@ -1,4 +1,4 @@
-// Host side of attention_scores, attention_softmax, attention_lse, attention_values, live_rows,
+// Host side of attention_scores, attention_softmax, attention_lse, attention_values,
 // attention_tile and attention_pool.
 #include "model/ops.h"
 
@@ -118,19 +118,6 @@ void attend(const Job& job, const SubBatch& batch) {
         products);
 }
 
-/// Rows of the one query that attend() has just worked on.
-void live_rows(gpu::CommandBuffer& cmd, const LiveRowsTarget& live, const AttentionScratch& scratch,
-               const AttentionShape& shape) {
-    const SubBatch batch{0, 1, key_span(shape.position, 1, shape.window)};
-    const double cells = double(shape.n_heads) * batch.keys.n;
-    cmd.dispatch(cmd.kernel("live_rows", {kElementwiseGroup}),
-                 {.x = divide_up(batch.keys.n / 2, kElementwiseGroup), .y = shape.n_heads},
-                 push_of(shape, batch, 0, 0),
-                 {scratch.scores.range, scratch.stats.range, live.rows},
-                 {.flops = 5 * cells, .bytes = 6 * cells});
-    cmd.copy(live.stats, scratch.stats.range.slice(0, live.stats.size));
-}
-
 }  // namespace
 
 KeySpan key_span(uint32_t position, uint32_t n_queries, uint32_t window) {
@@ -145,12 +132,11 @@ void create_attention_kernels(gpu::CommandBuffer& cmd, DType k, DType v) {
     cmd.kernel("attention_softmax", {kSmallGroup});
     cmd.kernel("attention_lse", {kSmallGroup});
     cmd.kernel("attention_values", {kElementwiseGroup, uint32_t(v == DType::f16)});
-    cmd.kernel("live_rows", {kElementwiseGroup});
 }
 
 void attention(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, const Tensor& q,
                const Tensor& k, const Tensor& v, const AttentionScratch& scratch,
-               const AttentionShape& shape, const LiveRowsTarget* live) {
+               const AttentionShape& shape) {
     const uint32_t n_tokens = q.shape.rows;
     const uint32_t q_width = shape.n_heads * shape.head_dim;
     const uint32_t kv_width = shape.n_kv_heads * shape.head_dim;
@@ -179,10 +165,6 @@ void attention(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, cons
         const SubBatch batch = next_sub_batch(job, first, n_tokens - first);
         attend(job, batch);
         first += batch.n;
-    }
-    if (live != nullptr) {
-        CHECK(n_tokens == 1, "live rows are of one query, not {}", n_tokens);
-        live_rows(cmd, *live, scratch, shape);
     }
 }
 

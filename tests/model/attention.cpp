@@ -207,12 +207,11 @@ void check_capture(const std::string& path, Path form, std::span<const TokenId> 
     CHECK(on.rows.begin()->first == prompt.size());
     CHECK(on.rows.rbegin()->first == prompt.size() + kSteps - 1);
     CHECK(on.worst_sum <= 1e-3);
-    CHECK(bytes > 0);
+    // The host reads scores that attention makes anyway; the fast path's kernel, which does not
+    // store them otherwise, writes them once more.
+    CHECK(added == 0);
+    CHECK((form == Path::fast ? bytes > 0 : bytes == 0));
     CHECK(bytes <= 0.03);
-    // The path that chats take keeps the scores it has anyway; the reference path, some 22
-    // dispatches a layer, has one more to a layer.
-    CHECK(added == (form == Path::fast ? 0 : uint64_t{kSteps} * n_layers));
-    CHECK(dispatches <= (form == Path::fast ? 0.03 : 0.05));
 }
 
 }  // namespace

@@ -254,7 +254,8 @@ TEST_CASE("live rows are the pattern in log16, for every layer of every decoded 
                                                                      .n_queries = 1,
                                                                      .key_begin = row.first_key,
                                                                      .n_keys = row.n_keys});
-                CHECK(row.lse[head] == tile.lse[0]);
+                // The host sums in double, the kernel in float.
+                CHECK(std::abs(row.lse[head] - tile.lse[0]) <= 2e-6f * std::abs(tile.lse[0]));
                 for (uint32_t column = 0; column < row.n_keys; ++column) {
                     const double truth = static_cast<double>(tile.pattern[column]);
                     const double ours = static_cast<double>(row.weight(head, column));

@@ -56,10 +56,10 @@ void run_op(const op_test::AttentionCase& c, uint32_t scratch_queries) {
                                                .stats = stats.tensor(uint32_t(data.rows()), 2)};
     const uint32_t q_width = p.n_heads * p.head_dim, kv_width = p.n_kv_heads * p.head_dim;
     gpu::CommandBuffer& cmd = op_test::rig().cmd;
-    model::ops::attention(
-        cmd, z.tensor(p.n_tokens, q_width), lse.tensor(p.n_heads, p.lse_stride),
-        q.tensor(p.n_tokens, q_width, c.type), k.tensor(c.capacity, kv_width, c.type),
-        v.tensor(c.capacity, kv_width, c.type), scratch, data.op_shape(), nullptr);
+    model::ops::attention(cmd, z.tensor(p.n_tokens, q_width), lse.tensor(p.n_heads, p.lse_stride),
+                          q.tensor(p.n_tokens, q_width, c.type),
+                          k.tensor(c.capacity, kv_width, c.type),
+                          v.tensor(c.capacity, kv_width, c.type), scratch, data.op_shape());
     cmd.finish();
     op_test::check_bits(z.floats(), data.exact.z);
     op_test::check_bits(lse.floats(), data.exact.lse);

@@ -238,24 +238,6 @@ void attention_values(std::span<Real> z, std::span<const Real> prob, std::span<c
 }
 
 template <class Real>
-void live_rows(std::span<uint16_t> rows, std::span<const Real> s, std::span<const Real> stats,
-               const params::Attention& p) {
-    for_rows(p, [&](size_t index, const Row& row) {
-        for (uint32_t column = 0; column < p.n_keys; ++column) {
-            const uint32_t key = p.key_begin + column;
-            uint16_t& cell = rows[index * p.n_keys + column];
-            if (key < row.first || key > row.position) {
-                cell = 65535;
-                continue;
-            }
-            const Real nats = (stats[2 * index] - s[row.base + key]) * Real(2048);
-            const Real steps = std::floor(nats + Real(0.5));
-            cell = steps >= Real(65535) ? uint16_t{65535} : static_cast<uint16_t>(steps);
-        }
-    });
-}
-
-template <class Real>
 void attention_tile(std::span<Real> pattern, std::span<Real> scores, std::span<const Real> q,
                     std::span<const Real> k, std::span<const Real> lse,
                     const params::AttentionTile& p) {
@@ -356,8 +338,6 @@ void softcap(std::span<Real> x, Real cap) {
     template void attention_values(std::span<Real>, std::span<const Real>, std::span<const Real>, \
                                    std::span<const Real>, std::span<const Real>,                  \
                                    const params::Attention&);                                     \
-    template void live_rows(std::span<uint16_t>, std::span<const Real>, std::span<const Real>,    \
-                            const params::Attention&);                                            \
     template void attention_tile(std::span<Real>, std::span<Real>, std::span<const Real>,         \
                                  std::span<const Real>, std::span<const Real>,                    \
                                  const params::AttentionTile&);                                   \

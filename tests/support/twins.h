@@ -89,9 +89,6 @@ template <class Real>
 void attention_values(std::span<Real> z, std::span<const Real> prob, std::span<const Real> tiles,
                       std::span<const Real> stats, std::span<const Real> v,
                       const params::Attention& p);
-template <class Real>
-void live_rows(std::span<uint16_t> rows, std::span<const Real> s, std::span<const Real> stats,
-               const params::Attention& p);
 /// scores [n_queries, n_keys, 2] may be empty.
 template <class Real>
 void attention_tile(std::span<Real> pattern, std::span<Real> scores, std::span<const Real> q,
