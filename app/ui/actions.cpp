@@ -61,7 +61,7 @@ bool pressed(ImGuiKeyChord chord, Where where, bool repeats) {
 
 bool has_keyboard(const Panel& p, Where where) {
     const bool field = ImGui::GetIO().WantTextInput;
-    const bool inspector = p.view.inspector && !p.state.chat().empty() && !p.state.loading();
+    const bool inspector = p.view.inspector_on() && !p.state.chat().empty() && !p.state.loading();
     return where == Where::anywhere || (!field && (where == Where::no_field || inspector));
 }
 

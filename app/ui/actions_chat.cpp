@@ -59,8 +59,9 @@ bool can_escape(const Panel& p) {
     // In a text field it leaves the field, unless there is something to stop.
     const bool in_field = ImGui::GetIO().WantTextInput && !p.state.busy() && !p.state.loading();
     return !p.gui.escape_used && !in_field &&
-           (p.state.loading() || p.state.busy() || !p.view.messages.selection.empty() ||
-            p.state.selection.locked || p.state.trouble.has_value());
+           (p.state.loading() || p.state.busy() || p.view.rail_over ||
+            !p.view.messages.selection.empty() || p.state.selection.locked ||
+            p.state.trouble.has_value());
 }
 
 void escape(Panel& p) {
@@ -68,6 +69,8 @@ void escape(Panel& p) {
         p.state.cancel_load();
     } else if (p.state.busy()) {
         p.state.stop();
+    } else if (p.view.rail_over) {
+        p.view.fold_list_over();
     } else if (!p.view.messages.selection.empty()) {
         p.view.messages.selection.clear();
     } else if (p.state.selection.locked) {
@@ -90,6 +93,7 @@ const Action kActions[] = {
     {"chat.new", "New chat", "Chat", "Ctrl+N", Where::anywhere, nullptr,
      [](Panel& p) {
          p.state.new_chat();
+         p.view.fold_list_over();
          p.view.composer.take_focus = true;
      }},
     {"chat.list", "Show or fold the list of chats", "Chat", "Ctrl+B", Where::anywhere, nullptr,

@@ -30,7 +30,7 @@ const Action kActions[] = {
     {"help.keys", "Show all keys", "Window", "F1", Where::anywhere, nullptr,
      [](Panel& p) { p.view.show_shortcuts = true; }},
     {"window.inspector", "Show or hide the inspector", "Window", "F2", Where::anywhere, nullptr,
-     [](Panel& p) { p.view.inspector = !p.view.inspector; }},
+     [](Panel& p) { p.view.show_inspector(!p.view.inspector_on()); }},
     {"window.settings", "Settings", "Window", "Ctrl+Comma", Where::anywhere, nullptr,
      [](Panel& p) { p.view.settings.open = true; }},
     {"window.larger", "Larger text", "Window", "Ctrl+Equal | Ctrl+Shift+Equal | Ctrl+KeypadAdd",

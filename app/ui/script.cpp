@@ -308,7 +308,7 @@ std::optional<Script::Step> Script::run_setting(Application& app, Stage& stage,
     } else if (line.verb == "timeout") {
         timeout_ = std::strtod(line.rest.c_str(), nullptr);
     } else if (line.verb == "inspector") {
-        v.inspector = line.rest != "off";
+        v.show_inspector(line.rest != "off");
     } else if (line.verb == "chat_width") {
         v.chat_em = std::strtof(line.rest.c_str(), nullptr);
     } else if (line.verb == "tab") {

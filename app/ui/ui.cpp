@@ -94,6 +94,9 @@ bool key_held() {
     return false;
 }
 
+// In design pixels.
+constexpr float kRailWidth = 48, kListWidth = 236, kLeastChat = 352, kLeastInspector = 400;
+
 static bool popup_open() {
     return ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
 }
@@ -240,20 +243,35 @@ void Ui::layout_chat(Panel& p, const Rect& r, bool with_inspector) {
     given ? draw_given_foot(p, box) : draw_composer(p, box);
 }
 
+/// What gives way in a window of this width: the inspector, which then comes in the chat's place
+/// when it is asked for, and the list of chats, which then lies over the rest.
+void Ui::make_room(const Panel& p, float width) {
+    const float folded = width - gui_.px(kRailWidth);
+    view.narrow = folded < gui_.px(kLeastChat + kLeastInspector);
+    view.inspector_page = view.inspector_page && view.narrow;
+    const bool inspect = view.inspector_on() && !p.state.chat().empty() && !p.state.loading();
+    const float needed = !inspect      ? kLeastChat
+                         : view.narrow ? kLeastInspector
+                                       : kLeastChat + kLeastInspector;
+    view.rail_over = view.rail_open && width - gui_.px(kListWidth) < gui_.px(needed);
+}
+
 void Ui::layout(Panel& p, const Rect& window) {
     Gui& gui = p.gui;
     gui.fill(window, Color::bg);
-    const float rail = std::round(gui.px(view.rail_open ? 236 : 48));
     const float top = std::round(gui.px(49));
+    const float opened = std::round(gui.px(kListWidth));
+    make_room(p, window.w);
+    const float rail = view.rail_open && !view.rail_over ? opened : std::round(gui.px(kRailWidth));
     const Rect body{rail, top, window.w - rail, window.h - top};
     const bool empty = p.state.chat().empty();
     const bool coming = p.state.chat().info.content != ChatContent::here;
-    const bool inspect = view.inspector && !empty && !p.state.loading();
+    const bool inspect = view.inspector_on() && !empty && !p.state.loading();
     // The chat gives way down to 22 em before the inspector loses its second column.
     const float wanted = gui.px(16 * view.chat_em);
     const float chat_w =
-        std::round(std::clamp(body.w - gui.px(868), std::min(gui.px(352), wanted), wanted));
-    const bool both = inspect && body.w - chat_w > gui.px(400);
+        std::round(std::clamp(body.w - gui.px(868), std::min(gui.px(kLeastChat), wanted), wanted));
+    const bool both = inspect && !view.narrow;
     const float split = both ? body.x + chat_w : body.x;
     // A chat says so above its composer.
     const Rect unsaved{body.x + gui.px(16), 0, body.w - gui.px(32), 0};
@@ -285,7 +303,7 @@ void Ui::layout(Panel& p, const Rect& window) {
         draw_unsaved(p, {unsaved.x, page.bottom(), unsaved.w, foot});
     }
     draw_top_bar(p, {rail, 0, window.w - rail, top}, both ? split : rail + gui.px(4));
-    draw_rail(p, {0, 0, rail, window.h});
+    draw_rail(p, {0, 0, view.rail_open ? opened : rail, window.h});
 }
 
 }  // namespace app::ui

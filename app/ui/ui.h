@@ -32,6 +32,7 @@ public:
 private:
     void note_changes(Panel& p);
     void follow_sequence(const UiState& state);
+    void make_room(const Panel& p, float width);
     void layout(Panel& p, const Rect& window);
     void layout_chat(Panel& p, const Rect& r, bool with_inspector);
     void splitter(Panel& p, const Rect& body, float x);

@@ -45,8 +45,11 @@ struct View {
     bool system_dark = true;
     float dpi_scale = 1;
 
-    bool inspector = true;
+    bool inspector = true;        // wanted; see inspector_on()
+    bool inspector_page = false;  // in the chat's place, where there is no room beside it
+    bool narrow = false;          // there is no room for both, as of the last layout
     bool rail_open = false;
+    bool rail_over = false;  // the opened list lies over the chat, as of the last layout
     float chat_em = 26;
     Tab tab = Tab::overview;
     TokenColoring coloring = TokenColoring::surprise;
@@ -112,6 +115,13 @@ struct View {
     std::optional<uint32_t> hovered_key() const {
         return hovered_cell ? std::optional(hovered_cell->key) : hovered_position;
     }
+
+    /// It takes the chat's place only where that was asked for: text that became larger, or a
+    /// window that became smaller, leaves the chat.
+    bool inspector_on() const { return inspector && (!narrow || inspector_page); }
+    void show_inspector(bool on) { inspector = inspector_page = on; }
+    /// What lies over the chat goes once something was chosen in it.
+    void fold_list_over() { rail_open = rail_open && !rail_over; }
 
     float user_scale() const { return float(config.scale_percent) / 100; }
     float scale() const { return user_scale() * dpi_scale; }

@@ -378,7 +378,8 @@ TEST_CASE("nothing of the inspector is out of reach in a small window") {
                                       {1280, 800, 250}}) {
         Rig r(w, h);
         INFO(w << "x" << h << " at " << scale << " %");
-        r.play("scale " + std::to_string(scale) + "\n" + kTalk + "select position 30\nwait idle\n");
+        r.play("scale " + std::to_string(scale) + "\n" + kTalk +
+               "inspector on\nselect position 30\nwait idle\n");
         if (r.registry().find("matrix") == nullptr) {
             r.play("tab 2\nwait idle\n");
         }

@@ -47,6 +47,7 @@ void draw_new(Panel& p, const Rect& top) {
     gui.text(type::kControl, top.x + gui.px(32), top.cy(), "New chat");
     key_cap(gui, top.right() - gui.px(8) - key_cap_width(gui, "Ctrl N"), top.cy(), "Ctrl N");
     if (fresh.clicked) {
+        p.view.fold_list_over();
         p.later([](UiState& s) { s.new_chat(); });
     }
 }
@@ -100,6 +101,7 @@ void draw_row(Panel& p, const Rect& row, size_t index) {
     if (hit.double_clicked) {
         begin_rename(p, index);
     } else if (hit.clicked) {
+        p.view.fold_list_over();
         p.later([index](UiState& s) { s.show_chat(index); });
     }
 }
@@ -198,6 +200,7 @@ float draw_hits(Panel& p, float x, float y, float w) {
             gui.text_fit(type::kControl, left, row.y + gui.px(17), room, found.chat_title);
             draw_snippet(p, found, left, row.y + gui.px(40), room);
             if (hit.clicked) {
+                p.view.fold_list_over();
                 p.later([found](UiState& s) { s.open_hit(found); });
             }
         }

@@ -23,11 +23,13 @@ float composer_height(const Panel& p) {
 
 namespace {
 
-void draw_preset(Panel& p, float x, float cy) {
+/// No wider than `room`.
+void draw_preset(Panel& p, float x, float cy, float room) {
     Gui& gui = p.gui;
     const std::string label = one_line(sampling_label(p), 28);
     const TextStyle style{Face::regular, 13, Color::text2};
-    const Rect r{x - gui.px(6), cy - gui.px(13), gui.width(style, label) + gui.px(32), gui.px(26)};
+    const float text_w = std::min(gui.width(style, label), room - gui.px(26));
+    const Rect r{x - gui.px(6), cy - gui.px(13), text_w + gui.px(32), gui.px(26)};
     const Hit hit = gui.hit("composer.sampling", r, "button", label);
     gui.tooltip("How tokens are drawn");
     if (hit.hovered) {
@@ -36,7 +38,7 @@ void draw_preset(Panel& p, float x, float cy) {
     if (hit.focused) {
         gui.focus_ring(r, 7);
     }
-    const float end = gui.text(style, x, cy, label);
+    const float end = gui.text_fit(style, x, cy, text_w, label);
     gui.icon(Icon::chevron_down, end + gui.px(12), cy, 12, Color::text2);
     if (hit.clicked) {
         p.view.menu_sampling = true;
@@ -53,6 +55,7 @@ void submit(Panel& p) {
     p.later([text = text](UiState& s) { s.send(text); });
     p.view.composer.buffer.clear();
     p.view.composer.take_focus = true;
+    p.view.inspector_page = false;  // on the start page it may have been asked for
     p.view.scroll_to_bottom = true;
 }
 
@@ -109,11 +112,12 @@ void draw_composer(Panel& p, const Rect& r) {
     if (!ready) {
         return;
     }
-    draw_preset(p, r.x + gui.px(18), cy);
+    const float left = r.x + gui.px(18);
     if (p.state.busy()) {
         const ButtonOptions stop{Look::outline, Icon::stop, "Esc", "Stop writing",
                                  !p.state.stopping};
         const float w = button_width(gui, "Stop", stop);
+        draw_preset(p, left, cy, r.right() - gui.px(20) - w - left);
         if (button_at(gui, "composer.stop", r.right() - gui.px(12) - w, cy, "Stop", stop)) {
             p.state.stop();
         }
@@ -121,6 +125,7 @@ void draw_composer(Panel& p, const Rect& r) {
     }
     const bool can = typed_text(p.view.composer).find_first_not_of(" \t\r\n") != std::string::npos;
     const Rect send{r.right() - gui.px(12) - gui.px(34), cy - gui.px(15), gui.px(34), gui.px(30)};
+    draw_preset(p, left, cy, send.x - gui.px(8) - left);
     const Hit hit = gui.hit("composer.send", send, "button", "Send", can);
     gui.tooltip(enter_sends ? "Send (Enter)" : "Send (Ctrl Enter)");
     gui.fill(send,

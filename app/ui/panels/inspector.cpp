@@ -114,20 +114,47 @@ void step_keys(Panel& p, float left, float& right, float cy, uint32_t last) {
     right = label - gui.px(all ? 64 : 38);
 }
 
-}  // namespace
+/// How the head gives way: Live to its sign, then the tabs to shorter words.
+struct HeadFit {
+    std::array<std::string_view, 4> tabs{"Overview", "Attention", "Next token", "Layers"};
+    float tab_pad = 20;  // design pixels
+    bool live_word = true;
+    float live_w = 0, end = 0;  // of Live; where the tabs and the buttons behind them end
+};
 
-void draw_inspector_head(Panel& p, const Rect& r) {
+constexpr float kHeadButtons = 58;
+
+HeadFit fit_head(const Gui& gui, const Rect& r, std::string_view live) {
+    HeadFit fit;
+    const auto measure = [&] {
+        fit.end = r.x + gui.px(16 + kHeadButtons);
+        for (const std::string_view tab : fit.tabs) {
+            fit.end += gui.width(type::kControl, tab) + gui.px(fit.tab_pad + 3);
+        }
+        fit.live_w = fit.live_word ? gui.width(type::kControl, live) + gui.px(36) : gui.px(26);
+        return fit.end + gui.px(4) + fit.live_w <= r.right() - gui.px(16);
+    };
+    if (!measure()) {
+        fit.live_word = false;
+    }
+    if (!measure()) {
+        fit.tabs[2] = "Next";
+        fit.tab_pad = 14;
+        measure();
+    }
+    return fit;
+}
+
+void draw_tabs(Panel& p, const Rect& r, const HeadFit& fit) {
     Gui& gui = p.gui;
-    const float cy = std::round(r.cy());
-    float x = r.x + gui.px(16);
-    constexpr std::array<std::string_view, 4> kTabs = {"Overview", "Attention", "Next token",
-                                                       "Layers"};
     constexpr std::array<std::string_view, 4> kIds = {"tab.overview", "tab.attention",
                                                       "tab.next_token", "tab.layers"};
-    for (size_t i = 0; i < kTabs.size(); ++i) {
-        const float w = gui.width(type::kControl, kTabs[i]) + gui.px(20);
+    const float cy = std::round(r.cy());
+    float x = r.x + gui.px(16);
+    for (size_t i = 0; i < kIds.size(); ++i) {
+        const float w = gui.width(type::kControl, fit.tabs[i]) + gui.px(fit.tab_pad);
         const Rect tab{std::round(x), cy - gui.px(13), std::round(w), gui.px(26)};
-        const Hit hit = gui.hit(kIds[i], tab, "tab", kTabs[i]);
+        const Hit hit = gui.hit(kIds[i], tab, "tab", fit.tabs[i]);
         gui.tooltip(fmt::format("Press {}", i + 1));
         const bool on = size_t(p.view.tab) == i;
         if (on || hit.hovered) {
@@ -136,8 +163,8 @@ void draw_inspector_head(Panel& p, const Rect& r) {
         if (hit.focused) {
             gui.focus_ring(tab, 7);
         }
-        gui.text(with(type::kControl, on ? Color::text : Color::text2), tab.x + gui.px(10), cy,
-                 kTabs[i]);
+        gui.text(with(type::kControl, on ? Color::text : Color::text2),
+                 tab.x + gui.px(fit.tab_pad / 2), cy, fit.tabs[i]);
         if (hit.clicked) {
             p.view.tab = Tab(i);
         }
@@ -152,30 +179,47 @@ void draw_inspector_head(Panel& p, const Rect& r) {
                     "All branches of this chat (Ctrl Shift B)", true, 24)) {
         p.view.show_branches = true;
     }
-    x += gui.px(58);
+}
+
+/// Returns its left edge.
+float draw_live(Panel& p, const Rect& r, const HeadFit& fit, std::string_view label) {
+    Gui& gui = p.gui;
+    const float cy = std::round(r.cy());
+    const bool locked = p.state.selection.locked;
+    const Rect live{std::round(r.right() - gui.px(16) - fit.live_w), cy - gui.px(13),
+                    std::round(fit.live_w), gui.px(26)};
+    const Hit hit = gui.hit("step.live", live, "toggle", label);
+    gui.tooltip(locked ? "Go live: follow the last token again (Esc)"
+                       : "Live: the selection follows the last token");
+    gui.card(live, locked ? (hit.hovered ? Color::hover : Color::card) : Color::accent_bg,
+             locked ? Color::edge : Color::accent, 7);
+    gui.icon(locked ? Icon::ring : Icon::dot, live.x + gui.px(13), cy, 14, Color::accent);
+    if (fit.live_word) {
+        gui.text(type::kControl, live.x + gui.px(24), cy, label);
+    }
+    if (hit.clicked && locked) {
+        p.state.go_live();
+    }
+    return live.x;
+}
+
+}  // namespace
+
+void draw_inspector_head(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    const float cy = std::round(r.cy());
+    const bool locked = p.state.selection.locked;
+    const std::string_view label = locked ? "Go live" : "Live";
+    const HeadFit fit = fit_head(gui, r, label);
+    draw_tabs(p, r, fit);
     const Message* m = p.state.selected();
     if (m == nullptr || m->tokens.empty()) {
         return;
     }
-    float right = r.right() - gui.px(16);
-    const bool locked = p.state.selection.locked;
-    const std::string_view label = locked ? "Go live" : "Live";
-    const float w = gui.width(type::kControl, label) + gui.px(36);
-    const Rect live{std::round(right - w), cy - gui.px(13), std::round(w), gui.px(26)};
-    const Hit hit = gui.hit("step.live", live, "toggle", label);
-    gui.tooltip(locked ? "Follow the last token again (Esc)"
-                       : "The selection follows the last token");
-    gui.card(live, locked ? (hit.hovered ? Color::hover : Color::card) : Color::accent_bg,
-             locked ? Color::edge : Color::accent, 7);
-    gui.icon(locked ? Icon::ring : Icon::dot, live.x + gui.px(13), cy, 14, Color::accent);
-    gui.text(type::kControl, live.x + gui.px(24), cy, label);
-    if (hit.clicked && locked) {
-        p.state.go_live();
-    }
-    right = live.x - gui.px(12);
-    step_keys(p, x, right, cy, uint32_t(m->tokens.size()) - 1);
+    float right = draw_live(p, r, fit, label) - gui.px(12);
+    step_keys(p, fit.end, right, cy, uint32_t(m->tokens.size()) - 1);
     const float need = gui.width(type::kNote, "selection locked") + gui.px(30);
-    if (locked && right - need > x) {
+    if (locked && right - need > fit.end) {
         const float at = gui.text_right(type::kNote, right, cy, "selection locked");
         gui.icon(Icon::lock, at - gui.px(11), cy, 13, Color::text2);
     }

@@ -155,7 +155,7 @@ void draw_sampling_menu(Panel& p) {
         p.view.chat_list.show_system = true;
     }
     if (menu_item(gui, "sampling.show", "Show the sampler", {}, false, Icon::panel)) {
-        p.view.inspector = true;
+        p.view.show_inspector(true);
         p.view.tab = Tab::overview;
     }
     end_menu(gui);

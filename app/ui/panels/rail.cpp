@@ -17,24 +17,12 @@ void draw_rail_foot(Panel& p, const Rect& r, float cx) {
     }
 }
 
-}  // namespace
-
-void draw_rail(Panel& p, const Rect& r) {
+void draw_folded(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
+    const float cx = r.x + gui.px(24);
     gui.fill(r, Color::rail);
     gui.vline(r.right() - gui.whole(1), r.y, r.h);
-    const float cx = r.x + gui.px(24);
-    gui.gem(cx + (p.view.rail_open ? gui.px(4) : 0), r.y + gui.px(24), 24);
-    if (p.view.rail_open) {
-        gui.text({Face::semibold, 15, Color::text}, r.x + gui.px(48), r.y + gui.px(24), "Lapidary");
-        if (icon_button(gui, "rail.fold", r.right() - gui.px(26), r.y + gui.px(24), Icon::sidebar,
-                        "Fold the list (Ctrl B)")) {
-            p.view.rail_open = false;
-        }
-        draw_chat_list(p, r);
-        draw_rail_foot(p, r, cx + gui.px(4));
-        return;
-    }
+    gui.gem(cx, r.y + gui.px(24), 24);
     const bool can_new = !p.state.busy() && !p.state.chat().empty();
     if (icon_button(gui, "rail.new", cx, r.y + gui.px(72), Icon::plus, "New chat (Ctrl N)", can_new,
                     32)) {
@@ -54,6 +42,43 @@ void draw_rail(Panel& p, const Rect& r) {
         p.view.text_dialog.open = true;
     }
     draw_rail_foot(p, r, cx);
+}
+
+void draw_opened(Panel& p, const Rect& r) {
+    Gui& gui = p.gui;
+    const float cx = r.x + gui.px(28), cy = r.y + gui.px(24);
+    gui.fill(r, Color::rail);
+    gui.vline(r.right() - gui.whole(1), r.y, r.h);
+    gui.gem(cx, cy, 24);
+    gui.text({Face::semibold, 15, Color::text}, r.x + gui.px(48), cy, "Lapidary");
+    if (icon_button(gui, "rail.fold", r.right() - gui.px(26), cy, Icon::sidebar,
+                    "Fold the list (Ctrl B)")) {
+        p.view.rail_open = false;
+    }
+    draw_chat_list(p, r);
+    draw_rail_foot(p, r, cx);
+}
+
+/// A window of its own: it lies on what the panes have drawn, and what it hides cannot be clicked.
+void draw_over(Panel& p, const Rect& r) {
+    ImGui::SetCursorScreenPos({r.x, r.y});
+    ImGui::BeginChild("rail", {r.w, r.h}, 0,
+                      ImGuiWindowFlags_NoBackground | ImGuiWindowFlags_NoScrollbar |
+                          ImGuiWindowFlags_NoScrollWithMouse);
+    draw_opened(p, r);
+    ImGui::EndChild();
+    const ImVec2 mouse = ImGui::GetIO().MousePos;
+    const bool popup =
+        ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
+    if (ImGui::IsMouseClicked(ImGuiMouseButton_Left) && !r.contains(mouse.x, mouse.y) && !popup) {
+        p.view.rail_open = false;
+    }
+}
+
+}  // namespace
+
+void draw_rail(Panel& p, const Rect& r) {
+    p.view.rail_over ? draw_over(p, r) : p.view.rail_open ? draw_opened(p, r) : draw_folded(p, r);
 }
 
 }  // namespace app::ui

@@ -86,59 +86,83 @@ void draw_context_meter(Panel& p, float right, float cy, bool with_label) {
 
 }  // namespace
 
+namespace {
+
+/// What stands left of the Inspector toggle; returns where the chips must end.
+float draw_tools(Panel& p, const Rect& toggle, float cy) {
+    Gui& gui = p.gui;
+    const float right = toggle.x - gui.px(24);
+    if (!p.view.inspector_on() || p.state.chat().empty()) {
+        return right;
+    }
+    if (p.view.narrow && p.state.busy()) {  // the composer, where Stop is otherwise, has given way
+        const ButtonOptions stop{
+            Look::outline, Icon::stop, {}, "Stop writing (Esc)", !p.state.stopping};
+        const float x = toggle.x - gui.px(8) - button_width(gui, "Stop", stop);
+        if (button_at(gui, "top.stop", x, cy, "Stop", stop)) {
+            p.state.stop();
+        }
+        return x - gui.px(8);
+    }
+    if (icon_button(gui, "top.export", toggle.x - gui.px(22), cy, Icon::arrow_down,
+                    "Export a view to a file (E)")) {
+        p.view.exporting.show = true;
+    }
+    return right - gui.px(28);
+}
+
+/// Model and device from x on, and the context meter where there is room for it.
+void draw_chips(Panel& p, const ModelInfo& m, float x, float right, const Rect& line) {
+    Gui& gui = p.gui;
+    const ChipOptions model_chip{Icon::none, false, true, gui.px(300)};
+    const ChipOptions device_chip{Icon::chip, !m.device_warning.empty(), true, gui.px(300)};
+    const std::string name = display_name(m);
+    const std::string device = short_device(m);
+    const std::string layers = fmt::format("{0}/{0} layers", m.n_layers);
+    float wm = chip_width(gui, name, m.quant, model_chip);
+    float wd = chip_width(gui, device, layers, device_chip);
+    const float free = right - (x + wm + gui.px(8) + wd);
+    const bool with_label = meter_width(p, true) < free;
+    const bool with_meter = meter_width(p, false) < free;
+    const float room = right - x - gui.px(8);
+    if (wm + wd > room) {
+        wm = std::min(wm, room / 2);
+        wd = std::min(wd, room - wm);
+    }
+    if (chip(gui, "top.model", {x, line.y, wm, line.h}, name, m.quant, model_chip,
+             "Model: open another, or see what this one is")) {
+        p.view.menu_model = true;
+        p.view.menu_anchor = {x, line.bottom() + gui.px(4), 0, 0};
+    }
+    x += wm + gui.px(8);
+    if (chip(gui, "top.device", {x, line.y, wd, line.h}, device, layers, device_chip,
+             m.device_warning.empty() ? m.device_why : m.device_warning)) {
+        p.view.menu_device = true;
+        p.view.menu_anchor = {x, line.bottom() + gui.px(4), 0, 0};
+    }
+    if (with_meter && !p.state.chat().empty()) {
+        draw_context_meter(p, right, line.cy(), with_label);
+    }
+}
+
+}  // namespace
+
 void draw_top_bar(Panel& p, const Rect& r, float chips_x) {
     Gui& gui = p.gui;
     gui.fill(r, Color::bg);
     gui.hline(r.x, r.bottom() - gui.whole(1), r.w);
     const float cy = std::round(r.y + gui.px(24));
-    ButtonOptions toggle{p.view.inspector ? Look::toggle_on : Look::outline, Icon::panel, "F2",
+    ButtonOptions toggle{p.view.inspector_on() ? Look::toggle_on : Look::outline, Icon::panel, "F2",
                          "Show or hide what happens inside"};
     const float w = button_width(gui, "Inspector", toggle);
     const Rect place{std::round(r.right() - gui.px(16) - w), std::round(cy - gui.px(14)), w,
                      gui.px(28)};
     if (button(gui, "top.inspector", place, "Inspector", toggle)) {
-        p.view.inspector = !p.view.inspector;
+        p.view.show_inspector(!p.view.inspector_on());
     }
-    float right = place.x - gui.px(24);
-    if (p.view.inspector && !p.state.chat().empty()) {
-        if (icon_button(gui, "top.export", place.x - gui.px(22), cy, Icon::arrow_down,
-                        "Export a view to a file (E)")) {
-            p.view.exporting.show = true;
-        }
-        right -= gui.px(28);
-    }
-    const ModelInfo* m = p.state.model.get();
-    float x = chips_x + gui.px(16);
-    if (m != nullptr) {
-        const ChipOptions model_chip{Icon::none, false, true, gui.px(300)};
-        const ChipOptions device_chip{Icon::chip, !m->device_warning.empty(), true, gui.px(300)};
-        const std::string name = display_name(*m);
-        const std::string device = short_device(*m);
-        const std::string layers = fmt::format("{0}/{0} layers", m->n_layers);
-        float wm = chip_width(gui, name, m->quant, model_chip);
-        float wd = chip_width(gui, device, layers, device_chip);
-        const float free = right - (x + wm + gui.px(8) + wd);
-        const bool with_label = meter_width(p, true) < free;
-        const bool with_meter = meter_width(p, false) < free;
-        const float room = right - x - gui.px(8);
-        if (wm + wd > room) {
-            wm = std::min(wm, room / 2);
-            wd = std::min(wd, room - wm);
-        }
-        if (chip(gui, "top.model", {x, place.y, wm, place.h}, name, m->quant, model_chip,
-                 "Model: open another, or see what this one is")) {
-            p.view.menu_model = true;
-            p.view.menu_anchor = {x, place.bottom() + gui.px(4), 0, 0};
-        }
-        x += wm + gui.px(8);
-        if (chip(gui, "top.device", {x, place.y, wd, place.h}, device, layers, device_chip,
-                 m->device_warning.empty() ? m->device_why : m->device_warning)) {
-            p.view.menu_device = true;
-            p.view.menu_anchor = {x, place.bottom() + gui.px(4), 0, 0};
-        }
-        if (with_meter && !p.state.chat().empty()) {
-            draw_context_meter(p, right, cy, with_label);
-        }
+    const float right = draw_tools(p, place, cy);
+    if (p.state.model != nullptr) {
+        draw_chips(p, *p.state.model, chips_x + gui.px(16), right, place);
     }
     const std::string title = p.state.chat().title();
     const float title_x = r.x + gui.px(20);

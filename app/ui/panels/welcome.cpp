@@ -67,6 +67,7 @@ void draw_starters(Panel& p, const Rect& r) {
         }
         if (hit.clicked) {
             p.view.inspector = true;
+            p.view.inspector_page = false;
             p.view.scroll_to_bottom = true;
             p.later([text = std::string(kStarters[i].prompt)](UiState& s) { s.send(text); });
         }
