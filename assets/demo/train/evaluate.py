@@ -9,7 +9,8 @@
 
 skills: exact match on questions that training never asks, greedy, through `lapidary run --batch`;
 an answer counts if it equals one of the right wordings. stories: nats a piece on the held-out
-stories, by position. samples: unedited answers. agree: the largest difference between the logits of
+stories, by position; beside all of them those that fill the context, the same texts at every
+position. samples: unedited answers. agree: the largest difference between the logits of
 PyTorch and of `lapidary trace` (F16 weights, float32 cache). heads: what each head attends to on
 random pieces said twice.
 """
@@ -32,6 +33,7 @@ from tokenizer import BOS, Tokenizer
 
 REPEATED = 24   # random pieces, said twice after <bos>
 SEQUENCES = 50
+LONG = 480      # pieces of a text that fills the context
 SAMPLES = [
     ("Tell me a story about Tim and a dog.", 0.7), ("Tell me a story about Lily.", 0.7),
     ("Can you tell me a story about a bird and a boat?", 0.7),
@@ -103,13 +105,16 @@ def skills_command(args):
 def stories_command(args):
     losses = story_losses(load(args.model), Tokenizer(args.tokenizer), args.data)
     story, chat = summary(losses)
-    told = sum(t for _, _, t in losses)
+    told = sum(t for _, _, t, _ in losses)
     print(f"stories {story:.4f} nats a piece ({told}), with the requests {chat:.4f} "
-          f"({len(losses)})\n\n| position | nats | pieces |\n|---|--:|--:|")
+          f"({len(losses)})\n\n| position | nats | pieces | the longest alone | pieces |\n"
+          "|---|--:|--:|--:|--:|")
     for low in range(0, 512, 64):
-        part = [n for i, n, t in losses if t and low <= i < low + 64]
-        if part:
-            print(f"| {low}-{low + 63} | {mean(part):.3f} | {len(part)} |")
+        part = [(n, long) for i, n, t, long in losses if t and low <= i < low + 64]
+        longest = [n for n, long in part if long >= LONG]
+        if longest:
+            print(f"| {low}-{low + 63} | {mean(n for n, _ in part):.3f} | {len(part)} | "
+                  f"{mean(longest):.3f} | {len(longest)} |")
 
 
 def samples_command(args):

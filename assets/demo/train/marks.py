@@ -51,7 +51,8 @@ def exact_match(model, tokenizer, per_skill, names=tuple(WEIGHTS)):
 
 @torch.no_grad()
 def story_losses(model, tokenizer, data, part=slice(None), context=512):
-    """Held-out stories told as chats: [(position, nats, is it the story's)] of every piece."""
+    """Held-out stories told as chats: [(position, nats, is it the story's, pieces of its
+    text)] of every piece."""
     found = []
     chats = sorted(((tokenizer.asked([], ask), tokenizer.encode(say))
                     for [(ask, say)] in held_out_chats(data)[part]),
@@ -64,7 +65,8 @@ def story_losses(model, tokenizer, data, part=slice(None), context=512):
         nats = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
         nats = nats.view(len(batch), -1)
         for row, (text, begin) in enumerate(batch):
-            found += [(i, float(nats[row, i]), i + 1 >= begin) for i in range(len(text) - 1)]
+            found += [(i, float(nats[row, i]), i + 1 >= begin, len(text))
+                      for i in range(len(text) - 1)]
     return found
 
 
@@ -75,4 +77,4 @@ def mean(values):
 
 def summary(losses):
     """Nats a piece: over the stories, and over the chats with the requests."""
-    return mean(n for _, n, told in losses if told), mean(n for _, n, _ in losses)
+    return mean(n for _, n, told, _ in losses if told), mean(n for _, n, *_ in losses)
