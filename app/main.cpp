@@ -8,7 +8,7 @@
 #include "gpu/base.h"
 
 #if LAPIDARY_GUI
-#include "app/exports/view_picture.h"
+#include "app/exports/picture.h"
 #include "app/ui/text/picture_painter.h"
 #include "app/ui/window/run_window.h"
 #endif

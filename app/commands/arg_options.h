@@ -49,6 +49,10 @@ void add_model(CLI::App* app, Options& o);
 void add_device(CLI::App* app, Options& o);
 void add_path(CLI::App* app, Options& o);
 
+/// Options that do not go together, and ones that would change nothing
+/// (app/commands/arg_checks.cpp).
+void check_combinations(const Options& o);
+
 /// The command `bench` (app/commands/bench_args.cpp).
 void add_bench(CLI::App& app, Options& o);
 

@@ -2,7 +2,6 @@
 
 #include "app/commands/arg_options.h"
 #include "app/commands/console.h"
-#include "app/recordings/recording.h"
 #include "gpu/base.h"
 
 #include <CLI/CLI.hpp>
@@ -15,7 +14,6 @@
 #include <random>
 #include <sstream>
 #include <system_error>
-#include <tuple>
 
 namespace app {
 
@@ -290,6 +288,17 @@ void add_trace(CLI::App& app, Options& o) {
     trace->add_option("--scale", o.picture_scale, "Of a .png: 1, or 2 for twice the pixels")
         ->type_name("N")
         ->check(CLI::Range(1, 8));
+    trace->add_option("--theme", o.theme, "Of a picture: light, for print (default), or dark")
+        ->type_name("NAME")
+        ->check(CLI::IsMember({"light", "dark"}));
+    trace
+        ->add_option("--sink", o.sink,
+                     "Of a picture of cells: raw (default), gutter (key 0 beside the rows) or "
+                     "renorm (rows without key 0 sum to 1)")
+        ->type_name("MODE")
+        ->check(CLI::IsMember({"raw", "gutter", "renorm"}));
+    trace->add_flag("--bare", o.bare,
+                    "Of a .png of cells: the cells alone, without title, axes and legend");
     trace->add_option("--layers", o.layers, "all, or a list such as 0,5-8,-1")->type_name("LIST");
     trace->add_option("--heads", o.heads, "all, or a list")->type_name("LIST");
     trace->add_option("--queries", o.queries, "Rows of attention and logits: all, or a list")
@@ -397,42 +406,6 @@ bool option_takes_value(const void* context, std::string_view flag) {
     return false;
 }
 
-/// Flags that would change nothing are refused: who gives one expects something of it.
-void check_useless(const Options& o) {
-    const bool run = o.command == CommandName::run;
-    const bool fills = o.fill_before || o.fill_after;
-    const bool recording = o.command == CommandName::trace && o.output.ends_with(kRecordingEnding);
-    const char* const whole = "for a recording, which keeps all of them";
-    const Options untouched;
-    const bool view = o.command == CommandName::trace && !recording &&
-                      (!o.view.empty() || !o.output.ends_with(".npz"));
-    const bool cells = o.view.empty() || o.view == "matrix" || o.view == "heads";
-    const std::tuple<bool, const char*, const char*> rows[] = {
-        {recording && o.layers != untouched.layers, "--layers", whole},
-        {recording && o.heads != untouched.heads, "--heads", whole},
-        {recording && o.queries != untouched.queries, "--queries", whole},
-        {recording && o.taps != untouched.taps, "--taps", whole},
-        {recording && !o.view.empty(), "--view", whole},
-        {view && o.queries != untouched.queries, "--queries", "for a view, which has all rows"},
-        {view && o.taps != untouched.taps, "--taps", "for a view"},
-        {view && !cells && o.layers != untouched.layers, "--layers", "for a view without cells"},
-        {view && !cells && o.heads != untouched.heads, "--heads", "for a view without cells"},
-        {run && o.top > 0 && !o.json, "--top", "without --json"},
-        {run && !o.system.empty() && !o.chat && o.batch.empty(), "--system-prompt",
-         "without --chat"},
-        {run && o.chat && fills, "--chat", "with --fim-before and --fim-after"},
-        {run && o.special && (o.chat || fills), "--special", "with --chat and --fim-before"},
-        {run && o.top > 0 && !o.batch.empty(), "--top", "with --batch"},
-        {o.special && o.tokens.has_value(), "--special", "with --tokens"},
-        {o.command == CommandName::score && o.hash && o.top > 0, "--top", "with --hash"},
-    };
-    for (const auto& [useless, flag, where] : rows) {
-        if (useless) {
-            usage(fmt::format("{} means nothing {}", flag, where));
-        }
-    }
-}
-
 /// A first word that is neither a flag, a command, nor a file that is there or might be meant.
 void check_first_word(const std::vector<std::string>& argv) {
     const std::string word = argv.empty() ? "-" : argv.front();
@@ -451,35 +424,6 @@ void check_first_word(const std::vector<std::string>& argv) {
     }
     usage(fmt::format("'{}' is neither a command nor a file", base::escaped(word, 40)),
           "The commands are " + known + "; 'lapidary --help' explains them.");
-}
-
-void check_combinations(const Options& o) {
-    if (o.prompt && !o.file.empty()) {
-        usage("both -p and -f are given, expected one of them");
-    }
-    if (o.tokens && (o.prompt || !o.file.empty())) {
-        usage("both --tokens and a text are given, expected one of them");
-    }
-    const bool has_text = o.prompt || !o.file.empty() || o.tokens;
-    const bool fills = o.fill_before || o.fill_after;
-    if (o.command == CommandName::run && int(has_text) + int(!o.batch.empty()) + int(fills) != 1) {
-        usage("'run' needs exactly one of -p, -f, --batch and --fim-before/--fim-after",
-              "For example: lapidary run -p 'Once upon a time' -n 40");
-    }
-    if ((o.command == CommandName::score || o.command == CommandName::trace) && !has_text) {
-        usage("no text is given", "Give it with -p TEXT, -f FILE or --tokens IDS.");
-    }
-    check_useless(o);
-    if (std::any_of(o.stop_texts.begin(), o.stop_texts.end(),
-                    [](const auto& t) { return t.empty(); })) {
-        usage("--stop is empty, expected a text");
-    }
-    if (!o.offscreen.empty() && o.script.empty()) {
-        usage("--offscreen needs --script");
-    }
-    if (!o.script_chats.empty() && o.script.empty()) {
-        usage("--script-chats needs --script");
-    }
 }
 
 }  // namespace

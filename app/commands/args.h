@@ -44,6 +44,7 @@ struct Options {
     BenchOptions bench;
 
     std::string view;  // trace: one view as a picture or table; empty: arrays
+    std::string theme = "light", sink = "raw";  // of its picture
 
     // The window.
     std::string script, offscreen, frame_log;
@@ -57,6 +58,7 @@ struct Options {
     std::optional<uint32_t> edit;                      // score
     uint32_t limit_mib = 2048;                         // trace
     uint32_t picture_scale = 1;                        // trace
+    bool bare = false;                                 // trace: a picture's cells alone
     CommandName command = CommandName::none;
     bool special = false;
     bool llama_cpp_order = false;

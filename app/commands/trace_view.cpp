@@ -4,8 +4,8 @@
 #include "app/commands/score.h"
 #include "app/commands/trace_arrays.h"
 #include "app/engine/thumbnails.h"
+#include "app/exports/picture.h"
 #include "app/exports/view_export.h"
-#include "app/exports/view_picture.h"
 #include "app/output_file.h"
 
 #include <algorithm>
@@ -31,6 +31,18 @@ public:
                        {"file", opened.model->path},
                        {"device", opened.runtime->device.info().name},
                        {"program", fmt::format("Lapidary {}", version())}};
+        view_.model = {.name = opened.model->name,
+                       .n_heads = config_.num_attention_heads,
+                       .n_kv_heads = config_.num_key_value_heads,
+                       .windows = {}};
+        for (const model::LayerConfig& layer : config_.layers) {
+            view_.model.windows.push_back(layer.sliding_window);
+        }
+        view_.sink = options.sink == "gutter"   ? SinkView::gutter
+                     : options.sink == "renorm" ? SinkView::renormalized
+                                                : SinkView::raw;
+        view_.dark = options.theme == "dark";
+        view_.bare = options.bare;
         for (const model::TokenId id : tokens_) {
             view_.token_ids.push_back(id);
             view_.tokens.push_back(tokenizer_.display(id));
@@ -106,7 +118,9 @@ private:
                                 .head = int32_t(h),
                                 .n_rows = kSide,
                                 .n_cols = kSide,
-                                .bin = picture.bin};
+                                .bin = picture.bin,
+                                .rest = picture.rest_max};
+                grid.rest.resize(kSide, std::numeric_limits<float>::quiet_NaN());
                 grid.values.assign(size_t{kSide} * kSide, std::numeric_limits<float>::quiet_NaN());
                 for (uint32_t r = 0; r < picture.side; ++r) {
                     for (uint32_t c = 0; c <= r; ++c) {
@@ -183,13 +197,11 @@ int trace_view(const Options& options) {
     const std::string target =
         output_target(options.output, "-o", {model_path(options), options.file});
     const ExportFormat format = export_format(options.output);
-    const bool text = options.view == "tokens" || options.view == "next" || options.view == "lens";
-    if (format == ExportFormat::png && text && !has_picture_painter()) {
+    if (format == ExportFormat::png && !options.bare && picture_painter() == nullptr) {
         throw base::Error(base::ErrorKind::usage,
-                          fmt::format("--view {} is text, and this program was built without the "
-                                      "window and its fonts",
-                                      options.view),
-                          "Take .svg or .html for its picture.");
+                          "a picture has texts, and this program was built without the window and "
+                          "its fonts",
+                          "Take .svg or .html, or --bare for cells alone.");
     }
     model::SessionOptions session = options.session;
     session.keep_q = session.full_cache = session.keep_residuals = true;

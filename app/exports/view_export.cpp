@@ -10,7 +10,7 @@
 #include <span>
 
 #include "app/exports/npz.h"
-#include "app/exports/view_picture.h"
+#include "app/exports/picture.h"
 #include "app/json_out.h"
 #include "app/output_file.h"
 #include "gpu/base.h"
@@ -266,8 +266,8 @@ std::string export_json(const ViewExport& view) {
 std::string export_html(const ViewExport& view) {
     std::string out =
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<title>" +
-        markup(view.title) +
-        "</title>\n<style>body{font:16px sans-serif;margin:2em;color:#1a1b21;background:#fff}"
+        markup(view.title) + "</title>\n<style>body{font:16px sans-serif;margin:2em;" +
+        (view.dark ? "color:#ecedf1;background:#16171b}" : "color:#1a1b21;background:#fff}") +
         "table{border-collapse:collapse;font-size:13px;margin:1em 0}"
         "td,th{border:1px solid #cfd0d9;padding:3px 8px;text-align:left}"
         "svg{max-width:100%;height:auto}</style></head>\n<body>\n<h1>" +

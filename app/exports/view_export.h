@@ -19,6 +19,20 @@ struct ExportGrid {
     uint32_t first_row = 0, first_col = 0;  // positions
     uint32_t bin = 1;                       // positions per cell
     std::vector<float> values;
+    /// [n_rows], for pictures alone. sink: the weight on key 0, where column 0 does not hold it.
+    /// rest: of a pooled picture, column 0 without key 0.
+    std::vector<float> sink, rest;
+};
+
+/// What pictures do with key 0, as the window does. valued: the values are weights times the norm
+/// of what the head adds.
+enum class SinkView : uint8_t { raw, gutter, renormalized, valued };
+
+/// What the labels of a picture say of the model.
+struct ExportModel {
+    std::string name;
+    uint32_t n_heads = 0, n_kv_heads = 0;
+    std::vector<uint32_t> windows;  // of each layer; 0: global
 };
 
 using ExportCell = std::variant<double, std::string>;
@@ -32,6 +46,11 @@ struct ViewExport {
     std::string title;  // "Attention of layer 3, head 1"
     std::string badge;  // source: "recomputed exact", "pooled, max", ...
     std::vector<std::pair<std::string, std::string>> facts;  // model, device, seed, versions
+    ExportModel model;
+    SinkView sink = SinkView::raw;  // of pictures of cells
+    bool dark = false;              // pictures: for a dark ground, not for print
+    /// PNG of cells: the cells alone, a pixel or more each, as raw weights; needs no fonts.
+    bool bare = false;
     std::vector<int32_t> token_ids;
     std::vector<std::string> tokens;  // display text of each position
     std::vector<ExportGrid> grids;    // grids of one name have one size
@@ -48,8 +67,8 @@ std::string export_csv(const ViewExport& view);
 std::string export_json(const ViewExport& view);
 std::string export_svg(const ViewExport& view);
 std::string export_html(const ViewExport& view);
-/// The grids alone, or the table with its bars, `scale` times as large. Throws base::Error(usage)
-/// for a table that is too long, or where the program has no fonts (use_picture_painter()).
+/// The picture that SVG has, `scale` times as large. Throws base::Error(usage) for a table that is
+/// too long, or where the program has no fonts (use_picture_painter()).
 std::vector<uint8_t> export_png(const ViewExport& view, uint32_t scale);
 
 /// Written beside `path`, then renamed. Throws base::Error naming the file.

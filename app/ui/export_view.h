@@ -10,6 +10,7 @@ struct ExportView {
     int view = 0;       // of kExportViews
     int format = 0;     // of the dialog's list
     int scale = 0;      // 0: once, 1: twice
+    int theme = 0;      // of pictures; 0: light, for print, 1: dark
     std::string path;
     std::string folder;    // that was proposed: of a bare name
     std::string proposed;  // path: it follows view and format until it is edited

@@ -14,6 +14,8 @@ namespace app::ui {
 
 namespace {
 
+static_assert(int(SinkView::valued) == int(SinkMode::valued) && kSinkModes == 4);
+
 constexpr double kNanNumber = std::numeric_limits<double>::quiet_NaN();
 constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
 constexpr uint32_t kNextTokens = 50;
@@ -26,6 +28,14 @@ void add_facts(const UiState& s, const Message& m, ViewExport& out) {
     if (s.model) {
         out.facts.emplace_back("file", s.model->path);
         out.facts.emplace_back("device", s.model->device_name);
+    }
+    out.model.name = m.model_name;
+    if (s.model) {
+        out.model.n_heads = s.model->n_heads;
+        out.model.n_kv_heads = s.model->n_kv_heads;
+        for (const LayerInfo& layer : s.model->layers) {
+            out.model.windows.push_back(layer.window);
+        }
     }
     for (const TokenInfo& token : m.tokens) {
         out.token_ids.push_back(token.id);
@@ -41,7 +51,9 @@ void add_matrix(const UiState& s, ViewExport& out) {
     if (!matrix.is(s.selection.layer, s.selection.head) || begin == end) {
         return;
     }
-    ExportGrid grid{.name = "pattern",
+    const bool valued = s.sink == SinkMode::valued;
+    out.sink = SinkView(s.sink);
+    ExportGrid grid{.name = valued ? "weight_x_value" : "pattern",
                     .layer = int32_t(s.selection.layer),
                     .head = int32_t(s.selection.head),
                     .n_rows = end - begin,
@@ -50,32 +62,42 @@ void add_matrix(const UiState& s, ViewExport& out) {
     for (uint32_t q = begin; q < end; ++q) {
         for (uint32_t k = 0; k < end; ++k) {
             const bool there = matrix.has_row(q) && matrix.visible(q, k);
-            grid.values.push_back(there ? matrix.at(q, k) : kNone);
+            const float norm = valued ? s.sight.value(k).value_or(kNone) : 1.0f;
+            grid.values.push_back(there ? matrix.at(q, k) * norm : kNone);
+        }
+        if (valued) {
+            const bool there = matrix.has_row(q) && matrix.visible(q, 0);
+            grid.sink.push_back(there ? matrix.at(q, 0) : kNone);
         }
     }
     out.grids.push_back(std::move(grid));
 }
 
 void add_heads(const UiState& s, ViewExport& out) {
-    out.title = "All heads, the largest weight of each cell";
-    out.badge = "pooled, max";
+    const bool mean = s.sight.pooling == Pooling::mean;
+    out.title =
+        fmt::format("All heads, the {} of each cell", mean ? "mean row mass" : "largest weight");
+    out.badge = mean ? "pooled, mean" : "pooled, max";
+    out.sink = SinkView(s.sink);
     for (uint32_t l = 0; l < s.thumbs.n_layers(); ++l) {
         for (uint32_t h = 0; h < s.thumbs.n_heads(); ++h) {
             const HeadThumb* thumb = s.thumbs.find(l, h);
             if (thumb == nullptr || thumb->n_positions == 0) {
                 continue;
             }
-            ExportGrid grid{.name = "thumb_max",
+            ExportGrid grid{.name = mean ? "thumb_mass" : "thumb_max",
                             .layer = int32_t(l),
                             .head = int32_t(h),
                             .n_rows = HeadThumb::kSide,
                             .n_cols = HeadThumb::kSide,
                             .bin = thumb->bin};
             grid.values.assign(thumb->max.size(), kNone);
+            grid.rest.assign(HeadThumb::kSide, kNone);
             for (uint32_t r = 0; r < thumb->side(); ++r) {
+                grid.rest[r] = log_value(thumb->at(r, 0, mean, false));
                 for (uint32_t c = 0; c <= r && thumb->has_row(r); ++c) {
                     grid.values[size_t{r} * HeadThumb::kSide + c] =
-                        log_value(thumb->at(r, c, false, true));
+                        log_value(thumb->at(r, c, mean, true));
                 }
             }
             out.grids.push_back(std::move(grid));

@@ -58,13 +58,35 @@ TEST_CASE("every view comes in every format, and one of text as PNG where there 
             CHECK(view(std::string("v.") + ending, {"--view", name}).size() > 100);
         }
     }
-    CHECK(view("m.png", {"--layers", "0", "--heads", "0", "--scale", "2"}).starts_with("\x89PNG"));
-    CHECK(view("h.png", {"--view", "heads"}).starts_with("\x89PNG"));
-    for (const char* name : {"tokens", "next", "lens"}) {
+    CHECK(view("b.png", {"--layers", "0", "--heads", "0", "--scale", "2", "--bare"})
+              .starts_with("\x89PNG"));
+    for (const char* name : {"matrix", "heads", "tokens", "next", "lens"}) {
         CHECK(view("t.png", {"--view", name}, LAPIDARY_GUI ? 0 : 2)
                   .starts_with(LAPIDARY_GUI ? "\x89PNG" : ""));
     }
     view("t.pdf", {}, 2);
+}
+
+TEST_CASE("a figure of a head says what it shows, and its mode and theme are chosen") {
+    const std::vector<std::string> one = {"--layers", "0", "--heads", "1"};
+    const auto svg = [&](std::vector<std::string> more) {
+        more.insert(more.end(), one.begin(), one.end());
+        return view("m.svg", std::move(more));
+    };
+    const std::string light = svg({});
+    for (const char* words : {"Attention of layer 0, head 1", "random gemma3", "local, window 8",
+                              "KV head 0 of 1", "raw weights", "outside the window",
+                              "Source: recomputed exact", "Attention is not explanation"}) {
+        INFO(words);
+        CHECK(light.find(words) != std::string::npos);
+    }
+    const std::string dark = svg({"--theme", "dark", "--sink", "gutter"});
+    CHECK(dark.find("sink in the gutter") != std::string::npos);
+    CHECK(dark.find("#16171b") != std::string::npos);
+    view("m.csv", {"--theme", "dark"}, 2);
+    view("m.json", {"--sink", "gutter"}, 2);
+    view("m.svg", {"--bare"}, 2);
+    view("t.svg", {"--view", "next", "--sink", "renorm"}, 2);
 }
 
 TEST_CASE("the view of the layers has what the trace's lens has") {

@@ -20,6 +20,7 @@ const char* const kTalk = "wait ready\nsend What is attention\nwait idle\n";
 
 TEST_CASE("E opens the export, the format sets the ending, and the file appears") {
     const support::TempDir dir;
+    use_picture_painter(&ui::paint_picture);
     Rig r;
     r.play(kTalk);
     r.view().exporting.path = (dir.path() / "x.png").string();
@@ -67,7 +68,7 @@ TEST_CASE("a view of text becomes a picture with bars as long as its numbers") {
         const auto y = uint32_t(2 * box.y) + 2;
         const auto end = uint32_t(std::lround(2 * (box.x + box.width)));
         CHECK(pixel(end - 1, y) == box.color);
-        CHECK(pixel(end, y) == Rgb{255, 255, 255});
+        CHECK(pixel(end, y) == picture.colors().page);
     }
     // Ink where the title and the first token's text are, none between the rows.
     const auto ink = [&](uint32_t x0, uint32_t x1, uint32_t y0, uint32_t y1) {
@@ -87,7 +88,7 @@ TEST_CASE("a view of text becomes a picture with bars as long as its numbers") {
 TEST_CASE("a picture has characters of every script, and is no higher than viewers open") {
     Picture picture{.width = 200, .height = 40};
     picture.texts = {{.x = 10, .y = 25, .size = 16, .text = "a\u2423\u21B5\u00DF"},
-                     {.x = 190, .y = 25, .size = 16, .right_aligned = true, .text = "ij"}};
+                     {.x = 190, .y = 25, .size = 16, .align = Align::right, .text = "ij"}};
     std::string problem;
     const Pixels pixels = ui::paint_picture(picture, 1, problem);
     REQUIRE(problem.empty());
@@ -109,6 +110,79 @@ TEST_CASE("a picture has characters of every script, and is no higher than viewe
     view.table.rows.assign(2000, {std::string("x"), 0.5});
     CHECK_THROWS_AS(export_png(view, 1), base::Error);
     CHECK(export_svg(view).size() > 2000);
+}
+
+TEST_CASE("the figure of the matrix has its cells' colours, and the chosen theme") {
+    const support::TempDir dir;
+    use_picture_painter(&ui::paint_picture);
+    Rig r;
+    r.play(kTalk);
+    r.play("select head 2 1\nwait idle\n");
+    r.view().exporting.path = (dir.path() / "x.png").string();
+    r.play(
+        "key Escape\nwait frames 3\nkey E\nwait frames 4\nclick export.theme.dark\nclick "
+        "export.scale.2x\nclick export.go\nwait frames 4\nrefute Export a view\n");
+    const support::Png png = support::read_png(r.view().exporting.path);
+    ViewExport view = ui::view_data(r.state(), "matrix");
+    view.dark = true;
+    const Picture picture = view_picture(view);
+    REQUIRE(png.width == 2 * std::ceil(picture.width));
+    const auto pixel = [&](double x, double y) {
+        const uint8_t* at =
+            png.rgb.data() + (size_t(std::lround(2 * y)) * png.width + size_t(2 * x)) * 3;
+        return Rgb{at[0], at[1], at[2]};
+    };
+    CHECK(pixel(2, 2) == picture.colors().page);
+    const PictureCells& cells = picture.cells.front();
+    size_t n_colors = 0;
+    for (uint32_t q = 0; q < cells.n_rows; ++q) {
+        for (uint32_t k = 0; k < cells.n_cols; ++k) {
+            const size_t at = size_t{q} * cells.n_cols + k;
+            if (cells.kinds[at] == CellKind::color) {
+                ++n_colors;
+                CHECK(pixel(cells.x + (k + 0.5) * cells.cell_width,
+                            cells.y + (q + 0.5) * cells.cell_height) == cells.colors[at]);
+            }
+        }
+    }
+    CHECK(n_colors > 100);
+    // The mode of the window, which is the gutter: the strongest key but 0 has the last colour.
+    CHECK(std::ranges::count(cells.colors, attention_color(true, 1)) > 0);
+    CHECK(std::ranges::any_of(picture.texts, [](const PictureText& t) {
+        return t.text.find("sink in the gutter") != std::string::npos;
+    }));
+}
+
+TEST_CASE("turned and centred texts stand where they should") {
+    Picture picture{.width = 60, .height = 60};
+    picture.texts = {
+        {.x = 30, .y = 50, .size = 16, .turned = true, .text = "Lll"},
+    };
+    std::string problem;
+    const auto box = [&] {
+        const Pixels p = ui::paint_picture(picture, 1, problem);
+        REQUIRE(problem.empty());
+        std::array<uint32_t, 4> out{60, 60, 0, 0};
+        for (uint32_t y = 0; y < p.height; ++y) {
+            for (uint32_t x = 0; x < p.width; ++x) {
+                if (p.rgb[(size_t{y} * p.width + x) * 3] < 128) {
+                    out = {std::min(out[0], x), std::min(out[1], y), std::max(out[2], x),
+                           std::max(out[3], y)};
+                }
+            }
+        }
+        return out;
+    };
+    const auto turned = box();
+    CHECK(turned[2] <= 30);  // above the baseline is to the left of it
+    CHECK(turned[0] >= 15);
+    CHECK(turned[3] <= 50);
+    CHECK(turned[1] < 40);
+    picture.texts[0].turned = false;
+    picture.texts[0].y = 40;
+    picture.texts[0].align = Align::center;
+    const auto centred = box();
+    CHECK(std::abs(int(centred[0] + centred[2]) - 60) <= 5);
 }
 
 TEST_CASE("the NPZ of the matrix equals the cells on the screen") {
@@ -157,6 +231,7 @@ TEST_CASE("every view has data, and each format takes it") {
 
 TEST_CASE("a bare name lies in the proposed folder and gets the format's ending") {
     const support::TempDir dir;
+    use_picture_painter(&ui::paint_picture);
     Rig r;
     r.play(kTalk);
     r.view().exporting.path = (dir.path() / "x.png").string();

@@ -136,6 +136,16 @@ TEST_CASE("flags that would change nothing are refused") {
     CHECK(trace("x.lapidary", {"--view", "heads"}));
     CHECK_FALSE(trace("x.svg", {"--view", "heads"}));
     CHECK_FALSE(useless({"trace", "-p", "a", "-o", "x.lapidary"}));
+    for (const auto& [output, more] : std::vector<std::pair<const char*, std::vector<std::string>>>{
+             {"x.csv", {"--theme", "dark"}},
+             {"x.npz", {"--sink", "gutter"}},
+             {"x.svg", {"--view", "tokens", "--sink", "gutter"}},
+             {"x.svg", {"--bare"}},
+             {"x.png", {"--bare", "--sink", "renorm"}}}) {
+        CHECK(trace(output, more));
+    }
+    CHECK_FALSE(trace("x.html", {"--theme", "dark", "--sink", "gutter"}));
+    CHECK_FALSE(trace("x.png", {"--view", "heads", "--bare", "--theme", "dark"}));
     CHECK_FALSE(useless({"run", "-p", "a", "--chat", "-sys", "b", "--json", "--top", "3"}));
     for (const char* flag : {"-m", "--model", "-f", "--batch", "--device"}) {
         INFO(flag);

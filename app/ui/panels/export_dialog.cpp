@@ -19,6 +19,7 @@ namespace {
 constexpr std::array<std::string_view, 5> kViewNames = {"Matrix", "Heads", "Tokens", "Next token",
                                                         "Layers"};
 constexpr std::array<std::string_view, 6> kFormats = {"PNG", "SVG", "CSV", "JSON", "NPZ", "HTML"};
+constexpr int kPng = 0, kSvg = 1, kHtml = 5;
 constexpr std::array<const char*, 6> kEndings = {".png", ".svg", ".csv", ".json", ".npz", ".html"};
 
 /// The path with the chosen format's ending.
@@ -85,7 +86,8 @@ void open_dialog(Panel& p) {
 /// True when the file is there.
 bool write(Panel& p) {
     ExportView& e = p.view.exporting;
-    const ViewExport data = view_data(p.state, kExportViews[size_t(e.view)]);
+    ViewExport data = view_data(p.state, kExportViews[size_t(e.view)]);
+    data.dark = e.theme == 1;
     if (data.empty()) {
         e.problem = "This view has no data now: nothing was captured.";
         return false;
@@ -113,7 +115,7 @@ void draw_export_dialog(Panel& p) {
     }
     const ImVec2 size = ImGui::GetIO().DisplaySize;
     ImGui::SetNextWindowPos({size.x / 2, size.y * 0.4f}, ImGuiCond_Always, {0.5f, 0.5f});
-    ImGui::SetNextWindowSize({std::min(gui.px(560), size.x - gui.px(16)), gui.px(290)});
+    ImGui::SetNextWindowSize({std::min(gui.px(560), size.x - gui.px(16)), gui.px(328)});
     if (!begin_dialog(gui, "export")) {
         return;
     }
@@ -136,21 +138,29 @@ void draw_export_dialog(Panel& p) {
         follow_choice(e);
     }
     constexpr std::array<std::string_view, 2> kScales = {"1x", "2x"};
-    if (e.format == 0) {
+    if (e.format == kPng) {
         if (const int s =
                 segmented(gui, "export.scale", at.x + w, row("Pixels", 126), kScales, e.scale);
             s >= 0) {
             e.scale = s;
         }
     }
-    const Rect field{at.x, std::round(at.y + gui.px(148)), w, std::round(gui.px(34))};
+    constexpr std::array<std::string_view, 2> kThemes = {"light", "dark"};
+    if (e.format == kPng || e.format == kSvg || e.format == kHtml) {
+        if (const int t =
+                segmented(gui, "export.theme", at.x + w, row("Colours", 164), kThemes, e.theme);
+            t >= 0) {
+            e.theme = t;
+        }
+    }
+    const Rect field{at.x, std::round(at.y + gui.px(186)), w, std::round(gui.px(34))};
     bool go = line_field(gui, "export.path", field, e.path, "/path/to/file", gui.px(12), focus);
     if (!e.problem.empty()) {
-        gui.icon(Icon::warning, at.x + gui.px(8), at.y + gui.px(200), 14, Color::error);
-        gui.text_fit(with(type::kNote, Color::error), at.x + gui.px(22), at.y + gui.px(200),
+        gui.icon(Icon::warning, at.x + gui.px(8), at.y + gui.px(238), 14, Color::error);
+        gui.text_fit(with(type::kNote, Color::error), at.x + gui.px(22), at.y + gui.px(238),
                      w - gui.px(22), e.problem);
     }
-    const float cy = at.y + gui.px(232);
+    const float cy = at.y + gui.px(270);
     const ButtonOptions primary{Look::primary};
     Rect taken;
     go |= button_at(gui, "export.go", at.x + w - button_width(gui, "Export", primary), cy, "Export",

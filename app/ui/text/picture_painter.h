@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "app/exports/view_picture.h"
+#include "app/exports/picture.h"
 
 namespace app::ui {
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "app/exports/picture_colors.h"
+
 namespace app::ui {
 
 namespace {
@@ -107,11 +109,6 @@ constexpr std::array<Knots, kTokenTones> kTonesDark = {{{0x1E2026, 0x4E2A3C, 0x7
 constexpr std::array<Knots, kTokenTones> kTonesLight = {{{0xFFFFFF, 0xFFD6E4, 0xFCACC9, 0xF580AF},
                                                          {0xFFFFFF, 0xD0E7FD, 0x9CD0FA, 0x58B9F6},
                                                          {0xFFFFFF, 0xC2E8E4, 0x80D1CA, 0x14B9B1}}};
-constexpr std::array<Rgb, 17> kViridis = {
-    0x440154, 0x48186A, 0x472D7B, 0x424086, 0x3B528B, 0x33638D, 0x2C728E, 0x26828E, 0x21918C,
-    0x1F9F88, 0x27AD81, 0x3DBC74, 0x5CC863, 0x81D34D, 0xAADC32, 0xD5E21A, 0xFDE725};
-constexpr std::array<Rgb, 9> kBlues = {0xF7FBFF, 0xDEEBF7, 0xC6DBEF, 0x9ECAE1, 0x6BAED6,
-                                       0x4292C6, 0x2171B5, 0x08519C, 0x08306B};
 
 double luminance(Rgb c) {
     const auto linear = [&](int shift) {
