@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "app/engine/thumbnails.h"
 
@@ -204,7 +205,11 @@ bool FakeEngine::send(Command command) {
     } else if (const auto* generate = std::get_if<Generate>(&command)) {
         handle(*generate);
     } else if (const auto* inspect = std::get_if<Inspect>(&command)) {
-        handle(*inspect);
+        if (holds_answers_ && !(answers_rows_ && inspect->kind == InspectKind::row)) {
+            held_.push_back(*inspect);
+        } else {
+            handle(*inspect);
+        }
     } else if (std::get_if<Stop>(&command) != nullptr && generating_) {
         finish(FinishReason::stopped);
     } else if (std::get_if<CancelLoad>(&command) != nullptr && load_left_ >= 0) {
@@ -320,6 +325,14 @@ bool FakeEngine::compose(const Generate& c) {
         }
     }
     return false;
+}
+
+void FakeEngine::hold_answers(bool hold, bool but_rows) {
+    holds_answers_ = hold;
+    answers_rows_ = but_rows;
+    for (const Inspect& question : std::exchange(held_, {})) {
+        hold ? held_.push_back(question) : handle(question);
+    }
 }
 
 void FakeEngine::fail_after(int n, Failed failure) {

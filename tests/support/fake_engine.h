@@ -37,6 +37,9 @@ public:
     bool send(app::Command command) override;
     std::optional<app::Event> poll() override;
 
+    /// While true, questions about the sequence wait, except those for rows where `but_rows`; with
+    /// false they are answered.
+    void hold_answers(bool hold, bool but_rows = false);
     /// The event that would come after n more is this failure; what was going on is over.
     void fail_after(int n, app::Failed failure);
 
@@ -77,6 +80,8 @@ private:
     std::vector<std::string> pieces_;  // exact text of every id
     std::shared_ptr<std::vector<std::string>> displays_;
     std::deque<app::Event> events_;
+    bool holds_answers_ = false, answers_rows_ = false;
+    std::vector<app::Inspect> held_;
     std::vector<app::Command> commands_;
     app::LoadModel loading_;
     int load_left_ = -1;

@@ -13,6 +13,23 @@ namespace app::ui {
 
 namespace {
 
+/// Of the selected row. Until it is there, of what the matrix is drawn from.
+Source source_of_row(Panel& p, std::string_view& detail) {
+    UiState& s = p.state;
+    const uint32_t query = s.selection.query;
+    if (!s.selected_in_cache() || !s.matrix_not_captured.empty()) {
+        return Source::not_captured;
+    }
+    if (s.matrix.row_is_live(query)) {
+        return Source::captured;
+    }
+    if (s.matrix.has_row(query) || s.sight.cell(query, query)) {
+        return Source::recomputed;
+    }
+    detail = s.sight.pooling == Pooling::mean ? "mean" : "max";
+    return Source::pooled;
+}
+
 void draw_head_title(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
     const Selection& s = p.state.selection;
@@ -23,12 +40,9 @@ void draw_head_title(Panel& p, const Rect& r) {
     const uint32_t window = s.layer < model.layers.size() ? model.layers[s.layer].window : 0;
     draw_layer_sign(gui, x + gui.px(12), cy, window == 0, Color::text2);
     const float right = r.right() - gui.px(16);
-    const bool cached = p.state.selected_in_cache() && p.state.matrix_not_captured.empty();
-    const bool live = cached && p.state.matrix.row_is_live(s.query);
-    const Source source = !cached ? Source::not_captured
-                          : live  ? Source::captured
-                                  : Source::recomputed;
-    const float left = badge(gui, "matrix.badge", right, cy, source);
+    std::string_view detail;
+    const Source source = source_of_row(p, detail);
+    const float left = badge(gui, "matrix.badge", right, cy, source, detail);
     const std::string seen = thousands(window);
     const std::string local = fmt::format("local, sees {}, itself included", seen);
     const std::string local_short = fmt::format("local, sees {}", seen);
@@ -300,6 +314,35 @@ void draw_fan(Panel& p, const std::vector<Word>& words, const MatrixPlace& place
              Color::row);
 }
 
+/// The row's sentence, its links as arcs above it, and what share of the row these are. While the
+/// row is being fetched the sentence stands there alone, and that is said.
+void draw_row(Panel& p, const Rect& r, const MatrixPlace& place, const RowLinks& links,
+              std::optional<uint32_t> key, float y) {
+    Gui& gui = p.gui;
+    const Message& m = *p.state.selected();
+    const bool here = p.state.matrix.has_row(links.query);
+    const float cy = y + gui.px(10), words_y = y + gui.px(77);
+    const float left = r.x + gui.px(18), right = r.right() - gui.px(18);
+    const std::string title =
+        fmt::format("Row {} {}", links.query, here ? "looks back" : "is being fetched");
+    const float x =
+        gui.text({Face::medium, 12, Color::row_text}, r.x + gui.px(16), cy, title) + gui.px(12);
+    RowLinks drawn = links;
+    std::vector<Word> words = choose_words(gui, m, drawn, right - left, key);
+    const float end = place.n == 0 ? right : place.area.right();
+    place_words(gui, m, words, left, words_y, end, right);
+    if (here) {
+        const auto words_of =
+            link_words(links, drawn.links.size(), p.state.matrix.visible(links.query, 0));
+        gui.text_choice(type::kNote, x, cy, r.right() - gui.px(16) - x,
+                        {words_of[0], words_of[1], words_of[2]});
+        draw_arcs(p, drawn, words);
+    }
+    draw_words(p, m, words, drawn, key);
+    draw_word_values(p, drawn, words, words_y + gui.px(31), left, right);
+    draw_fan(p, words, place, words_y + gui.px(42));
+}
+
 }  // namespace
 
 void draw_head(Panel& p, const Rect& r) {
@@ -314,43 +357,24 @@ void draw_head(Panel& p, const Rect& r) {
     }
     const Message& m = *p.state.selected();
     const bool tall = r.h > gui.px(420);
-    const RowLinks links = selected_links(p, 0.7f, 24);
+    RowLinks links = selected_links(p, 0.7f, 24);
+    links.query = p.state.selection.query;
     const auto key = effective_key(p, links);
     float y = r.y + gui.px(36);
     if (tall) {
         draw_head_ranks(p, r, y + gui.px(10), key);
         y += gui.px(24);
     }
-    const float words_y = y + gui.px(77);
-    const float matrix_y = words_y + gui.px(59);
+    const float matrix_y = y + gui.px(77 + 59);
     const Rect area{r.x + gui.px(16), std::round(matrix_y), r.w - gui.px(32),
                     r.bottom() - matrix_y - gui.px(90)};
     const MatrixPlace place = place_matrix(p, area);
-    const bool has_row = p.state.selection.position > 0 && p.state.matrix.has_row(links.query) &&
-                         links.query < m.tokens.size();
-    if (has_row) {
-        const std::string row = fmt::format("Row {} looks back", links.query);
-        const float cy = y + gui.px(10);
-        const float x = gui.text({Face::medium, 12, Color::row_text}, r.x + gui.px(16), cy, row);
-        const float left = r.x + gui.px(18), right = r.right() - gui.px(18);
-        RowLinks drawn = links;
-        std::vector<Word> words = choose_words(gui, m, drawn, right - left, key);
-        const float end = place.n == 0 ? right : place.area.right();
-        place_words(gui, m, words, left, words_y, end, right);
-        const auto words_of =
-            link_words(links, drawn.links.size(), p.state.matrix.visible(links.query, 0));
-        gui.text_choice(type::kNote, x + gui.px(12), cy, r.right() - gui.px(16) - x - gui.px(12),
-                        {words_of[0], words_of[1], words_of[2]});
-        draw_arcs(p, drawn, words);
-        draw_words(p, m, words, drawn, key);
-        draw_word_values(p, drawn, words, words_y + gui.px(31), left, right);
-        draw_fan(p, words, place, words_y + gui.px(42));
+    if (p.state.selection.position > 0 && links.query < m.tokens.size()) {
+        draw_row(p, r, place, links, key, y);
     } else {
         gui.text_fit(with(type::kNote, Color::text3), r.x + gui.px(16), y + gui.px(10),
                      r.w - gui.px(32),
-                     p.state.selection.position == 0
-                         ? "The first token was given, not drawn: there is no row before it"
-                         : "Fetching this row");
+                     "The first token was given, not drawn: there is no row before it");
     }
     draw_matrix(p, place, links, key);
 }

@@ -59,9 +59,13 @@ void draw_by_link(Panel& p, const Rect& r, float cy, std::optional<uint32_t> key
     const uint32_t query = p.state.selection.query;
     const float x = r.x + gui.px(16);
     if (!key || !p.state.live.has(query)) {
-        gui.text_choice(with(type::kNote, Color::text3), x, cy, r.w - gui.px(32),
-                        {"Other heads on this link: not captured, the row was not kept live",
-                         "Other heads: not captured, the row was not kept"});
+        const bool coming = p.state.ranks.not_captured.empty();
+        const std::string_view when = p.state.busy() ? "Other heads: ranked when the answer is done"
+                                                     : "Other heads: being ranked";
+        gui.text_choice(
+            with(type::kNote, Color::text3), x, cy, r.w - gui.px(32),
+            {coming ? when : "Other heads on this link: not captured, the row was not kept live",
+             coming ? when : "Other heads: not captured, the row was not kept"});
         return;
     }
     std::vector<Item> all;
@@ -78,18 +82,27 @@ void draw_by_link(Panel& p, const Rect& r, float cy, std::optional<uint32_t> key
                r.right() - gui.px(12), cy, all, "on this link");
 }
 
+/// Whose list it is: until that of the row that is selected now has come, the one before it.
+std::string ranked_rows(const HeadRanks& ranks, bool wanted) {
+    if (wanted) {
+        return ranks.in_view ? "Bring most to the rows in view" : "Bring most to this row";
+    }
+    return ranks.rows.n == 1 ? fmt::format("Bring most to row {}", ranks.rows.begin)
+                             : fmt::format("Bring most to rows {} to {}", ranks.rows.begin,
+                                           ranks.rows.begin + ranks.rows.n - 1);
+}
+
 }  // namespace
 
 void draw_head_ranks(Panel& p, const Rect& r, float cy, std::optional<uint32_t> key) {
     Gui& gui = p.gui;
     HeadRanks& ranks = p.state.ranks;
     const HeadRanks::Rows wanted = ranks.wanted(p.state.selection.query, p.state.rows_in_cache());
-    if (ranks.list.empty() || !(ranks.rows == wanted)) {
+    if (ranks.list.empty()) {
         draw_by_link(p, r, cy, key);
         return;
     }
-    const std::string_view label =
-        ranks.in_view ? "Bring most to the rows in view" : "Bring most to this row";
+    const std::string label = ranked_rows(ranks, ranks.rows == wanted);
     const float x = r.x + gui.px(16);
     if (link(gui, "strongest.rows", x, cy, label,
              ranks.in_view ? "Of the rows in view, on average. Click: of the selected row"

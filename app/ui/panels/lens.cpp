@@ -213,9 +213,10 @@ void draw_lens(Panel& p, const Rect& r, bool full) {
                               why);
         } else {
             const bool live = p.state.busy() && !p.state.selection.locked;
-            gui.paragraph(
-                with(type::kNote, Color::text3), x, cy + gui.px(19), r.w - gui.px(32), 17,
-                live ? "Computed when the answer is done or a token is selected" : "Computing");
+            gui.paragraph(with(type::kNote, Color::text3), x, cy + gui.px(19), r.w - gui.px(32), 17,
+                          live ? "Computed when the answer is done or a token is selected"
+                          : p.state.busy() ? "Computed as soon as writing leaves time for it"
+                                           : "Computing");
         }
         return;
     }

@@ -14,6 +14,11 @@ std::optional<float> exact_weight(UiState& state, uint32_t query, uint32_t key) 
                                        : state.sight.cell(query, key);
 }
 
+std::optional<float> sink_weight(const UiState& state, uint32_t query) {
+    return state.matrix.has_row(query) ? std::optional(state.matrix.at(query, 0))
+                                       : state.sight.sink(query);
+}
+
 std::optional<float> shown_weight(UiState& state, uint32_t query, uint32_t key) {
     const std::optional<float> w = exact_weight(state, query, key);
     if (w && state.sink == SinkMode::valued) {
@@ -23,9 +28,7 @@ std::optional<float> shown_weight(UiState& state, uint32_t query, uint32_t key) 
     if (!w || state.sink != SinkMode::renormalized) {
         return w;
     }
-    const std::optional<float> sink = state.matrix.has_row(query)
-                                          ? std::optional(state.matrix.at(query, 0))
-                                          : state.sight.sink(query);
+    const std::optional<float> sink = sink_weight(state, query);
     if (!sink) {
         return std::nullopt;
     }
@@ -59,7 +62,7 @@ void draw_gutter(Panel& p, const MatrixPlace& m) {
         float sink = 0;
         bool selected = false;
         for (uint32_t q = begin; q < end; ++q) {
-            sink = std::max(sink, p.state.sight.sink(q).value_or(0));
+            sink = std::max(sink, sink_weight(p.state, q).value_or(0));
             selected = selected || q == p.state.selection.query;
         }
         if (begin < end && (sink > 0 || p.state.matrix.visible(begin, 0))) {

@@ -42,5 +42,7 @@ std::optional<float> shown_weight(UiState& state, uint32_t query, uint32_t key);
 std::string shown_number(const UiState& state, double value);
 /// The same without the sink mode.
 std::optional<float> exact_weight(UiState& state, uint32_t query, uint32_t key);
+/// On position 0; 0 where the window hides it.
+std::optional<float> sink_weight(const UiState& state, uint32_t query);
 
 }  // namespace app::ui

@@ -37,6 +37,7 @@ class TileReader {
 public:
     TileReader(Panel& p, const MatrixPlace& m)
         : sight_(p.state.sight),
+          rows_(p.state.matrix),
           view_(*p.state.sight.viewport),
           place_(m),
           mean_(sight_.pooling == Pooling::mean && m.pooled()),
@@ -61,7 +62,12 @@ public:
     float at(uint32_t r, uint32_t c) const {
         const Source& s = tiles_[size_t(r / kSide - view_.row_begin) * n_across_ + c / kSide -
                                  view_.column_begin];
-        if (s.tile == nullptr || (uint64_t{r} << view_.level) >= s.tile->n_positions) {
+        const bool tile = s.tile != nullptr && (uint64_t{r} << view_.level) < s.tile->n_positions;
+        if ((!tile || !s.tile->key.exact()) && !place_.pooled() && !view_.band && c <= r &&
+            rows_.has_row(r)) {
+            return exact(r, c, rows_.at(r, c));  // the row came before the tile of its cells
+        }
+        if (!tile) {
             return from_thumb(r, c);
         }
         const size_t i = size_t((r >> s.shift) % kSide) * kSide + (c >> s.shift) % kSide;
@@ -121,6 +127,7 @@ private:
     }
 
     HeadSight& sight_;
+    const HeadMatrix& rows_;
     const Viewport view_;
     const MatrixPlace& place_;
     bool mean_, raw_;
@@ -254,7 +261,8 @@ uint64_t paint_key(const Panel& p, const MatrixPlace& m) {
           uint64_t(m.n_rows), uint64_t(p.state.sink), uint64_t(p.view.dark()),
           uint64_t(sight.pooling), uint64_t(sight.n_sinks()), uint64_t(m.band),
           uint64_t(sight.n_values()), uint64_t(p.state.selection.layer),
-          uint64_t(p.state.selection.head), t == nullptr ? 0 : t->version}) {
+          uint64_t(p.state.selection.head), t == nullptr ? 0 : t->version,
+          p.state.matrix.version()}) {
         key = (key ^ part) * 1099511628211ull;
     }
     return key;

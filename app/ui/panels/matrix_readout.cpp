@@ -114,7 +114,7 @@ void draw_readout(Panel& p, const MatrixPlace& m, const CellAt& at, bool hovered
     const bool visible = p.state.matrix.visible(at.query, at.key);
     double value = double(*weight);
     const std::string pooled = hovered && m.pooled() ? pooled_words(p, value) : std::string();
-    const std::optional<float> sink = p.state.sight.sink(at.query);
+    const std::optional<float> sink = sink_weight(p.state, at.query);
     const Readout of{at.query,
                      at.key,
                      visible ? shown_number(p.state, value) : "out of window",

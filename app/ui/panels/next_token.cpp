@@ -332,8 +332,11 @@ float draw_top_only(Panel& p, const Rect& r, const TokenInfo& token, float y, si
 void draw_without_row(Panel& p, const Rect& r, const TokenInfo& drawn, float y) {
     Gui& gui = p.gui;
     const std::string& not_captured = p.state.distribution.not_captured;
-    const std::string why =
-        not_captured.empty() ? "" : "Full vocabulary not captured: " + not_captured;
+    const bool later = p.state.selected_in_cache() && p.state.busy();
+    const std::string why = !not_captured.empty() ? "Full vocabulary not captured: " + not_captured
+                            : later
+                                ? "Full vocabulary: computed as soon as writing leaves time for it"
+                                : "";
     const TextStyle style = with(type::kNote, Color::text3);
     const float w = r.w - gui.px(32), gap = gui.px(8);
     const float words = why.empty() ? 0 : gap + gui.paragraph(style, 0, 0, w, 17, why, true);

@@ -61,6 +61,9 @@ void UiState::select_position(int64_t position) {
     selection.query = selection.position > 0 ? selection.position - 1 : 0;
     selection.key.reset();
     selection.locked = true;
+    if (selected_cached()) {
+        hold_rows();  // the next frame draws them
+    }
 }
 
 void UiState::select_query(uint32_t query) {
@@ -79,7 +82,8 @@ void UiState::select_head(int64_t layer, int64_t head) {
     selection.layer = uint32_t(std::clamp<int64_t>(layer, 0, int64_t(model->n_layers) - 1));
     selection.head = uint32_t(std::clamp<int64_t>(head, 0, int64_t(model->n_heads) - 1));
     head_chosen = true;
-    choose_sight();  // before the next frame: what is drawn of this head must be its own
+    // Before the next frame: what is drawn of this head must be its own.
+    selected_cached() ? hold_rows() : choose_sight();
 }
 
 void UiState::go_live() {

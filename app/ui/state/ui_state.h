@@ -219,6 +219,7 @@ private:
     void start_recording();
     void recording_failed(const Failed& e);
     void choose_sight();
+    void hold_rows();
     void ask_thumbnails();
     void ask_rows();
     void ask_sight();

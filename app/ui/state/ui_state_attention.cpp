@@ -21,8 +21,8 @@ void UiState::choose_sight() {
     }
 }
 
-/// The exact rows about the selected one.
-void UiState::ask_rows() {
+/// Makes room for the exact rows about the selected one; those that came live are there at once.
+void UiState::hold_rows() {
     choose_sight();
     const uint32_t rows = rows_in_cache();
     uint32_t begin = 0;
@@ -41,6 +41,11 @@ void UiState::ask_rows() {
             matrix.add(*row);
         }
     }
+}
+
+/// The exact rows about the selected one that nobody has sent yet.
+void UiState::ask_rows() {
+    hold_rows();
     uint32_t first = 0, last = 0;
     if (waiting(InspectKind::row) || !matrix_not_captured.empty() ||
         !matrix.missing(selection.query, first, last)) {
