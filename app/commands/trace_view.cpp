@@ -151,13 +151,15 @@ private:
     }
 
     void next() {
-        view_.title = "The most likely next tokens";
+        view_.title =
+            fmt::format("The token after position {}, {}", tokens_.size() - 1, kRawStageWords);
         view_.badge = "captured, full vocabulary";
-        view_.table.columns = {"rank", "id", "text", "probability"};
+        view_.facts.emplace_back("stage", kRawStageFact);
+        view_.table.columns = {"rank", "id", "text", "probability", "stage"};
         double rank = 0;
         for (const auto& [id, logprob] : scored_.back().top) {
             view_.table.rows.push_back(
-                {rank++, double(id), tokenizer_.display(id), std::exp(double(logprob))});
+                {rank++, double(id), tokenizer_.display(id), std::exp(double(logprob)), "raw"});
         }
     }
 

@@ -59,6 +59,12 @@ struct ViewExport {
     bool empty() const { return grids.empty() && table.rows.empty(); }
 };
 
+/// What the probabilities of a next token are, for its title and for its fact "stage".
+inline constexpr char kRawStageWords[] = "raw probabilities";
+inline constexpr char kRawStageFact[] =
+    "raw: softmax of the logits at temperature 1, before the sampler's penalties, temperature, "
+    "top-k, top-p and min-p";
+
 enum class ExportFormat : uint8_t { png, svg, csv, json, npz, html };
 /// By the ending of the path; throws base::Error(usage) that lists them.
 ExportFormat export_format(std::string_view path);

@@ -93,35 +93,90 @@ Pixels bare_pixels(const ViewExport& view, uint32_t cell) {
     return out;
 }
 
+/// A bar, where there is anything to be seen of it, and its number.
+void add_bar(Picture& out, double y, double part, double value) {
+    constexpr double kBar = 400;
+    if (std::isfinite(part) && part * kBar >= 0.5) {
+        out.boxes.push_back({.x = 200,
+                             .y = y,
+                             .width = kBar * std::min(part, 1.0),
+                             .height = 14,
+                             .color = out.colors().bar});
+    }
+    if (std::isfinite(value)) {
+        out.texts.push_back({.x = 610, .y = y + 11, .text = fmt::format("{:.6g}", value)});
+    }
+}
+
+void add_label(Picture& out, double y, const std::string& text, bool dim) {
+    out.texts.push_back(
+        {.x = 192, .y = y + 11, .align = Align::right, .dim = dim, .text = fitted(text, 12, 180)});
+}
+
+/// What a whole bar is: 1, or for a flat distribution the next of 0.5, 0.2, 0.1, ... above all.
+double whole_bar(double largest) {
+    double whole = 1;
+    for (int i = 1; i < 12; ++i) {
+        const double next = std::pow(10, -((i + 2) / 3)) * (i % 3 == 1 ? 5 : i % 3 == 2 ? 2 : 1);
+        if (next < largest) {
+            break;
+        }
+        whole = next;
+    }
+    return whole;
+}
+
+/// The likeliest tokens that have a bar, and all others as one.
+double add_distribution(Picture& out, const ExportTable& table, const ShownColumns& shown,
+                        double y) {
+    constexpr double kLeast = 1.0 / 400;  // a pixel
+    const auto value_of = [&](size_t r) { return std::get<double>(table.rows[r][shown.numbers]); };
+    const double whole = whole_bar(value_of(0));
+    double left = 1;
+    size_t n = 0;
+    for (; n < table.rows.size() && (n == 0 || value_of(n) >= kLeast * whole); ++n, y += 18) {
+        add_label(out, y, row_label(table, n, shown.texts), false);
+        add_bar(out, y, value_of(n) / whole, value_of(n));
+        left -= value_of(n);
+    }
+    add_label(out, y, "all others together", true);  // no bar: it may be longer than a whole one
+    add_bar(out, y, 0, std::max(left, 0.0));
+    out.texts.push_back({.x = 200,
+                         .y = y + 30,
+                         .size = 10,
+                         .dim = true,
+                         .text = fmt::format("A whole bar is {:g}. Tokens too small for a bar "
+                                             "are among the others.",
+                                             whole)});
+    return y + 36;
+}
+
 }  // namespace
 
 Picture table_picture(const ViewExport& view) {
-    Picture out{.dark = view.dark};
+    Picture out{.width = 720, .dark = view.dark};
+    const std::string below[] = {view.model.name, "Source: " + view.badge};
     out.texts = {{.x = 60, .y = 22, .size = 15, .strong = true, .text = view.title},
-                 {.x = 60, .y = 37, .size = 10, .dim = true, .text = "Source: " + view.badge}};
+                 {.x = 60, .y = 37, .size = 10, .dim = true, .text = joined(below)}};
+    widen(out, 60 + text_width(view.title, 15));
     const ExportTable& table = view.table;
     const ShownColumns shown = table.rows.empty() ? ShownColumns{0, 0} : shown_columns(table);
-    double y = 44;
-    for (size_t r = 0; r < table.rows.size(); ++r) {
-        const auto& row = table.rows[r];
-        if (shown.numbers < row.size()) {
-            const double value = std::get<double>(row[shown.numbers]);
-            const double part = std::isfinite(value) ? std::clamp(value, 0.0, 1.0) : 0;
-            out.boxes.push_back(
-                {.x = 200, .y = y, .width = 400 * part, .height = 14, .color = out.colors().bar});
-            if (std::isfinite(value)) {
-                out.texts.push_back({.x = 610, .y = y + 11, .text = fmt::format("{:.6g}", value)});
+    double y = 52;
+    if (view.view == "next" && shown.numbers < table.columns.size() &&
+        shown.texts < table.columns.size()) {
+        y = add_distribution(out, table, shown, y);
+    } else {
+        for (size_t r = 0; r < table.rows.size(); ++r, y += 18) {
+            const auto& row = table.rows[r];
+            if (shown.numbers < row.size()) {
+                const double value = std::get<double>(row[shown.numbers]);
+                add_bar(out, y, value, value);
+            }
+            if (shown.texts < row.size()) {
+                add_label(out, y, row_label(table, r, shown.texts), false);
             }
         }
-        if (shown.texts < row.size()) {
-            out.texts.push_back({.x = 192,
-                                 .y = y + 11,
-                                 .align = Align::right,
-                                 .text = row_label(table, r, shown.texts)});
-        }
-        y += 18;
     }
-    out.width = 720;
     out.height = y + 20;
     return out;
 }

@@ -121,12 +121,13 @@ void add_tokens(const Message& m, ViewExport& out) {
 }
 
 void add_next(const UiState& s, ViewExport& out) {
-    out.title = fmt::format("The token after position {}", s.selection.query);
-    out.badge = "captured, full vocabulary";
+    out.title = fmt::format("The token after position {}, {}", s.selection.query, kRawStageWords);
+    out.badge = s.distribution.kept ? "the likeliest tokens" : "captured, full vocabulary";
+    out.facts.emplace_back("stage", kRawStageFact);
     if (s.distribution.row != s.selection.query || !s.distribution.logits) {
         return;
     }
-    out.table.columns = {"rank", "id", "text", "probability"};
+    out.table.columns = {"rank", "id", "text", "probability", "stage"};
     double rank = 0;
     const std::vector<float>& logits = *s.distribution.logits;
     // A recording keeps log-probabilities, of the likeliest tokens alone.
@@ -135,7 +136,8 @@ void add_next(const UiState& s, ViewExport& out) {
         if (std::isinf(logprob)) {
             break;
         }
-        out.table.rows.push_back({rank++, double(id), s.token_text(id), std::exp(double(logprob))});
+        out.table.rows.push_back(
+            {rank++, double(id), s.token_text(id), std::exp(double(logprob)), std::string("raw")});
     }
 }
 
@@ -179,6 +181,10 @@ ViewExport view_data(const UiState& s, std::string_view view) {
         add_next(s, out);
     } else if (view == "lens") {
         add_lens(s, out);
+    }
+    if (s.model && s.model->replayed) {
+        const bool reduced = view == "heads" || view == "next";
+        out.badge = reduced ? "replayed, " + out.badge : "replayed";
     }
     return out;
 }

@@ -128,3 +128,12 @@ TEST_CASE("the view of all heads has the largest weights of the trace's pattern"
         CHECK((*rows[10].array())[0].is_null());
     }
 }
+
+TEST_CASE("the next token's probabilities say which stage of the sampler they are") {
+    CHECK(view("n.svg", {"--view", "next"}).find("position 9, raw probabilities") !=
+          std::string::npos);
+    CHECK(view("n.csv", {"--view", "next"}).find(",raw\r\n") != std::string::npos);
+    const model::Json json = model::parse_json(view("n.json", {"--view", "next"}), "view");
+    CHECK(json.find("facts")->find("stage")->text()->starts_with("raw: softmax"));
+    CHECK(json.find("columns")->array()->back().text()->ends_with("stage"));
+}

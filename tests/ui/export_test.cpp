@@ -57,6 +57,7 @@ TEST_CASE("a view of text becomes a picture with bars as long as its numbers") {
     const support::Png png = support::read_png(r.view().exporting.path);
     const ViewExport view = ui::view_data(r.state(), "next");
     const Picture picture = table_picture(view);
+    CHECK(view.title.find("raw probabilities") != std::string::npos);
     REQUIRE(png.width == 1440);
     REQUIRE(double(png.height) == 2 * picture.height);
     const auto pixel = [&](uint32_t x, uint32_t y) {
@@ -81,7 +82,7 @@ TEST_CASE("a view of text becomes a picture with bars as long as its numbers") {
         return n;
     };
     CHECK(ink(120, 800, 16, 46) > 100);
-    CHECK(ink(200, 386, 88, 116) > 10);
+    CHECK(ink(200, 386, 104, 132) > 10);
     CHECK(ink(0, 1440, png.height - 20, png.height) == 0);
 }
 

@@ -199,3 +199,33 @@ TEST_CASE("SVG has the figure of PNG: rectangles for few cells, an image for man
     CHECK(export_svg(dark).find("#16171b") != std::string::npos);
     CHECK(export_html(dark).find("background:#16171b") != std::string::npos);
 }
+
+TEST_CASE("a distribution's picture has the bars that there are, and all others as one") {
+    ViewExport view{
+        .view = "next", .title = "The token after position 7, raw", .badge = "captured"};
+    view.table.columns = {"rank", "id", "text", "probability", "stage"};
+    for (int i = 0; i < 50; ++i) {
+        view.table.rows.push_back({double(i), double(100 + i), "t" + std::to_string(i),
+                                   i == 0   ? 0.7
+                                   : i == 1 ? 0.2
+                                   : i == 2 ? 0.05
+                                            : 1e-6,
+                                   std::string("raw")});
+    }
+    const Picture sharp = table_picture(view);
+    CHECK(sharp.boxes.size() == 3);
+    CHECK(says(sharp, "t2"));
+    CHECK_FALSE(says(sharp, "t3"));
+    CHECK(says(sharp, "all others"));
+    CHECK(says(sharp, "0.05"));
+    CHECK(std::abs(sharp.boxes[0].width - 280) < 1e-9);
+    CHECK(overlap(sharp) == "");
+    // A flat one is drawn to a scale of its own, which is said.
+    for (auto& row : view.table.rows) {
+        row[3] = 0.015;
+    }
+    const Picture flat = table_picture(view);
+    CHECK(flat.boxes.size() == 50);
+    CHECK(std::abs(flat.boxes[0].width - 300) < 1e-9);
+    CHECK(says(flat, "A whole bar is 0.02"));
+}
