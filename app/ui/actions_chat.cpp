@@ -139,9 +139,8 @@ const Action kActions[] = {
     {"branch.back", "Back from this branch to where I was", "Chat", "Ctrl+Shift+Z", Where::anywhere,
      [](const Panel& p) { return !p.state.trail.empty(); },
      [](Panel& p) { p.later([](UiState& s) { s.leave_branch(); }); }},
-    {"text.read", "Score and inspect a text", "Chat", "Ctrl+T", Where::anywhere,
-     [](const Panel& p) { return p.state.ready() && !p.state.busy(); },
-     [](Panel& p) { p.view.text_dialog.open = true; }},
+    {"text.read", "Score and inspect a text", "Chat", "Ctrl+T", Where::anywhere, nullptr,
+     begin_text},
     {"chat.stop", "Stop, unmark, follow again, close", "Chat", "Escape", Where::anywhere,
      can_escape, escape},
 

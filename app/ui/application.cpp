@@ -341,11 +341,11 @@ void Application::drop(const std::string& path) {
     if (path.ends_with(".txt") || path.ends_with(".md")) {
         std::string problem;
         const auto text = read_text_file(path, problem);
-        if (text && state.ready() && !state.busy()) {
+        const std::string obstacle = state.text_obstacle();
+        if (text && obstacle.empty()) {
             state.read_text(*text);
         } else {
-            ui.view.say(text ? "A text is read once a model is open and idle"
-                             : "'" + path + "' was not read: " + problem);
+            ui.view.say(text ? obstacle : "'" + path + "' was not read: " + problem);
         }
     } else if (!drop_chat(path)) {
         state.open_model(path, ui.view.device, state.n_ctx);

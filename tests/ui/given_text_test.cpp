@@ -6,6 +6,7 @@
 #include <catch2/catch_approx.hpp>
 
 #include "app/ui/state/text_file.h"
+#include "app/ui/text/text_field.h"
 #include "tests/support/catch.h"
 #include "tests/support/chat_window.h"
 #include "tests/support/temp_dir.h"
@@ -108,4 +109,17 @@ TEST_CASE("a text is in the chats' file as it was scored (V11)") {
     w.state.send("nothing");
     w.settle();
     CHECK(w.state.chat().size() == 1);
+}
+
+TEST_CASE("a text that cannot be read now stays in its dialog, and Escape does not lose it") {
+    test::Rig r(1280, 800);
+    r.play("wait ready\nkey Ctrl+T\nwait frames 4\nclick text.field\ntype In this function\n");
+    r.state().apply(ModelUnloaded{});
+    r.play("click text.go\nwait frames 2\nexpect open one first\n");
+    CHECK(typed_text(r.view().text_dialog.text) == "In this function");
+    r.play("click text.cancel\nopen shipped\nwait ready\nkey Ctrl+T\nwait frames 4\n");
+    CHECK(typed_text(r.view().text_dialog.text) == "In this function");
+    r.play("click text.go\nwait idle\nkey Ctrl+T\nwait frames 4\n");
+    CHECK(r.state().selected()->text == "In this function");
+    CHECK(typed_text(r.view().text_dialog.text).empty());
 }

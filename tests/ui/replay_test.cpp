@@ -6,6 +6,7 @@
 #include "tests/ui/rig.h"
 
 #include <cmath>
+#include <fstream>
 
 using namespace app;
 using test::Rig;
@@ -275,4 +276,25 @@ TEST_CASE("a replay offers nothing that would have to be computed") {
     CHECK(state.chat().size() == n);
     CHECK(state.chat().last(model::Role::model) == answer);
     CHECK(state.rows_in_cache() > 0);
+}
+
+// It was accepted, shown as failed, and saved nowhere.
+TEST_CASE("a replay refuses a text of one's own before anything is typed") {
+    const support::TempDir folder;
+    const std::string file = folder.path().string() + "/mine.txt";
+    std::ofstream(file) << "In this function";
+    Replay r(recorded_answer());
+    r.play(
+        "wait ready\nwait idle\nkey Ctrl+T\nwait frames 4\nrefute text.field\n"
+        "expect A recording computes nothing: open a model to score a text.\n");
+    CHECK_FALSE(r.screen->registry().find("rail.text")->enabled);
+    CHECK_FALSE(r.screen->registry().find("inspector.text")->enabled);
+    CHECK(r.screen->registry().find("rail.text")->label.find("A recording computes") == 0);
+    ui::UiState& state = r.screen->app().state;
+    const size_t n = state.listed_chats().size();
+    r.screen->app().drop(file);
+    state.read_text("In this function");
+    r.play("wait frames 4\nwait idle\n");
+    CHECK(state.listed_chats().size() == n);
+    CHECK(state.chat().given_text() == ui::kNoNode);
 }

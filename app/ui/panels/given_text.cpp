@@ -59,6 +59,10 @@ void draw_score(Panel& p, const Message& m, float x, float cy, float room) {
 /// True when the text is to be read now.
 bool take_text(Panel& p) {
     TextDialogView& v = p.view.text_dialog;
+    v.problem = p.state.text_obstacle();  // what is loaded may have gone since the dialog opened
+    if (!v.problem.empty()) {
+        return false;
+    }
     std::string text = typed_text(v.text);
     if (text.empty()) {
         const auto read = read_text_file(trimmed(v.path), v.problem);
@@ -68,6 +72,7 @@ bool take_text(Panel& p) {
         text = *read;
     }
     p.later([text = std::move(text)](UiState& s) { s.read_text(text); });
+    set_text(v.text, "");
     p.view.inspector = true;
     return true;
 }
@@ -104,11 +109,13 @@ float draw_given_text(Panel& p, NodeId id, float x, float y, float column) {
 void draw_given_foot(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
     gui.card(r, Color::card, Color::edge, 12);
-    const ButtonOptions another{Look::outline,
-                                Icon::lines,
-                                {},
-                                "Paste or load another text (Ctrl T)",
-                                p.state.ready() && !p.state.busy()};
+    const std::string no_text = p.state.text_obstacle();
+    const ButtonOptions another{
+        Look::outline,
+        Icon::lines,
+        {},
+        no_text.empty() ? std::string_view("Paste or load another text (Ctrl T)") : no_text,
+        no_text.empty()};
     const float w = button_width(gui, "Another text", another);
     const float right = r.right() - gui.px(12) - w;
     if (p.state.busy()) {
@@ -120,11 +127,20 @@ void draw_given_foot(Panel& p, const Rect& r) {
             p.state.stop();
         }
     } else if (button_at(gui, "text.another", right, r.cy(), "Another text", another)) {
-        p.view.text_dialog.open = true;
+        begin_text(p);
     }
     gui.icon(Icon::lock, r.x + gui.px(22), r.cy(), 13, Color::text2);
     gui.text_choice(type::kNote, r.x + gui.px(38), r.cy(), right - r.x - gui.px(50),
                     {"This text is read only: click a token to look into it", "Read only"});
+}
+
+void begin_text(Panel& p) {
+    const std::string obstacle = p.state.text_obstacle();
+    if (obstacle.empty()) {
+        p.view.text_dialog.open = true;
+    } else {
+        p.view.say(obstacle);
+    }
 }
 
 void draw_text_dialog(Panel& p) {
@@ -132,8 +148,7 @@ void draw_text_dialog(Panel& p) {
     TextDialogView& v = p.view.text_dialog;
     if (std::exchange(v.open, false)) {
         ImGui::OpenPopup("read text");
-        set_text(v.text, "");
-        v.problem.clear();
+        v.problem.clear();  // the text stays until it is taken: Escape loses nothing
         v.text.take_focus = v.text.in_dialog = true;
     }
     const ImVec2 size = ImGui::GetIO().DisplaySize;

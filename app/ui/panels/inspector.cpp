@@ -170,10 +170,11 @@ void draw_tabs(Panel& p, const Rect& r, const HeadFit& fit) {
         }
         x += w + gui.px(3);
     }
+    const std::string no_text = p.state.text_obstacle();
     if (icon_button(gui, "inspector.text", x + gui.px(14), cy, Icon::lines,
-                    "Score and inspect a text of your own (Ctrl T)",
-                    p.state.ready() && !p.state.busy(), 24)) {
-        p.view.text_dialog.open = true;
+                    no_text.empty() ? "Score and inspect a text of your own (Ctrl T)" : no_text,
+                    no_text.empty(), 24)) {
+        begin_text(p);
     }
     if (icon_button(gui, "inspector.branches", x + gui.px(42), cy, Icon::branch,
                     "All branches of this chat (Ctrl Shift B)", true, 24)) {

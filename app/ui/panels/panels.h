@@ -59,6 +59,8 @@ void draw_text_marks(Panel& p, const Message& m, const TextLayout& layout, float
 // ---- a text that is read, not answered (given_text.cpp) ----
 float draw_given_text(Panel& p, NodeId id, float x, float y, float column);
 void draw_given_foot(Panel& p, const Rect& r);
+/// The dialog that a text is pasted into, or why there is none now.
+void begin_text(Panel& p);
 void draw_text_dialog(Panel& p);
 // ---- all branches (branch_tree.cpp) ----
 void draw_branch_tree(Panel& p);

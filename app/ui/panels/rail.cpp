@@ -36,10 +36,12 @@ void draw_folded(Panel& p, const Rect& r) {
                     "Search all chats (Ctrl F)", true, 32)) {
         p.view.rail_open = p.view.chat_list.focus_search = true;
     }
+    const std::string no_text = p.state.text_obstacle();
     if (icon_button(gui, "rail.text", cx, r.y + gui.px(192), Icon::lines,
-                    "Score and inspect a text (" + action_keys("text.read") + ")",
-                    p.state.ready() && !p.state.busy(), 32)) {
-        p.view.text_dialog.open = true;
+                    no_text.empty() ? "Score and inspect a text (" + action_keys("text.read") + ")"
+                                    : no_text,
+                    no_text.empty(), 32)) {
+        begin_text(p);
     }
     draw_rail_foot(p, r, cx);
 }

@@ -57,6 +57,8 @@ public:
     void stop();
     /// A chat of its own for a text that is read and scored, not answered; shown.
     void read_text(const std::string& text);
+    /// Why no text can be read now, as a sentence; empty: it can.
+    std::string text_obstacle() const;
     /// Compute the selected answer's sequence again, so that it can be looked into.
     void restore_selected();
     /// So many tokens are computed again without being asked for.

@@ -223,8 +223,18 @@ void UiState::leave_branch() {
     restore_wanted_ = true;
 }
 
+std::string UiState::text_obstacle() const {
+    if (!ready()) {
+        return "A text is scored by a model: open one first.";
+    }
+    if (model->replayed) {
+        return "A recording computes nothing: open a model to score a text.";
+    }
+    return busy() ? "An answer is being written: stop it first." : "";
+}
+
 void UiState::read_text(const std::string& text) {
-    if (!ready() || busy() || text.empty()) {
+    if (!text_obstacle().empty() || text.empty()) {
         return;
     }
     new_chat();  // none where the current one is empty
