@@ -279,8 +279,14 @@ TEST_CASE("which links are drawn depends on their weights, and what is left out 
     CHECK(ui::link_words(links, 3, true)[0] ==
           "2 arcs, the token itself and BOS carry 65 %, 6 weaker links not drawn");
     CHECK(ui::link_words(links, 1, true)[0] ==
-          "1 of 3 links drawn, for want of room; with BOS 50 %; 6 weaker below the cut");
+          "1 of 3 links drawn; it and BOS carry 50 %, BOS alone 20 %; no room for more, 6 weaker "
+          "below the cut");
+    CHECK(ui::link_words(links, 2, true)[1] == "2 of 3 links drawn; they and BOS carry 60 %");
     CHECK(ui::link_words(links, 1, true)[2] == "1 of 3 links drawn");
+    CHECK(ui::link_words(links, 0, true)[1] == "0 of 3 links drawn; BOS carries 20 %");
+    links.bos = 0;
+    CHECK(ui::link_words(links, 1, false)[1] == "1 of 3 links drawn; it carries 30 %");
+    links.bos = 0.2f;
     links.links.clear();
     CHECK(ui::link_words(links, 0, true)[2] == "BOS carries 20 %");
     // In the window: from wide to narrow, never a weaker link without all stronger ones.

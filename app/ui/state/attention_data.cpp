@@ -354,6 +354,30 @@ RowLinks row_links(const HeadMatrix& matrix, uint32_t query, float share, size_t
     return out;
 }
 
+namespace {
+
+/// Where not all links have found room. `share`: what is drawn and BOS carry together.
+std::array<std::string, 3> cut_words(const RowLinks& links, size_t n_drawn, bool with_bos,
+                                     const std::string& share) {
+    const std::string drawn = fmt::format("{} of {} links drawn", n_drawn, links.links.size());
+    if (n_drawn == 0 && !with_bos) {
+        return {drawn, drawn, drawn};
+    }
+    const std::string who = n_drawn == 0 ? "BOS carries"
+                            : with_bos   ? n_drawn == 1 ? "it and BOS carry" : "they and BOS carry"
+                            : n_drawn == 1 ? "it carries"
+                                           : "they carry";
+    const std::string carried = fmt::format("{}; {} {}", drawn, who, share);
+    const std::string alone = n_drawn > 0 && with_bos
+                                  ? fmt::format(", BOS alone {:.0f} %", double(links.bos) * 100)
+                                  : std::string();
+    return {fmt::format("{}{}; no room for more, {} weaker below the cut", carried, alone,
+                        links.n_not_drawn),
+            carried, drawn};
+}
+
+}  // namespace
+
 std::array<std::string, 3> link_words(const RowLinks& links, size_t n_drawn, bool with_bos) {
     const size_t n_links = links.links.size();
     n_drawn = std::min(n_drawn, n_links);
@@ -365,11 +389,7 @@ std::array<std::string, 3> link_words(const RowLinks& links, size_t n_drawn, boo
     }
     const std::string share = fmt::format("{:.0f} %", double(mass) * 100);
     if (n_drawn < n_links) {
-        const std::string drawn = fmt::format("{} of {} links drawn", n_drawn, n_links);
-        const std::string carried =
-            fmt::format("{}, for want of room; {}{}", drawn, with_bos ? "with BOS " : "", share);
-        return {fmt::format("{}; {} weaker below the cut", carried, links.n_not_drawn), carried,
-                drawn};
+        return cut_words(links, n_drawn, with_bos, share);
     }
     const size_t n_arcs = n_drawn - (itself ? 1 : 0);
     std::vector<std::string> who;
