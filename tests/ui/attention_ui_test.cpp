@@ -1,6 +1,7 @@
 // The views of attention in the whole window: pyramid, band, sink modes, linked selection.
 #include "tests/support/catch.h"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -8,6 +9,7 @@
 #include <fmt/format.h>
 #include <imgui.h>
 
+#include "app/engine/thumbnails.h"
 #include "app/ui/widgets/matrix_place.h"
 #include "app/ui/window/offscreen.h"
 #include "tests/support/fake_engine.h"
@@ -180,6 +182,53 @@ TEST_CASE("zoomed to cells, moved by mouse, keys and map, and whole again (V7)")
     r.play("key 0\nwait frames 2\n");
     CHECK(r.view().zoom.whole);
     CHECK(r.state().sight.tiles.bytes() <= ui::TileStore::kMaxBytes);
+}
+
+// The map had colours of its own, and nothing said where in the head its part lies.
+TEST_CASE("the map beside a part of the matrix has its colours, the part's frame and rows") {
+    Rig r(180);
+    r.state().select_head(2, 0);
+    r.play(
+        "wait frames 6\nhover matrix 0.1 0.4\nwait frames 2\nwheel matrix 6\naway\nwait frames "
+        "6\n");
+    const ui::MatrixPlace m = r.view().matrix_place;
+    REQUIRE(r.registry().find("matrix.map") != nullptr);
+    REQUIRE(r.registry().find("matrix.map.view") != nullptr);
+    const ui::Rect map = r.registry().find("matrix.map")->rect;
+    const ui::Rect part = r.registry().find("matrix.map.view")->rect;
+    CHECK(std::abs((part.y - map.y) / map.h - float(m.first_query) / float(m.n_rows)) < 0.03f);
+    CHECK(std::abs(part.h / map.h - float(m.n_queries) / float(m.n_rows)) < 0.03f);
+    r.play(fmt::format("expect rows {}–{}\n", m.first_query, m.first_query + m.n_queries - 1));
+    for (const char* tick : {"0", "50", "100", "150"}) {
+        const auto& texts = r.registry().texts();
+        CHECK(std::any_of(texts.begin(), texts.end(), [&](const ui::DrawnText& t) {
+            return t.text == tick && t.rect.right() < map.x && t.rect.x > map.x - 40 &&
+                   t.rect.y > map.y - 10 && t.rect.bottom() < map.bottom() + 10;
+        }));
+    }
+    // A pixel is the largest of its bin, in the colours of the matrix.
+    const ui::HeadThumb* thumb = r.state().thumbs.find(2, 0);
+    const ui::Pixels picture = r.screen->shot();
+    const ui::Theme& theme = ui::theme_of(true, false);
+    const double cells = double(m.n_rows) / double(map.h);
+    int n_seen = 0;
+    for (const auto& [x, y] : {std::pair{10, 60}, {20, 66}, {40, 60}, {3, 45}, {30, 40}}) {
+        if (part.inset(-3, -3).contains(map.x + float(x), map.y + float(y))) {
+            continue;
+        }
+        const auto row = uint32_t((y + 0.5) * cells) / thumb->bin;
+        const auto column = uint32_t((x + 0.5) * cells) / thumb->bin;
+        const float weight = log_value(thumb->at(row, column, false, false));
+        const ui::Rgb wanted =
+            theme.attention(std::clamp(r.view().matrix_scale.at(weight), 0.0f, 1.0f));
+        const size_t at =
+            (size_t(map.y + float(y)) * size_t(picture.width) + size_t(map.x) + size_t(x)) * 3;
+        for (size_t c = 0; c < 3; ++c) {
+            CHECK(std::abs(int(picture.rgb[at + c]) - int(wanted >> (16 - 8 * c) & 255)) <= 2);
+        }
+        ++n_seen;
+    }
+    CHECK(n_seen >= 3);
 }
 
 TEST_CASE("a token that is pointed at is marked everywhere in the same frame (V10)") {

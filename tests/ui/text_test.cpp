@@ -24,6 +24,11 @@ TEST_CASE("numbers are written as the design says") {
     CHECK(fixed(-1.5, 2) == "−1.50");
     CHECK(fixed(-0.001, 2) == "0.00");
     CHECK(file_size(11656288) == "11.7 MB");
+    CHECK(nice_step(0.2) == 1);
+    CHECK(nice_step(1.5) == 2);
+    CHECK(nice_step(3) == 5);
+    CHECK(nice_step(57.5) == 100);
+    CHECK(nice_step(2048) == 5000);
     CHECK(parameter_count(5800000) == "5.8 M");
 }
 

@@ -80,15 +80,7 @@ void draw_axis(Panel& p, const MatrixPlace& m) {
     if (p.state.sink != SinkMode::raw) {
         gui.text_right(type::kBadge, m.gutter.right(), cy, "BOS");
     }
-    uint32_t step = 1;
-    const float need = gui.px(34) / std::max(m.cell, 1e-6f);
-    for (const uint32_t s :
-         {1u, 2u, 5u, 10u, 20u, 50u, 100u, 200u, 500u, 1000u, 2000u, 5000u, 10000u, 20000u}) {
-        step = s;
-        if (float(s) >= need) {
-            break;
-        }
-    }
+    const uint32_t step = nice_step(double(gui.px(34) / std::max(m.cell, 1e-6f)));
     for (uint32_t k = (m.first_key + step - 1) / step * step; k < m.first_key + m.n; k += step) {
         const float x = m.x_of(k) + m.cell / 2;
         const std::string text = m.band && k > 0 ? fmt::format("−{}", k) : std::to_string(k);
@@ -267,7 +259,7 @@ void draw_matrix(Panel& p, const MatrixPlace& m, const RowLinks& links,
     draw_values(p, m, scale);
     draw_selection(p, m, links.query, key);
     interact(p, m);
-    draw_minimap(p, m);
+    draw_minimap(p, m, scale);
     if (p.view.hovered_cell) {
         draw_readout(p, m, *p.view.hovered_cell, true);
     } else if (key && p.state.selection.position > 0) {

@@ -16,8 +16,12 @@ MatrixPlace place_matrix(Panel& p, const Rect& outer);
 /// Keys + - 0 and the wheel.
 void zoom_matrix(Panel& p, double factor, double key, double query);
 void pan_matrix(Panel& p, const MatrixPlace& m, double columns, double rows);
-/// The whole head in small, and what of it is on the screen; only where that is a part.
-bool draw_minimap(Panel& p, const MatrixPlace& m);
+void center_matrix(Panel& p, double key, double query);
+
+// minimap.cpp
+/// The whole head in small, and what of it is on the screen; only where that is a part. `matrix`:
+/// the colours of the matrix.
+void draw_minimap(Panel& p, const MatrixPlace& m, const ColorScale& matrix);
 
 // matrix_paint.cpp
 /// Fill view.matrix_picture where something has changed; returns the scale it is painted with.

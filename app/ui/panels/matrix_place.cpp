@@ -150,52 +150,12 @@ MatrixPlace place_matrix(Panel& p, const Rect& outer) {
     return m;
 }
 
-bool draw_minimap(Panel& p, const MatrixPlace& m) {
-    Gui& gui = p.gui;
-    const float side = std::round(gui.px(72));
-    if (p.view.zoom.whole || m.area.w < 2.5f * side || m.area.h < 2.5f * side) {
-        return false;
-    }
-    const HeadThumb* t = p.state.thumbs.find(p.state.selection.layer, p.state.selection.head);
-    const Rect box{std::round(m.area.right() - side - gui.px(8)), std::round(m.area.y + gui.px(8)),
-                   side, side};
-    p.view.minimap = box.inset(-gui.px(3), -gui.px(3));
-    gui.card(p.view.minimap, Color::card, Color::edge, 6);
-    Picture& picture = p.view.minimap_picture;
-    const uint64_t key = t == nullptr ? 0 : t->version * 4 + (p.view.dark() ? 2 : 0) + 1;
-    if (picture.wants(key, int(side), int(side))) {
-        const uint32_t n = t == nullptr ? 0 : t->side();
-        for (int y = 0; y < int(side); ++y) {
-            for (int x = 0; x < int(side); ++x) {
-                const auto r = uint32_t(y) * n / uint32_t(side),
-                           c = uint32_t(x) * n / uint32_t(side);
-                const uint8_t code = n > 0 && c <= r ? t->at(r, c, false, false) : 0;
-                picture.row(y)[x] = Gui::rgb(c <= r && n > 0 && t->has_row(r)
-                                                 ? gui.theme().attention(float(code) / 255)
-                                                 : gui.theme().rgb(Color::masked));
-            }
-        }
-        picture.upload();
-    }
-    picture.draw(gui.draw(), box.x, box.y);
-    const float scale = side / float(std::max(m.n_rows, 1u));
-    const float w = m.band ? side : std::max(gui.px(3), float(m.n) * scale);
-    const float h = std::max(gui.px(3), float(m.n_queries) * scale);
-    const float x = m.band ? box.x : box.x + float(m.first_key) * scale;
-    gui.frame({std::min(x, box.right() - w),
-               std::min(box.y + float(m.first_query) * scale, box.bottom() - h), w, h},
-              Color::crosshair, 1, 1.5f);
-    const Hit hit = gui.hit("matrix.map", box, "map", "the whole head", true, true);
-    gui.tooltip("The whole head, pooled (max). Click or drag: go there. 0: show it whole");
-    if (hit.held || hit.clicked) {
-        MatrixZoom& z = p.view.zoom;
-        const ImVec2 at = ImGui::GetIO().MousePos;
-        z.key = double((at.x - box.x) / scale) - z.span / 2;
-        z.query = double((at.y - box.y) / scale) - z.span / 2;
-        clamp_zoom(z, m.n_rows);
-        z.whole = false;
-    }
-    return hit.hovered || hit.held;
+void center_matrix(Panel& p, double key, double query) {
+    MatrixZoom& z = p.view.zoom;
+    z.key = key - z.span / 2;
+    z.query = query - z.span / 2;
+    clamp_zoom(z, std::max(p.state.rows_in_cache(), 1u));
+    z.whole = false;
 }
 
 }  // namespace app::ui

@@ -55,6 +55,19 @@ std::string fixed(double value, int digits) {
     return value < 0 && !zero ? "−" + text : text;
 }
 
+uint32_t nice_step(double least) {
+    uint64_t ten = 1;
+    while (ten < 1000000000 && double(ten) * 10 < least) {
+        ten *= 10;
+    }
+    for (const uint64_t step : {ten, 2 * ten, 5 * ten}) {
+        if (double(step) >= least) {
+            return uint32_t(step);
+        }
+    }
+    return uint32_t(std::min<uint64_t>(10 * ten, 1000000000));
+}
+
 std::string file_size(uint64_t bytes) {
     const double b = double(bytes);
     if (b < 1e3) {

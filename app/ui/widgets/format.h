@@ -28,6 +28,8 @@ size_t utf8_length(std::string_view text, size_t i);
 std::string one_line(std::string_view text, size_t max_chars);
 /// The wanted heights, pushed apart to at least `gap` without changing their order.
 std::vector<float> spread(const std::vector<float>& wanted, float gap, float low, float high);
+/// The smallest of 1, 2, 5, 10, 20, 50, … that is at least this.
+uint32_t nice_step(double least);
 /// Without white space at both ends.
 std::string trimmed(std::string_view text);
 /// Every sign that stands for a space (U+00B7 in the engine's lists) as the open box U+2423.
