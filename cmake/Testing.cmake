@@ -4,6 +4,10 @@
 # `ctest -R rms_norm` runs one op and a file without a single test case is a failure. Helpers
 # without test cases belong in tests/support/. Tests run in the repository root.
 
+# Where cases are chosen by name or tag: a pattern that matches none fails, so that a case which was
+# renamed cannot just stop running.
+set(LAPIDARY_EVERY_PATTERN --warn UnmatchedTestSpec)
+
 # lapidary_add_suite(TARGET LABEL SECONDS EXTRA_SOURCES LINK PATTERN...)
 function(lapidary_add_suite target label seconds extra link)
     lapidary_sources(files ${ARGN})
@@ -31,7 +35,7 @@ function(lapidary_add_width_tests shader_cache)
     foreach(width IN ITEMS 128 256 512)
         foreach(threads IN ITEMS 1 2)
             set(test model/width_${width}_threads_${threads})
-            add_test(NAME ${test} COMMAND model_tests "[width],[width_270m]"
+            add_test(NAME ${test} COMMAND model_tests ${LAPIDARY_EVERY_PATTERN} "[width],[width_270m]"
                      WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
             set_tests_properties(${test} PROPERTIES LABELS model TIMEOUT 5400
                 SKIP_RETURN_CODE 4
@@ -50,12 +54,14 @@ function(lapidary_add_fast_tests shader_cache)
                           "width_512;${shader_cache}-512;LP_NATIVE_VECTOR_WIDTH=512")
         list(POP_FRONT form name cache)
         add_test(NAME model/fast_${name}
-                 COMMAND model_tests "fast path: logits of*,fast path: attention*,fast path: capture*,draws:*,self-test:*,product race:*"
+                 COMMAND model_tests ${LAPIDARY_EVERY_PATTERN}
+                         "fast path: logits of*,fast path: attention*,fast path: capture*,draws:*,self-test:*,product race:*"
                  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
         set_tests_properties(model/fast_${name} PROPERTIES LABELS model TIMEOUT 1200
                              ENVIRONMENT "MESA_SHADER_CACHE_DIR=${cache};${form}")
     endforeach()
-    add_test(NAME model/plain_no_subgroups COMMAND model_tests -\# "[#properties],[#taps]"
+    add_test(NAME model/plain_no_subgroups COMMAND model_tests ${LAPIDARY_EVERY_PATTERN} -\#
+                     "[#properties],[#taps]"
              WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
     set_tests_properties(model/plain_no_subgroups PROPERTIES LABELS model TIMEOUT 1200
         ENVIRONMENT "MESA_SHADER_CACHE_DIR=${shader_cache};LAPIDARY_DISABLE=subgroups")
@@ -111,6 +117,9 @@ function(lapidary_add_tests)
 
     lapidary_sources(op_harness tests/op_test*.cpp)
     lapidary_add_suite(unit_tests unit 1200 "" app_core tests/unit/*.cpp)
+    add_test(NAME every_pattern COMMAND unit_tests ${LAPIDARY_EVERY_PATTERN} -\#
+             "[#queue_test],no case has this name" WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    set_tests_properties(every_pattern PROPERTIES LABELS unit WILL_FAIL TRUE)
     lapidary_add_shaders(op_test_shaders tests/shaders/*.comp)
     lapidary_add_suite(op_tests ops 1200 "${op_harness}" model tests/ops/*.cpp)
     lapidary_add_suite(model_tests model 5400 "" model tests/model/*.cpp)
