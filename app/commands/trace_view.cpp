@@ -46,6 +46,7 @@ public:
         for (const model::TokenId id : tokens_) {
             view_.token_ids.push_back(id);
             view_.tokens.push_back(tokenizer_.display(id));
+            view_.token_bytes.emplace_back(tokenizer_.bytes(id));
         }
     }
 
@@ -135,18 +136,26 @@ private:
         view_.badge = "pooled, max";
     }
 
+    /// Number, id, the token's columns, and the rest.
+    void add_row(double number, model::TokenId id, std::vector<ExportCell> rest) {
+        std::vector<ExportCell> row{number, double(id)};
+        add_token(row, std::string(tokenizer_.bytes(id)), tokenizer_.display(id));
+        row.insert(row.end(), rest.begin(), rest.end());
+        view_.table.rows.push_back(std::move(row));
+    }
+
     void tokens() {
         view_.title = "Probability of every token";
         view_.badge = "captured";
-        view_.table.columns = {"position",       "id",   "text",        "probability",
-                               "surprisal_nats", "rank", "entropy_nats"};
+        view_.table.columns = {"position",       "id",    "text",
+                               "shown",          "bytes", "probability",
+                               "surprisal_nats", "rank",  "entropy_nats"};
         for (size_t t = 0; t < tokens_.size(); ++t) {
             const model::TokenStats& s = scored_[t].stats;
             const bool known = t > 0;
-            view_.table.rows.push_back(
-                {double(t), double(tokens_[t]), view_.tokens[t],
-                 known ? std::exp(double(s.logprob)) : kNan, known ? -double(s.logprob) : kNan,
-                 known ? double(s.rank) : -1, known ? double(s.entropy) : kNan});
+            add_row(double(t), tokens_[t],
+                    {known ? std::exp(double(s.logprob)) : kNan, known ? -double(s.logprob) : kNan,
+                     known ? double(s.rank) : -1, known ? double(s.entropy) : kNan});
         }
     }
 
@@ -155,26 +164,24 @@ private:
             fmt::format("The token after position {}, {}", tokens_.size() - 1, kRawStageWords);
         view_.badge = "captured, full vocabulary";
         view_.facts.emplace_back("stage", kRawStageFact);
-        view_.table.columns = {"rank", "id", "text", "probability", "stage"};
+        view_.table.columns = {"rank", "id", "text", "shown", "bytes", "probability", "stage"};
         double rank = 0;
         for (const auto& [id, logprob] : scored_.back().top) {
-            view_.table.rows.push_back(
-                {rank++, double(id), tokenizer_.display(id), std::exp(double(logprob)), "raw"});
+            add_row(rank++, id, {std::exp(double(logprob)), "raw"});
         }
     }
 
     void lens() {
         view_.title = "The next token, read out after every layer's attention and MLP";
         view_.badge = "recomputed exact";
-        view_.table.columns = {"layer", "text", "id", "probability", "residual"};
+        view_.table.columns = {"layer", "id", "text", "shown", "bytes", "probability", "residual"};
         const auto last = uint32_t(tokens_.size()) - 1;
         const std::vector<model::LensRow> mid = session_.lens(last, 1, {}, model::Tap::resid_mid);
         const std::vector<model::LensRow> post = session_.lens(last, 1, {});
         const auto add = [&](const model::LensRow& row, model::Tap tap) {
             const auto [id, logprob] = row.top.at(0);
-            view_.table.rows.push_back({double(row.layer), tokenizer_.display(id), double(id),
-                                        std::exp(double(logprob)),
-                                        std::string(model::tap_info(tap).name)});
+            add_row(double(row.layer), id,
+                    {std::exp(double(logprob)), std::string(model::tap_info(tap).name)});
         };
         for (size_t l = 0; l < post.size(); ++l) {
             add(mid[l], model::Tap::resid_mid);

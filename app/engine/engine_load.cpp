@@ -304,12 +304,6 @@ std::shared_ptr<const ModelInfo> Worker::describe_model(const std::string& path,
     }
     info->device_is_cpu = device.type == gpu::DeviceType::cpu;
     info->notices = std::move(notices);
-    auto texts = std::make_shared<std::vector<std::string>>();
-    texts->reserve(config.vocab_size);
-    for (uint32_t id = 0; id < config.vocab_size; ++id) {
-        texts->push_back(tokenizer.display(TokenId(id)));
-    }
-    info->token_texts = std::move(texts);
     return info;
 }
 

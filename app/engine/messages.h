@@ -159,8 +159,15 @@ struct ModelInfo {
     bool device_stands_in = false;  // for one that was chosen and is not there
     bool device_is_cpu = false;
     std::vector<std::string> notices;
-    /// Display text of every token id, and the exact piece: for search and lists.
+    /// Display text of every token id, for search and lists, and its exact bytes, for exports;
+    /// nothing in those that a recording does not know.
     std::shared_ptr<const std::vector<std::string>> token_texts;
+    std::shared_ptr<const std::vector<std::optional<std::string>>> token_bytes;
+    std::optional<std::string> bytes_of(TokenId id) const {
+        return token_bytes && id >= 0 && size_t(id) < token_bytes->size()
+                   ? (*token_bytes)[size_t(id)]
+                   : std::nullopt;
+    }
 };
 
 /// `total` 0: not known beforehand. In the last two stages `done` counts the kernels made so far;

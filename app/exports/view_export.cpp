@@ -14,6 +14,7 @@
 #include "app/json_out.h"
 #include "app/output_file.h"
 #include "gpu/base.h"
+#include "model/utf8.h"
 
 namespace app {
 
@@ -44,13 +45,16 @@ std::string cell_text(const ExportCell& cell) {
     if (const auto* text = std::get_if<std::string>(&cell)) {
         return *text;
     }
-    const double value = std::get<double>(cell);
-    return std::isfinite(value) ? fmt::format("{}", value) : std::string();
+    const double* value = std::get_if<double>(&cell);
+    return value != nullptr && std::isfinite(*value) ? fmt::format("{}", *value) : std::string();
 }
 
 std::string json_cell(const ExportCell& cell) {
     const auto* text = std::get_if<std::string>(&cell);
-    return text != nullptr ? json_string(*text) : json_number(std::get<double>(cell));
+    const double* number = std::get_if<double>(&cell);
+    return text != nullptr     ? json_string(*text)
+           : number != nullptr ? json_number(*number)
+                               : std::string("null");
 }
 
 std::string json_list(const std::vector<std::string>& texts) {
@@ -68,7 +72,7 @@ std::string meta_json(const ViewExport& view) {
     }
     return JsonObject()
         .add("format", "lapidary-view")
-        .add("version", 1)
+        .add("version", 2)
         .add("view", view.view)
         .add("title", view.title)
         .add("badge", view.badge)
@@ -156,7 +160,7 @@ void write_npz(const ViewExport& view, const std::string& path) {
     const std::string meta = meta_json(view);
     out.add("meta_json", NpyType::u1, {meta.size()}, std::as_bytes(std::span(meta)));
     out.add<int32_t>("tokens", {view.token_ids.size()}, view.token_ids);
-    add_texts(out, "token", view.tokens);
+    add_texts(out, "token", view.token_bytes);
     add_grids(out, view);
     add_table(out, view.table);
     out.finish();
@@ -179,6 +183,23 @@ void write_png(const ViewExport& view, const std::string& path, uint32_t scale) 
 }
 
 }  // namespace
+
+void add_token(std::vector<ExportCell>& row, const std::optional<std::string>& bytes,
+               const std::string& shown) {
+    const bool is_text = bytes && model::utf8_valid(*bytes);
+    const auto exact = is_text ? ExportCell(*bytes) : ExportCell(std::monostate());
+    row.push_back(exact);
+    row.emplace_back(shown);
+    if (!bytes || is_text) {
+        row.emplace_back(std::monostate());
+        return;
+    }
+    std::string hex;
+    for (const char c : *bytes) {
+        hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
+    }
+    row.emplace_back(std::move(hex));
+}
 
 ExportFormat export_format(std::string_view path) {
     std::string known;
@@ -256,9 +277,17 @@ std::string export_json(const ViewExport& view) {
     for (const int32_t id : view.token_ids) {
         ids.raw(fmt::format("{}", id));
     }
+    JsonArray texts, hex;  // of the exact bytes, as in a table's columns
+    for (const std::string& bytes : view.token_bytes) {
+        std::vector<ExportCell> cells;
+        add_token(cells, bytes, {});
+        texts.raw(json_cell(cells[0]));
+        hex.raw(json_cell(cells[2]));
+    }
     std::string out = meta_json(view);
     out.pop_back();  // its closing bracket: more members follow
-    return out + ",\"token_ids\":" + ids.str() + ",\"tokens\":" + json_list(view.tokens) +
+    return out + ",\"token_ids\":" + ids.str() + ",\"tokens\":" + texts.str() +
+           ",\"tokens_shown\":" + json_list(view.tokens) + ",\"token_bytes\":" + hex.str() +
            ",\"grids\":" + grids.str() + ",\"columns\":" + json_list(view.table.columns) +
            ",\"rows\":" + rows.str() + "}\n";
 }
@@ -270,6 +299,7 @@ std::string export_html(const ViewExport& view) {
         (view.dark ? "color:#ecedf1;background:#16171b}" : "color:#1a1b21;background:#fff}") +
         "table{border-collapse:collapse;font-size:13px;margin:1em 0}"
         "td,th{border:1px solid #cfd0d9;padding:3px 8px;text-align:left}"
+        "td{white-space:pre-wrap}"  // spaces and line ends of exact texts
         "svg{max-width:100%;height:auto}</style></head>\n<body>\n<h1>" +
         markup(view.title) + "</h1>\n<p>Source: " + markup(view.badge) + "</p>\n" +
         export_svg(view);

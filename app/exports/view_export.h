@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,7 +36,8 @@ struct ExportModel {
     std::vector<uint32_t> windows;  // of each layer; 0: global
 };
 
-using ExportCell = std::variant<double, std::string>;
+/// std::monostate: there is none, or it is not known.
+using ExportCell = std::variant<double, std::string, std::monostate>;
 struct ExportTable {
     std::vector<std::string> columns;
     std::vector<std::vector<ExportCell>> rows;
@@ -52,8 +54,9 @@ struct ViewExport {
     /// PNG of cells: the cells alone, a pixel or more each, as raw weights; needs no fonts.
     bool bare = false;
     std::vector<int32_t> token_ids;
-    std::vector<std::string> tokens;  // display text of each position
-    std::vector<ExportGrid> grids;    // grids of one name have one size
+    // Of each position: as lists show it, and the exact bytes (none of a control token).
+    std::vector<std::string> tokens, token_bytes;
+    std::vector<ExportGrid> grids;  // grids of one name have one size
     ExportTable table;
 
     bool empty() const { return grids.empty() && table.rows.empty(); }
@@ -64,6 +67,12 @@ inline constexpr char kRawStageWords[] = "raw probabilities";
 inline constexpr char kRawStageFact[] =
     "raw: softmax of the logits at temperature 1, before the sampler's penalties, temperature, "
     "top-k, top-p and min-p";
+
+/// Columns of a token: its exact text, none where its bytes are no UTF-8 or not known; as lists
+/// show it, with signs for spaces and line ends; in hex its bytes where they are no UTF-8.
+inline constexpr const char* kTokenColumns[] = {"text", "shown", "bytes"};
+void add_token(std::vector<ExportCell>& row, const std::optional<std::string>& bytes,
+               const std::string& shown);
 
 enum class ExportFormat : uint8_t { png, svg, csv, json, npz, html };
 /// By the ending of the path; throws base::Error(usage) that lists them.

@@ -23,12 +23,16 @@ struct ShownColumns {
     size_t numbers, texts;  // the table's width: there is none
 };
 
-/// The first column of texts, and of numbers.
+/// The first column of texts, or the one that is to be shown, and of numbers.
 ShownColumns shown_columns(const ExportTable& table) {
     size_t numbers = table.columns.size(), texts = table.columns.size();
     for (size_t c = table.columns.size(); c-- > 0;) {
         const bool is_number = std::holds_alternative<double>(table.rows.front()[c]);
         (is_number ? numbers : texts) = c;
+    }
+    if (const auto shown = std::ranges::find(table.columns, kTokenColumns[1]);
+        shown != table.columns.end()) {
+        texts = size_t(shown - table.columns.begin());
     }
     // A probability says more than an id: the last column of numbers that lies within 0 and 1.
     for (size_t c = 0; c < table.columns.size(); ++c) {

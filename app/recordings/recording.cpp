@@ -21,7 +21,7 @@ constexpr const char* kTables =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);"
     "CREATE TABLE tokens(position INTEGER PRIMARY KEY, id INTEGER NOT NULL, text TEXT NOT NULL,"
     " bytes BLOB NOT NULL, control INTEGER NOT NULL, facts TEXT NOT NULL);"
-    "CREATE TABLE texts(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
+    "CREATE TABLE texts(id INTEGER PRIMARY KEY, text TEXT NOT NULL, bytes BLOB);"
     "CREATE TABLE rows(layer INTEGER NOT NULL, position INTEGER NOT NULL,"
     " first_key INTEGER NOT NULL, n_keys INTEGER NOT NULL, data BLOB NOT NULL,"
     " PRIMARY KEY(position, layer)) WITHOUT ROWID;"
@@ -176,7 +176,12 @@ void put_tokens(Database& db, const Recording& r) {
             .run();
     }
     for (const auto& [id, text] : texts_of(r)) {
-        db.use("INSERT INTO texts VALUES(?, ?)").bind(1, int64_t{id}).bind(2, text).run();
+        Statement& row = db.use("INSERT INTO texts VALUES(?, ?, ?)");
+        row.bind(1, int64_t{id}).bind(2, text).bind_null(3);
+        if (const std::optional<std::string> bytes = r.info.bytes_of(id)) {
+            row.bind(3, std::as_bytes(std::span(*bytes)));
+        }
+        row.run();
     }
 }
 

@@ -1,12 +1,14 @@
 // A recording: one sequence of tokens with the attention of every layer and head, what was expected
 // after each of them, and the read-out after each layer, in one SQLite file that is looked at
-// without model and without device. Schema number in user_version; 1 had no steps, 2 no lens_mid.
+// without model and without device. Schema number in user_version; 1 had no steps, 2 no lens_mid,
+// 3 no bytes of texts.
 //
 //   meta(key, value)   "info": the model, JSON; "text": what was read; "program"; since 2
 //                      "sequence": whose it is, JSON; "turns": the conversation, JSON
 //   tokens(position, id, text, bytes, control, facts)   facts: logprob, rank, entropy, top; JSON
-//   texts(id, text)    display text of every id that occurs
-//   rows(layer, position, first_key, n_keys, data)      log16 as in model::LiveRows: f32 max and
+//   texts(id, text, bytes)    of every id that occurs: display text, exact bytes where they are
+//   known rows(layer, position, first_key, n_keys, data)      log16 as in model::LiveRows: f32 max
+//   and
 //                                                       lse [n_heads], u16 [n_heads, n_keys]
 //   steps(position, rest, next, stages, lens_ids)       next: i32 id, f32 logprob each; stages: u32
 //                                                       stage, n_left, n, f64 other, then i32 id,

@@ -5,7 +5,7 @@
 
 namespace app {
 
-constexpr int64_t kRecordingSchema = 3;
+constexpr int64_t kRecordingSchema = 4;
 constexpr uint32_t kRecordingApplicationId = 0x4C617052;  // "LapR"
 
 }  // namespace app

@@ -232,6 +232,16 @@ ModelInfo model_facts(const model::Model& model, const model::Session& session,
                                .kv_capacity = kv.capacity,
                                .kv_bytes = kv.k.range.size + kv.v.range.size});
     }
+    auto texts = std::make_shared<std::vector<std::string>>();
+    auto bytes = std::make_shared<std::vector<std::optional<std::string>>>();
+    texts->reserve(config.vocab_size);
+    bytes->reserve(config.vocab_size);
+    for (uint32_t id = 0; id < config.vocab_size; ++id) {
+        texts->push_back(model.tokenizer.display(TokenId(id)));
+        bytes->emplace_back(model.tokenizer.bytes(TokenId(id)));
+    }
+    info.token_texts = std::move(texts);
+    info.token_bytes = std::move(bytes);
     return info;
 }
 

@@ -223,13 +223,22 @@ private:
 
     void read_texts(Recording& r) {
         auto texts = std::make_shared<std::vector<std::string>>(r.info.vocab_size);
-        Statement& row = db_.use("SELECT id, text FROM texts");
+        auto all_bytes =
+            std::make_shared<std::vector<std::optional<std::string>>>(r.info.vocab_size);
+        Statement& row =
+            db_.use(schema_ > 3 ? "SELECT id, text, bytes, bytes IS NOT NULL FROM texts"
+                                : "SELECT id, text, NULL, 0 FROM texts");
         while (row.step()) {
             const int64_t id = row.integer(0);
             if (id < 0 || id >= int64_t{r.info.vocab_size}) {
                 refuse(path_, "a text belongs to no token");
             }
             (*texts)[size_t(id)] = row.text(1);
+            if (row.integer(3) != 0) {
+                const auto bytes = row.bytes(2);
+                (*all_bytes)[size_t(id)] =
+                    std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+            }
         }
         for (TokenInfo& t : r.tokens) {
             for (TopToken& other : t.top) {
@@ -237,6 +246,7 @@ private:
             }
         }
         r.info.token_texts = std::move(texts);
+        r.info.token_bytes = std::move(all_bytes);
     }
 
     void read_rows(Recording& r) {

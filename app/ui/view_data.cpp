@@ -40,7 +40,17 @@ void add_facts(const UiState& s, const Message& m, ViewExport& out) {
     for (const TokenInfo& token : m.tokens) {
         out.token_ids.push_back(token.id);
         out.tokens.push_back(token.text);
+        out.token_bytes.push_back(token.bytes);
     }
+}
+
+/// Number, id, the token's columns, and the rest.
+void add_row(ViewExport& out, double number, TokenId id, const std::optional<std::string>& bytes,
+             const std::string& shown, std::vector<ExportCell> rest) {
+    std::vector<ExportCell> row{number, double(id)};
+    add_token(row, bytes, shown);
+    row.insert(row.end(), rest.begin(), rest.end());
+    out.table.rows.push_back(std::move(row));
 }
 
 void add_matrix(const UiState& s, ViewExport& out) {
@@ -108,15 +118,15 @@ void add_heads(const UiState& s, ViewExport& out) {
 void add_tokens(const Message& m, ViewExport& out) {
     out.title = "Probability of every token";
     out.badge = "captured";
-    out.table.columns = {"position",       "id",   "text", "probability",
+    out.table.columns = {"position",       "id",   "text", "shown",       "bytes", "probability",
                          "surprisal_nats", "rank", "part", "entropy_nats"};
     for (const TokenInfo& t : m.tokens) {
         const bool known = t.rank >= 0;
-        out.table.rows.push_back({double(t.position), double(t.id), t.text,
-                                  known ? std::exp(double(t.logprob)) : kNanNumber,
-                                  known ? -double(t.logprob) : kNanNumber, double(t.rank),
-                                  t.position < m.answer_begin ? "prompt" : "answer",
-                                  known ? double(t.entropy) : kNanNumber});
+        add_row(out, double(t.position), t.id, t.bytes, t.text,
+                {known ? std::exp(double(t.logprob)) : kNanNumber,
+                 known ? -double(t.logprob) : kNanNumber, double(t.rank),
+                 t.position < m.answer_begin ? "prompt" : "answer",
+                 known ? double(t.entropy) : kNanNumber});
     }
 }
 
@@ -127,7 +137,7 @@ void add_next(const UiState& s, ViewExport& out) {
     if (s.distribution.row != s.selection.query || !s.distribution.logits) {
         return;
     }
-    out.table.columns = {"rank", "id", "text", "probability", "stage"};
+    out.table.columns = {"rank", "id", "text", "shown", "bytes", "probability", "stage"};
     double rank = 0;
     const std::vector<float>& logits = *s.distribution.logits;
     // A recording keeps log-probabilities, of the likeliest tokens alone.
@@ -136,8 +146,8 @@ void add_next(const UiState& s, ViewExport& out) {
         if (std::isinf(logprob)) {
             break;
         }
-        out.table.rows.push_back(
-            {rank++, double(id), s.token_text(id), std::exp(double(logprob)), std::string("raw")});
+        add_row(out, rank++, id, s.model->bytes_of(id), s.token_text(id),
+                {std::exp(double(logprob)), "raw"});
     }
 }
 
@@ -149,14 +159,13 @@ void add_lens(const UiState& s, ViewExport& out) {
     if (!s.lens_is_here()) {
         return;
     }
-    out.table.columns = {"layer", "text", "id", "probability", "residual"};
+    out.table.columns = {"layer", "id", "text", "shown", "bytes", "probability", "residual"};
     const model::Tap tap = s.lens.mid ? model::Tap::resid_mid : model::Tap::resid_post;
     for (const LensAnswer& layer : s.lens.layers) {
         for (size_t i = 0; i < std::min(layer.asked.size(), s.lens.ids.size()); ++i) {
             const TokenId id = s.lens.ids[i];
-            out.table.rows.push_back({double(layer.layer), s.token_text(id), double(id),
-                                      std::exp(double(layer.asked[i])),
-                                      std::string(model::tap_info(tap).name)});
+            add_row(out, double(layer.layer), id, s.model->bytes_of(id), s.token_text(id),
+                    {std::exp(double(layer.asked[i])), std::string(model::tap_info(tap).name)});
         }
     }
 }

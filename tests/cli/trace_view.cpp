@@ -101,9 +101,9 @@ TEST_CASE("the view of the layers has what the trace's lens has") {
         const auto& row = *rows[i].array();
         const size_t at = i * n_tokens + n_tokens - 1;
         CHECK(*row[0].number() == double(i / 2));
-        CHECK(*row[2].number() == ids.values[at]);
-        CHECK(std::abs(*row[3].number() - std::exp(logp.values[at])) <= 1e-5);
-        CHECK(*row[4].text() == (i % 2 == 0 ? "resid_mid" : "resid_post"));
+        CHECK(*row[1].number() == ids.values[at]);
+        CHECK(std::abs(*row[5].number() - std::exp(logp.values[at])) <= 1e-5);
+        CHECK(*row[6].text() == (i % 2 == 0 ? "resid_mid" : "resid_post"));
     }
 }
 
@@ -136,4 +136,47 @@ TEST_CASE("the next token's probabilities say which stage of the sampler they ar
     const model::Json json = model::parse_json(view("n.json", {"--view", "next"}), "view");
     CHECK(json.find("facts")->find("stage")->text()->starts_with("raw: softmax"));
     CHECK(json.find("columns")->array()->back().text()->ends_with("stage"));
+}
+
+TEST_CASE("a view's tokens have their exact texts, as trace gives their bytes") {
+    const std::string ids = "2,300,9,105,150,200";  // a control token, texts, and lone bytes
+    const support::Npz npz = cli::trace(kModel, ids, {"--taps", "lse"});
+    const auto& bytes = npz.at("token_bytes").values;
+    const auto& offsets = npz.at("token_offsets").values;
+    const support::TempDir folder;
+    const std::string file = (folder.path() / "t.json").string();
+    REQUIRE(
+        support::run_program(LAPIDARY_PROGRAM, {.arguments = {"trace", "-m", kModel, "--tokens",
+                                                              ids, "--view", "tokens", "-o", file},
+                                                .standard_input = "",
+                                                .environment = {},
+                                                .interrupt = {}})
+            .exit_code == 0);
+    std::stringstream text;
+    text << std::ifstream(file).rdbuf();
+    const model::Json json = model::parse_json(text.str(), "view");
+    const auto& rows = *json.find("rows")->array();
+    REQUIRE(rows.size() == 6);
+    size_t n_texts = 0, n_bytes = 0;
+    for (size_t i = 0; i < rows.size(); ++i) {
+        std::string exact;
+        for (auto at = size_t(offsets[i]); at < size_t(offsets[i + 1]); ++at) {
+            exact += char(int(bytes[at]));
+        }
+        const auto& row = *rows[i].array();
+        if (row[2].is_null()) {
+            ++n_bytes;
+            std::string hex;
+            for (const char c : exact) {
+                hex += fmt::format("{:02x}", uint8_t(c));
+            }
+            CHECK(*row[4].text() == hex);
+        } else {
+            ++n_texts;
+            CHECK(*row[2].text() == exact);
+            CHECK(row[4].is_null());
+        }
+    }
+    CHECK(n_texts >= 2);
+    CHECK(n_bytes >= 1);
 }

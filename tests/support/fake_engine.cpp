@@ -256,6 +256,11 @@ ModelInfo FakeEngine::info(const std::string& path) const {
     m.device_driver = "none";
     m.device_why = "the only one there is";
     m.token_texts = displays_;
+    auto bytes = std::make_shared<std::vector<std::optional<std::string>>>();
+    for (size_t i = 0; i < pieces_.size(); ++i) {
+        bytes->emplace_back(i < 5 ? std::string() : pieces_[i]);
+    }
+    m.token_bytes = std::move(bytes);
     return m;
 }
 

@@ -212,6 +212,29 @@ TEST_CASE("the NPZ of the matrix equals the cells on the screen") {
     CHECK(n_visible > 100);
 }
 
+TEST_CASE("exported tokens are the model's texts, not the signs of lists") {
+    Rig r;
+    r.play(kTalk);
+    r.play("click token.9\nwait idle\ntab 4\nwait idle\n");
+    for (const char* name : {"tokens", "next", "lens"}) {
+        const ViewExport view = ui::view_data(r.state(), name);
+        const auto column = [&](const char* wanted) {
+            return size_t(std::ranges::find(view.table.columns, wanted) -
+                          view.table.columns.begin());
+        };
+        INFO(name);
+        REQUIRE(column("bytes") == column("text") + 2);
+        size_t n_spaces = 0;
+        for (const auto& row : view.table.rows) {
+            const auto id = size_t(std::get<double>(row[column("id")]));
+            const std::string& exact = std::get<std::string>(row[column("text")]);
+            CHECK(exact == *r.state().model->bytes_of(TokenId(id)));
+            n_spaces += exact.starts_with(' ') ? 1 : 0;
+        }
+        CHECK(n_spaces > 0);
+    }
+}
+
 TEST_CASE("every view has data, and each format takes it") {
     const support::TempDir dir;
     Rig r;

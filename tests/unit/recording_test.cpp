@@ -193,6 +193,27 @@ TEST_CASE("a recording keeps what follows each token, the lens, and whose it is"
     }
 }
 
+TEST_CASE("a recording keeps the exact bytes of its tokens; the third schema did not") {
+    const support::TempDir dir;
+    const std::string path = (dir.path() / "a.lapidary").string();
+    Recording wrote = made();
+    auto bytes = std::make_shared<std::vector<std::optional<std::string>>>(100);
+    (*bytes)[7] = " seven";
+    (*bytes)[60] = std::string("\xE2\0", 2);
+    (*bytes)[61] = "";
+    wrote.info.token_bytes = bytes;
+    write_recording(wrote, path);
+    const ModelInfo read = read_recording(path).info;
+    CHECK(read.bytes_of(7) == " seven");
+    CHECK(read.bytes_of(60) == std::string("\xE2\0", 2));
+    CHECK(read.bytes_of(61) == "");
+    CHECK_FALSE(read.bytes_of(62));
+    CHECK_FALSE(read.bytes_of(-1));
+    CHECK_FALSE(read.bytes_of(100));
+    run_sql(path, "ALTER TABLE texts DROP COLUMN bytes; PRAGMA user_version=3");
+    CHECK_FALSE(read_recording(path).info.bytes_of(7));
+}
+
 TEST_CASE("a recording of the first schema is still read, and says what it lacks") {
     const support::TempDir dir;
     const std::string path = (dir.path() / "old.lapidary").string();
@@ -201,7 +222,7 @@ TEST_CASE("a recording of the first schema is still read, and says what it lacks
     write_recording(old, path);
     run_sql(path,
             "DROP TABLE steps; DROP TABLE lens; DROP TABLE lens_mid; DELETE FROM meta WHERE key IN "
-            "('sequence','turns'); PRAGMA user_version=1");
+            "('sequence','turns'); ALTER TABLE texts DROP COLUMN bytes; PRAGMA user_version=1");
     Recording read = read_recording(path);
     CHECK(read.steps.empty());
     CHECK_FALSE(read.drawn());
@@ -216,7 +237,8 @@ TEST_CASE("a recording of the second schema has no read-out between attention an
     const support::TempDir dir;
     const std::string path = (dir.path() / "old.lapidary").string();
     write_recording(made(), path);
-    run_sql(path, "DROP TABLE lens_mid; PRAGMA user_version=2");
+    run_sql(path,
+            "DROP TABLE lens_mid; ALTER TABLE texts DROP COLUMN bytes; PRAGMA user_version=2");
     ReplayEngine engine(read_recording(path));
     const auto lens = [&](bool mid) {
         engine.send(
@@ -237,7 +259,7 @@ TEST_CASE("newer, foreign, cut and spoilt recordings are refused and stay as the
     const std::string whole = bytes_of(path);
     const auto again = [&] { std::ofstream(path, std::ios::binary) << whole; };
 
-    run_sql(path, "PRAGMA user_version=4");
+    run_sql(path, "PRAGMA user_version=5");
     CHECK(refusal_of(path).find("newer Lapidary") != std::string::npos);
     again();
     run_sql(path, "PRAGMA application_id=1");
@@ -253,7 +275,7 @@ TEST_CASE("newer, foreign, cut and spoilt recordings are refused and stay as the
           "UPDATE rows SET layer=9 WHERE layer=1",
           "UPDATE tokens SET facts='{\"top\":[[-3,0]]}' WHERE position=2",
           "UPDATE tokens SET facts='{' WHERE position=2",
-          "INSERT INTO texts VALUES(5000,'x')",
+          "INSERT INTO texts VALUES(5000,'x',NULL)",
           "DELETE FROM steps WHERE position=4",
           "DELETE FROM steps",
           "DROP TABLE lens",

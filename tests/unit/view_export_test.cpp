@@ -23,7 +23,8 @@ ViewExport matrix() {
         .view = "matrix", .title = "Attention <of> layer 2", .badge = "recomputed exact"};
     view.facts = {{"model", kNasty}, {"seed", "7"}};
     view.token_ids = {2, 818, 5279};
-    view.tokens = {"<bos>", kNasty, "cat"};
+    view.tokens = {"<bos>", kNasty, "<0xE2>"};
+    view.token_bytes = {"", kNasty, "\xE2"};
     for (const int32_t layer : {2, 5}) {
         view.grids.push_back({.name = "pattern",
                               .layer = layer,
@@ -133,7 +134,12 @@ TEST_CASE("JSON parses, and masked cells are null") {
     const auto& row = *(*grids[0].find("values")->array())[1].array();
     CHECK(row[1].number() == 0.75);
     CHECK(row[2].is_null());
+    CHECK(*(*json.find("tokens")->array())[0].text() == "");
     CHECK(*(*json.find("tokens")->array())[1].text() == kNasty);
+    CHECK((*json.find("tokens")->array())[2].is_null());
+    CHECK(*(*json.find("tokens_shown")->array())[2].text() == "<0xE2>");
+    CHECK((*json.find("token_bytes")->array())[1].is_null());
+    CHECK(*(*json.find("token_bytes")->array())[2].text() == "e2");
     const model::Json rows = model::parse_json(export_json(table()), "export");
     CHECK(*(*(*rows.find("rows")->array())[0].array())[1].text() == kNasty);
 }
@@ -156,6 +162,9 @@ TEST_CASE("NPZ has the arrays of a trace, equal to the view") {
     CHECK(npz.at("heads").values == std::vector<double>{1});
     CHECK(npz.at("queries").values == std::vector<double>{0, 1, 2});
     CHECK(npz.at("tokens").values == std::vector<double>{2, 818, 5279});
+    CHECK(npz.at("token_offsets").values ==
+          std::vector<double>{0, 0, double(kNasty.size()), double(kNasty.size() + 1)});
+    CHECK(npz.at("token_bytes").values.back() == 0xE2);
     write_export(table(), ExportFormat::npz, path);
     const support::Npz rows = support::read_npz(path);
     CHECK(rows.at("probability").values[0] == 0.5);
@@ -196,6 +205,40 @@ TEST_CASE("bare cells come once and twice as large, and no text comes without fo
     CHECK(2 * big_endian(once, 20) - big_endian(twice, 20) == 2);  // the gap of two stays
     CHECK_THROWS_AS(export_png(table(), 1), base::Error);
     CHECK_THROWS_AS(export_png(matrix(), 1), base::Error);
+}
+
+TEST_CASE("a token has its exact text, what lists show, and the bytes of what is no text") {
+    ViewExport view{.view = "tokens", .title = "t", .badge = "b"};
+    view.table.columns = {"position", "text", "shown", "bytes"};
+    const std::optional<std::string> texts[] = {" hello", "\n\n", "\xE2\x96", "", std::nullopt};
+    const char* const shown[] = {"\u2423hello", "\u21B5\u00D72", "<0xE2><0x96>", "<bos>", "?"};
+    for (size_t i = 0; i < std::size(texts); ++i) {
+        std::vector<ExportCell> row{double(i)};
+        add_token(row, texts[i], shown[i]);
+        view.table.rows.push_back(std::move(row));
+    }
+    const auto csv = parse_csv(export_csv(view));
+    REQUIRE(csv.size() == 6);
+    CHECK(csv[1] == std::vector<std::string>{"0", " hello", "\u2423hello", ""});
+    CHECK(csv[2] == std::vector<std::string>{"1", "\n\n", "\u21B5\u00D72", ""});
+    CHECK(csv[3] == std::vector<std::string>{"2", "", "<0xE2><0x96>", "e296"});
+    CHECK(csv[4] == std::vector<std::string>{"3", "", "<bos>", ""});
+    const model::Json json = model::parse_json(export_json(view), "export");
+    const auto& rows = *json.find("rows")->array();
+    const auto cell = [&](size_t r, size_t c) -> const model::Json& {
+        return (*rows[r].array())[c];
+    };
+    CHECK(*cell(0, 1).text() == " hello");
+    CHECK(*cell(1, 1).text() == "\n\n");
+    CHECK(cell(1, 3).is_null());
+    CHECK(cell(2, 1).is_null());
+    CHECK(*cell(2, 3).text() == "e296");
+    CHECK(*cell(3, 1).text() == "");
+    CHECK(cell(4, 1).is_null());  // of a recording that did not keep it
+    CHECK(cell(4, 3).is_null());
+    CHECK(export_html(view).find("<td> hello</td><td>\u2423hello</td>") != std::string::npos);
+    // Pictures have the shown form.
+    CHECK(export_svg(view).find(">\u2423hello<") != std::string::npos);
 }
 
 TEST_CASE("a file that cannot be written is a sentence in the window") {
