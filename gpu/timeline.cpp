@@ -98,6 +98,11 @@ VkResult Timeline::wait_semaphore(uint64_t number) {
 }
 
 void Timeline::wait(uint64_t number) {
+    if (device_.lost()) {  // it may hang: its end was waited for once
+        throw base::Error(base::ErrorKind::device_lost,
+                          fmt::format("{} was lost", device_.info().name),
+                          "Load the model again, or choose another device.");
+    }
     const VkResult result = wait_semaphore(number);
     if (result == VK_TIMEOUT) {
         device_.mark_hung();

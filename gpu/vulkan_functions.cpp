@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include <string_view>
+
 #include "gpu/base.h"
 
 // The macros below assign members by name; a parenthesised name would not be one.
@@ -13,6 +15,17 @@ namespace {
 
 template <class... Args>
 VKAPI_ATTR void VKAPI_CALL do_nothing(Args...) {}
+
+bool destroys(std::string_view function) {
+    return function.starts_with("Destroy") || function.starts_with("Free");
+}
+/// Destroyers return nothing; a function that returns something is left alone.
+template <class... Args>
+void forget(void(VKAPI_PTR*& function)(Args...)) {
+    function = do_nothing;
+}
+template <class Function>
+void forget(Function&) {}
 
 void require(bool present, const char* name) {
     if (!present) {
@@ -69,17 +82,12 @@ void VulkanFunctions::load_device(VkDevice device) {
 }
 
 void VulkanFunctions::forget_destroyers() {
-    DestroyBuffer = do_nothing;
-    DestroyCommandPool = do_nothing;
-    DestroyDescriptorSetLayout = do_nothing;
-    DestroyDevice = do_nothing;
-    DestroyPipeline = do_nothing;
-    DestroyPipelineCache = do_nothing;
-    DestroyPipelineLayout = do_nothing;
-    DestroyQueryPool = do_nothing;
-    DestroySemaphore = do_nothing;
-    DestroyShaderModule = do_nothing;
-    FreeMemory = do_nothing;
+#define LAPIDARY_VK_FORGET(name) \
+    if (destroys(#name)) {       \
+        forget(name);            \
+    }
+    LAPIDARY_VK_DEVICE(LAPIDARY_VK_FORGET)
+#undef LAPIDARY_VK_FORGET
 }
 
 }  // namespace gpu

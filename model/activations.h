@@ -56,6 +56,10 @@ struct Activations : ActivationTensors {
 
     /// Where the q rows of a chunk of n tokens at `position` in layer l are stored.
     Tensor q_rows(uint32_t l, uint32_t position, uint32_t n) const;
+    /// All rows that they are among, and which is the first of the step at `position`.
+    ops::QueryRows all_q(uint32_t l, uint32_t position) const {
+        return kept_q.empty() ? ops::QueryRows{chunk_q, 0} : ops::QueryRows{kept_q[l], position};
+    }
 
     std::byte* host_tokens() const;
     std::byte* host_rope(bool local) const;

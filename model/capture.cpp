@@ -91,13 +91,17 @@ bool CaptureSpec::wants(Tap tap, uint32_t layer) const {
            std::find(layers.begin(), layers.end(), layer) != layers.end();
 }
 
+uint16_t LiveRows::log16_of(float max, float score) {
+    const double steps = (double(max) - double(score)) * 2048;
+    return steps < 65534.5 ? uint16_t(std::lround(steps)) : uint16_t(65535);
+}
+
 void LiveRows::append(std::span<const float> scores) {
     const float largest = *std::max_element(scores.begin(), scores.end());
     double sum = 0;
     for (const float s : scores) {
         sum += std::exp(double(s) - double(largest));
-        const float steps = (largest - s) * 2048.0f + 0.5f;
-        log16.push_back(steps >= 65535.0f ? uint16_t{65535} : uint16_t(steps));
+        log16.push_back(log16_of(largest, s));
     }
     max.push_back(largest);
     lse.push_back(float(double(largest) + std::log(sum)));

@@ -114,6 +114,8 @@ struct LiveRows {
     /// Attention weight of head h on column j (0 <= j < n_keys): exp(max - u / 2048 - lse).
     float weight(uint32_t head, uint32_t column) const;
 
+    /// A visible score of a row whose largest is `max`; 65535 from 32 nats below it on.
+    static uint16_t log16_of(float max, float score);
     /// The next head, from its scores after the cap: one of each visible key, in their order.
     void append(std::span<const float> scores);
 };

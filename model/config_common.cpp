@@ -59,7 +59,7 @@ bool wants_factor_8(const Config& config) {
 std::vector<bool> pattern_layers(uint32_t n_layers, uint32_t pattern) {
     std::vector<bool> local(n_layers);
     for (uint32_t i = 0; i < n_layers; ++i) {
-        local[i] = pattern > 0 && i % pattern < pattern - 1;
+        local[i] = i % pattern < pattern - 1;
     }
     return local;
 }

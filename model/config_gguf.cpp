@@ -84,8 +84,11 @@ std::vector<bool> local_layers(const Keys& keys, const Config& config) {
         return local;
     }
     const uint32_t standard = config.architecture == Architecture::gemma2 ? 2 : 6;
-    return pattern_layers(config.num_hidden_layers,
-                          keys.count("attention.sliding_window_pattern").value_or(standard));
+    const uint32_t pattern = keys.count("attention.sliding_window_pattern").value_or(standard);
+    if (pattern == 0) {
+        keys.gguf().fail(keys.key("attention.sliding_window_pattern"), "0", "1 or more");
+    }
+    return pattern_layers(config.num_hidden_layers, pattern);
 }
 
 /// The factor that the file states; nothing where it is silent.

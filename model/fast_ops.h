@@ -149,10 +149,11 @@ ProductInput product_input(gpu::CommandBuffer& cmd, const Tensor& x, const Produ
 ///   x     of cols of w, a multiple of 32; made for w's type, too
 void product(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const ProductInput& x);
 
-/// z and LSE of n_tokens queries at [shape.position, ...); arguments and results as ops::attention,
-/// without scratch.
-void attention_prefill(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, const Tensor& q,
-                       const Tensor& k, const Tensor& v, const AttentionShape& shape);
+/// z and LSE of n_tokens queries at [shape.position, ...), one for each row of z; arguments and
+/// results as ops::attention, without scratch.
+void attention_prefill(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse,
+                       const QueryRows& queries, const Tensor& k, const Tensor& v,
+                       const AttentionShape& shape);
 
 /// Into how many parts the keys of one head are split on this device.
 uint32_t attention_splits(const gpu::DeviceInfo& device, uint32_t n_heads);

@@ -160,14 +160,17 @@ void finish_attention(const Step& s, uint32_t l, const Tensor& x, const Tensor& 
                                     .window = config.layers[l].sliding_window,
                                     .scale = config.attention_scale(),
                                     .cap = config.attn_logit_softcapping};
-    if (s.fast && s.live == nullptr) {
-        ops::attention_prefill(cmd, z, lse, q, cache.k, cache.v, shape);
-    } else {
-        ops::AttentionScratch scratch = s.act.attention;
-        if (s.live != nullptr) {
-            const gpu::Range kept = s.live->range(l, 0);
-            scratch.scores = {"live scores", DType::f32, {1, uint32_t(kept.size / 4)}, kept};
+    ops::AttentionScratch scratch = s.act.attention;
+    if (s.live != nullptr) {
+        const gpu::Range kept = s.live->range(l, 0);
+        scratch.scores = {"live scores", DType::f32, {1, uint32_t(kept.size / 4)}, kept};
+    }
+    if (s.fast) {
+        ops::attention_prefill(cmd, z, lse, s.act.all_q(l, s.position), cache.k, cache.v, shape);
+        if (s.live != nullptr) {  // beside it: what is captured changes no bit of z
+            ops::attention_scores(cmd, scratch.scores, q, cache.k, shape);
         }
+    } else {
         ops::attention(cmd, z, lse, q, cache.k, cache.v, scratch, shape);
     }
     s.taps.tap(cmd, Tap::z, l, z);

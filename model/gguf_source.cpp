@@ -176,6 +176,9 @@ std::unique_ptr<ModelSource> open_gguf(std::unique_ptr<ByteSource> first, const 
     } else if (gguf.count("split.no").value_or(0) != 0) {
         check_part(gguf, 0, n_parts);
     }
+    for (const std::unique_ptr<ByteSource>& file : source->files) {
+        source->parts.push_back(file->name());
+    }
     source->tokenizer = tokenizer_from_gguf(gguf);
     source->config = config_from_gguf(gguf, source->tokenizer, source->notices);
     source->config.vocab_size = drawable_tokens(source->tokenizer, source->config.embedding_rows,

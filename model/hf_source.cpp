@@ -106,10 +106,12 @@ std::string read_chat_template(const std::string& folder, const Limits& limits) 
     }
     const Json json = parse_json(read_text(config, limits.json_bytes), config, limits);
     const Json* value = json.find("chat_template");
-    if (value != nullptr && value->array() != nullptr) {  // named templates
+    if (value != nullptr && value->array() != nullptr) {  // named templates; others are for tools
         for (const Json& item : *value->array()) {
-            const Json* text = item.find("template");
-            if (text != nullptr && text->text() != nullptr) {
+            const Json* const name = item.find("name");
+            const Json* const text = item.find("template");
+            if (name != nullptr && name->text() != nullptr && *name->text() == "default" &&
+                text != nullptr && text->text() != nullptr) {
                 return *text->text();
             }
         }
@@ -172,6 +174,7 @@ uint64_t add_shards(HfSource& source, const std::string& folder, const Limits& l
     uint64_t n_vision = 0;
     for (const std::string& name : shard_names(folder, limits)) {
         source.files.emplace_back(folder + "/" + name);
+        source.parts.push_back(source.files.back().name());
         const uint32_t file = static_cast<uint32_t>(source.files.size() - 1);
         source.file_bytes += source.files.back().size();
         const Safetensors shard = parse_safetensors(source.files.back(), limits);

@@ -57,6 +57,7 @@ std::shared_ptr<const Model> Model::load(Runtime& runtime, ModelFiles files,
     auto model =
         std::make_shared<Model>(source.config, std::move(files.tokenizer), std::move(weights));
     model->path = source.path;
+    model->parts = source.parts;
     model->format = source.format;
     model->name = source.name;
     model->file_bytes = source.file_bytes;

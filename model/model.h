@@ -70,6 +70,7 @@ public:
     const Weights weights;
     // Facts about where it came from, for display.
     std::string path, format, name;
+    std::vector<std::string> parts;  // the files that hold the weights, in their order
     uint64_t file_bytes = 0;
     bool bf16_embedding_scale = false;  // default of --emb-scale for this source
     SamplingHints sampling;

@@ -71,6 +71,12 @@ struct KeySpan {
 };
 KeySpan key_span(uint32_t position, uint32_t n_queries, uint32_t window);
 
+/// Queries among more: row `first` of q is the first of them.
+struct QueryRows {
+    Tensor q;  // [., n_heads * head_dim]
+    uint32_t first = 0;
+};
+
 /// z = softmax(mask(cap(scale q k^T))) v, all heads, causal and windowed; lse of every row.
 ///   z      f32 [n_tokens, n_heads * head_dim]
 ///   lse    f32 [n_heads, n_ctx]          columns position .. position + n_tokens are written
@@ -83,6 +89,11 @@ KeySpan key_span(uint32_t position, uint32_t n_queries, uint32_t window);
 void attention(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, const Tensor& q,
                const Tensor& k, const Tensor& v, const AttentionScratch& scratch,
                const AttentionShape& shape);
+
+/// The first of its kernels alone: scores after the cap, f32 [n_tokens, n_heads, key_span().n] from
+/// the beginning of `scores`; masked cells are left alone. Of few queries: one dispatch.
+void attention_scores(gpu::CommandBuffer& cmd, const Tensor& scores, const Tensor& q,
+                      const Tensor& k, const AttentionShape& shape);
 
 /// Makes the kernels that attention() uses for caches of these types; q has the type of k.
 void create_attention_kernels(gpu::CommandBuffer& cmd, DType k, DType v);

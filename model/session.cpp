@@ -100,7 +100,7 @@ void Session::Impl::warm_up() {
     for (const uint32_t with_scores : {0u, 1u}) {
         kernels.get("attention_tile", {ops::kElementwiseGroup, q_half, q_half, with_scores});
     }
-    if (fast_step && Draws::possible(model->config)) {
+    if (fast_step && Draws::possible(runtime.device.info(), model->config)) {
         draws = std::make_unique<Draws>(runtime.device, kernels, model->config, options.n_ctx);
     }
     if (options.keep_q) {  // an inspector's session: live rows will be captured
@@ -232,7 +232,7 @@ void Session::Impl::check_tokens(std::span<const TokenId> all) const {
             throw base::Error(
                 base::ErrorKind::usage,
                 fmt::format("token id {} at position {} is outside the vocabulary of {}", all[i], i,
-                            model->config.vocab_size));
+                            model->config.embedding_rows));
         }
     }
 }

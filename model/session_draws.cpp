@@ -17,9 +17,8 @@ Draws::Draws(gpu::Device& device, gpu::KernelCache& kernels, const Config& confi
 }
 
 uint64_t Draws::bytes_for(const Config& config, uint32_t n_ctx) {
-    return possible(config) ? GpuSampler::bytes_for(config.vocab_size, n_ctx) +
-                                  uint64_t{4} * DecodeStep::kSlots * config.embedding_rows
-                            : 0;
+    return GpuSampler::bytes_for(config.vocab_size, n_ctx) +
+           uint64_t{4} * DecodeStep::kSlots * config.embedding_rows;
 }
 
 bool Session::draws_on_device() const {
@@ -33,6 +32,10 @@ void Session::start_drawing(TokenId first, const SamplingParams& params) {
     s.stop_drawing();
     s.check_room();
     s.check_tokens({&first, 1});
+    if (!s.step_recorded) {  // the last capture could not be set
+        const gpu::Thawed thawed(s.runtime.kernels);
+        s.record_step();
+    }
     Draws& d = *s.draws;
     const SampleForm form = sample_form(params);
     if (!d.recorded || form != d.form || d.recorded_live != s.taps.spec().live_rows) {

@@ -1,6 +1,7 @@
 // What a Session is made of. Included by session*.cpp only.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <memory>
@@ -23,6 +24,11 @@ namespace model {
 
 inline constexpr uint32_t kMaxTileCells = 1 << 20;  // 4 MiB of weights, 8 MiB of scores
 
+/// Queries of one tile of n_keys keys: each is a workgroup in y.
+inline uint32_t tile_rows(uint32_t n_keys, uint32_t max_groups_y) {
+    return std::clamp(kMaxTileCells / n_keys, 1u, max_groups_y);
+}
+
 /// A question that cannot be answered: base::Error(usage).
 [[noreturn]] inline void refuse(const std::string& what) {
     throw base::Error(base::ErrorKind::usage, what);
@@ -32,8 +38,12 @@ inline constexpr uint32_t kMaxTileCells = 1 << 20;  // 4 MiB of weights, 8 MiB o
 /// logits and live scores, so that one step can run while the row before it is looked at.
 struct Draws {
     Draws(gpu::Device& device, gpu::KernelCache& kernels, const Config& config, uint32_t n_ctx);
-    /// Rows of logits are read where they lie, four numbers at a time.
-    static bool possible(const Config& config) { return config.embedding_rows % 4 == 0; }
+    /// Each slot's row of logits is read where it lies, four numbers at a time; a range must be
+    /// able to begin there.
+    static bool possible(const gpu::DeviceInfo& device, const Config& config) {
+        const uint64_t row_bytes = uint64_t{4} * config.embedding_rows;
+        return row_bytes % std::max<uint64_t>(16, device.range_alignment) == 0;
+    }
     static uint64_t bytes_for(const Config& config, uint32_t n_ctx);
 
     GpuSampler sampler;

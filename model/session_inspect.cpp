@@ -107,7 +107,7 @@ AttentionTile Session::attention(const AttentionRequest& r) {
     Impl& s = *impl_;
     s.check_cells(r);
     AttentionTile out;
-    const uint32_t rows_at_once = std::max(1u, kMaxTileCells / r.n_keys);
+    const uint32_t rows_at_once = tile_rows(r.n_keys, s.runtime.device.info().max_groups_y);
     for (uint32_t done = 0; done < r.n_queries; done += rows_at_once) {
         AttentionRequest piece = r;
         piece.query_begin = r.query_begin + done;
@@ -133,7 +133,7 @@ AttentionTile Session::attention(const AttentionRequest& r) {
 void Session::Impl::append_cells(std::span<TapRows> square, uint32_t h, uint32_t position,
                                  uint32_t n) {
     const uint32_t n_keys = position + n, n_heads = model->config.num_attention_heads;
-    const uint32_t at_once = std::max(1u, kMaxTileCells / n_keys);
+    const uint32_t at_once = tile_rows(n_keys, runtime.device.info().max_groups_y);
     for (uint32_t begin = 0; begin < n; begin += at_once) {
         const AttentionTile cells =
             tile({.layer = square[0].layer,

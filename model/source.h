@@ -58,6 +58,7 @@ public:
     std::vector<std::pair<std::string, std::string>> metadata;
     std::vector<std::string> notices;   // corrections, missing keys, extra rows
     std::string path;                   // what was opened
+    std::vector<std::string> parts;     // the files that hold the weights, in their order
     std::string format;                 // "GGUF v3", "safetensors"
     std::string name;                   // display name
     uint64_t file_bytes = 0;            // all files together

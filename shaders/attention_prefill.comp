@@ -2,7 +2,7 @@
 // attention_prefill    attention of many queries over the cache, fast path; no score leaves the kernel
 //
 //   binding  name        type        shape                            access
-//   0        q           as K        [n_tokens, n_heads * HEAD_DIM]   read   rotated, rounded
+//   0        q           as K        [., n_heads * HEAD_DIM]          read   rows q_row + t; rotated, rounded
 //   1, 2     k, v cache  f16 or f32  [capacity, n_kv_heads * HEAD_DIM]  read, the queries' own included
 //   3        z           f32         [n_tokens, n_heads * HEAD_DIM]   write
 //   4        lse         f32         [n_heads, n_ctx]                 write  columns of the queries
@@ -65,7 +65,7 @@ void main() {
     const uint t = gl_WorkGroupID.y;
     const uint position = p.position + t;
     [[unroll]] for (uint g = 0u; g < GROUP; g++) {
-        read_query(g, (t * p.n_heads + first_head + g) * kUnitsRow);
+        read_query(g, ((p.q_row + t) * p.n_heads + first_head + g) * kUnitsRow);
         row_max[g] = kLowest;
         row_sum[g] = 0.0;
         [[unroll]] for (uint u = 0u; u < kUnits * 2u; u++) {

@@ -18,10 +18,12 @@ bool HistoryStore::apply(std::span<const HistoryChange> changes) {
     if (!work.commit()) {
         return false;
     }
-    if (purged) {
-        // What was deleted is to be gone, also from the log and the search index.
+    if (purged) {  // what was deleted is to be gone, also from the search index and the log
         db_.exec("INSERT INTO search(search) VALUES('optimize')");
-        db_.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+        log_has_purged_ = true;
+    }
+    if (log_has_purged_) {  // emptied after the next change, where somebody reads it now
+        log_has_purged_ = db_.value("PRAGMA wal_checkpoint(TRUNCATE)", 1) != 0;
         db_.forgive();
     }
     return true;

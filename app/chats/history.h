@@ -210,7 +210,8 @@ private:
     Database db_;
     int lock_ = -1;  // file descriptor of the lock; -1: none
     bool writable_ = false;
-    bool has_sampling_ = true;  // a file of schema 1 that cannot be written stays as it is
+    bool log_has_purged_ = false;  // somebody read it when it was to be emptied
+    bool has_sampling_ = true;     // a file of schema 1 that cannot be written stays as it is
 };
 
 }  // namespace app

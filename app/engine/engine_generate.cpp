@@ -111,6 +111,7 @@ void Worker::prefill(Generation& g) {
         }
     }
     sequence_.resize(n_known);
+    capture_changed_ = std::exchange(capture_refused_, false) || capture_changed_;
     apply_capture();
     logits_valid_ = false;
     prefill_total_ = uint32_t(g.ids.size());
@@ -263,12 +264,23 @@ TokenInfo Worker::draw(Generation& g) {
     return info;
 }
 
+/// An answer goes on without what there is no room to capture; the next one tries again.
 void Worker::apply_capture() {
-    if (std::exchange(capture_changed_, false)) {
+    if (!capture_changed_) {
+        return;
+    }
+    try {
         session_->set_capture(capture_, [this](std::shared_ptr<const model::Capture> capture) {
             offer_capture(std::move(capture));
         });
+    } catch (const base::Error& error) {
+        if (error.kind() != base::ErrorKind::out_of_memory) {
+            throw;
+        }
+        capture_refused_ = true;
+        emit(Logged{fmt::format("live attention is not captured: {}", error.what())});
     }
+    capture_changed_ = false;
 }
 
 /// From the stop callback while the prompt is computed.

@@ -204,6 +204,7 @@ private:
     bool stop_requested_ = false, quit_ = false;
     bool wake_pending_ = false;     // an event was queued and nobody was told
     bool capture_changed_ = false;  // the session has not heard of capture_
+    bool capture_refused_ = false;  // nor could it set it: there was no room
     bool logits_valid_ = false;     // session_->logits() follow its last position
 };
 

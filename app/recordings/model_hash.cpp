@@ -1,10 +1,9 @@
 #include "app/recordings/model_hash.h"
 
-#include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
+#include <utility>
 
 #include <xxhash.h>
 
@@ -22,37 +21,6 @@ constexpr size_t kStepBytes = 16 << 20;
                       "Was it moved or removed since it was opened?");
 }
 
-/// "x-00001-of-00005.gguf" and the four that follow; of another name, the file alone.
-std::vector<std::string> parts_of(const std::string& path) {
-    constexpr std::string_view kFirst = "-00001-of-";
-    const size_t at = path.rfind(kFirst);
-    if (at == std::string::npos || at + kFirst.size() + 5 > path.size()) {
-        return {path};
-    }
-    const std::string tail = path.substr(at + 6);
-    const int n = std::atoi(path.substr(at + kFirst.size(), 5).c_str());
-    std::vector<std::string> parts;
-    for (int i = 1; i <= n; ++i) {
-        parts.push_back(path.substr(0, at) + fmt::format("-{:05}", i) + tail);
-    }
-    return parts.empty() ? std::vector<std::string>{path} : parts;
-}
-
-std::vector<std::string> files_of(const std::string& path) {
-    std::error_code error;
-    if (!std::filesystem::is_directory(path, error)) {
-        return parts_of(path);
-    }
-    std::vector<std::string> files;
-    for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
-        if (entry.path().extension() == ".safetensors") {
-            files.push_back(entry.path().string());
-        }
-    }
-    std::sort(files.begin(), files.end());
-    return files;
-}
-
 }  // namespace
 
 struct ModelHash::State {
@@ -63,9 +31,9 @@ struct ModelHash::State {
     std::vector<char> block = std::vector<char>(kStepBytes);
 };
 
-ModelHash::ModelHash(const std::string& path) : state_(std::make_unique<State>()) {
+ModelHash::ModelHash(std::vector<std::string> files) : state_(std::make_unique<State>()) {
     XXH64_reset(&state_->hash, 0);
-    state_->files = files_of(path);
+    state_->files = std::move(files);
     for (const std::string& file : state_->files) {
         std::error_code error;
         const auto size = std::filesystem::file_size(file, error);
@@ -73,9 +41,6 @@ ModelHash::ModelHash(const std::string& path) : state_(std::make_unique<State>()
             fail(file);
         }
         total_bytes_ += size;
-    }
-    if (state_->files.empty()) {
-        fail(path);
     }
 }
 

@@ -8,12 +8,12 @@
 
 namespace app {
 
-/// XXH64 over the bytes of a model's files, one behind the other: the GGUF file, all its parts in
-/// order, or a folder's *.safetensors by name. In steps, since some are many GiB.
+/// XXH64 over the bytes of a model's files (model::Model::parts), one behind the other. In steps,
+/// since some are many GiB.
 class ModelHash {
 public:
     /// Throws base::Error(runtime) when a file cannot be read.
-    explicit ModelHash(const std::string& path);
+    explicit ModelHash(std::vector<std::string> files);
     ~ModelHash();
     ModelHash(const ModelHash&) = delete;
     ModelHash& operator=(const ModelHash&) = delete;

@@ -13,18 +13,12 @@ namespace {
 
 constexpr uint32_t kBlockCells = 1 << 16;
 
-/// Of one row: a visible score as log16; 65535 is a weight of zero (model::LiveRows).
-uint16_t log16_of(float max, float score) {
-    const double steps = (double(max) - double(score)) * 2048;
-    return steps < 65534.5 ? uint16_t(std::lround(steps)) : uint16_t(65535);
-}
-
 }  // namespace
 
 RecordingMaker::RecordingMaker(model::Session& session, std::shared_ptr<Recording> draft)
     : session_(session),
       recording_(std::move(draft)),
-      hash_(session.model().path),
+      hash_(session.model().parts),
       sampler_(session.model().config.vocab_size),
       n_rows_(session.position()) {
     const std::vector<TokenInfo>& tokens = recording_->tokens;
@@ -102,8 +96,9 @@ void RecordingMaker::rows_block() {
         rows.max[head_] = *std::max_element(scores, scores + rows.n_keys);
         rows.lse[head_] = tile.lse[r];
         uint16_t* to = rows.log16.data() + size_t{head_} * rows.n_keys;
-        std::transform(scores, scores + rows.n_keys, to,
-                       [&](float score) { return log16_of(rows.max[head_], score); });
+        std::transform(scores, scores + rows.n_keys, to, [&](float score) {
+            return model::LiveRows::log16_of(rows.max[head_], score);
+        });
     }
     row_ += n;
     if (row_ == n_rows_) {

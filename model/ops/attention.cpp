@@ -91,6 +91,20 @@ params::Attention push_of(const AttentionShape& shape, const SubBatch& batch, ui
             .cap = shape.cap};
 }
 
+const gpu::Kernel& scores_kernel(gpu::CommandBuffer& cmd, const Tensor& q, const Tensor& k) {
+    return cmd.kernel("attention_scores", {kElementwiseGroup, is_half(q), is_half(k)});
+}
+
+void dispatch_scores(gpu::CommandBuffer& cmd, const Tensor& scores, const Tensor& q,
+                     const Tensor& k, const params::Attention& push) {
+    const double cells = double(push.n_tokens) * push.n_heads * push.n_keys;
+    cmd.dispatch(
+        scores_kernel(cmd, q, k),
+        {.x = divide_up(push.n_keys, kElementwiseGroup), .y = push.n_heads, .z = push.n_tokens},
+        push, {q.range, k.range, scores.range},
+        {.flops = 2 * cells * push.head_dim, .bytes = cells * push.head_dim / 2});
+}
+
 void attend(const Job& job, const SubBatch& batch) {
     const auto& [cmd, z, lse, q, k, v, scratch, shape, scores, values] = job;
     const params::Attention push = push_of(shape, batch, k.shape.rows, lse.shape.dim);
@@ -98,9 +112,7 @@ void attend(const Job& job, const SubBatch& batch) {
     const double cells = double(batch.n) * shape.n_heads * batch.keys.n;
     const gpu::Work products = products_of(cells, shape);
 
-    cmd.dispatch(
-        scores, {.x = divide_up(batch.keys.n, kElementwiseGroup), .y = shape.n_heads, .z = batch.n},
-        push, {q.range, k.range, scratch.scores.range}, products);
+    dispatch_scores(cmd, scratch.scores, q, k, push);
     cmd.dispatch(cmd.kernel("attention_softmax", {kSmallGroup}),
                  {.x = divide_up(n_tiles, kSmallGroup), .y = shape.n_heads, .z = batch.n}, push,
                  {scratch.scores.range, scratch.prob.range, scratch.tiles.range},
@@ -158,7 +170,7 @@ void attention(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, cons
         v,
         scratch,
         shape,
-        cmd.kernel("attention_scores", {kElementwiseGroup, is_half(q), is_half(k)}),
+        scores_kernel(cmd, q, k),
         cmd.kernel("attention_values", {kElementwiseGroup, is_half(v)}),
     };
     for (uint32_t first = 0; first < n_tokens;) {
@@ -166,6 +178,16 @@ void attention(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, cons
         attend(job, batch);
         first += batch.n;
     }
+}
+
+void attention_scores(gpu::CommandBuffer& cmd, const Tensor& scores, const Tensor& q,
+                      const Tensor& k, const AttentionShape& shape) {
+    const SubBatch batch{0, q.shape.rows, key_span(shape.position, q.shape.rows, shape.window)};
+    check(q, q.dtype, {batch.n, shape.n_heads * shape.head_dim});
+    check(k, k.dtype, {k.shape.rows, shape.n_kv_heads * shape.head_dim});
+    const uint64_t cells = uint64_t{batch.n} * shape.n_heads * batch.keys.n;
+    CHECK(cells <= scores.shape.dim, "{} scores, room for {}", cells, scores.shape.dim);
+    dispatch_scores(cmd, scores, q, k, push_of(shape, batch, k.shape.rows, 0));
 }
 
 void attention_tile(gpu::CommandBuffer& cmd, const Tensor& pattern, const Tensor& scores,

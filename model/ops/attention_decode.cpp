@@ -140,12 +140,16 @@ void attention_decode(gpu::CommandBuffer& cmd, const AttentionDecodeTensors& t,
     }
 }
 
-void attention_prefill(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse, const Tensor& q,
-                       const Tensor& k, const Tensor& v, const AttentionShape& s) {
+void attention_prefill(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& lse,
+                       const QueryRows& queries, const Tensor& k, const Tensor& v,
+                       const AttentionShape& s) {
     const gpu::DeviceInfo& device = cmd.device().info();
-    const uint32_t n_tokens = q.shape.rows;
-    check(q, k.dtype, {n_tokens, s.n_heads * s.head_dim});
+    const Tensor& q = queries.q;
+    const uint32_t n_tokens = z.shape.rows;
+    check(q, k.dtype, {q.shape.rows, s.n_heads * s.head_dim});
     check(z, DType::f32, {n_tokens, s.n_heads * s.head_dim});
+    CHECK(queries.first + n_tokens <= q.shape.rows, "queries {} + {} of {}", queries.first,
+          n_tokens, q.shape.rows);
     check(lse, DType::f32, {s.n_heads, lse.shape.dim});
     CHECK(s.position + n_tokens <= lse.shape.dim, "position {} + {} of {}", s.position, n_tokens,
           lse.shape.dim);
@@ -164,6 +168,7 @@ void attention_prefill(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& l
         const auto end = uint32_t(uint64_t{n_tokens} * (part + 1) / parts);
         cmd.dispatch(kernel, {.x = s.n_heads / form.group, .y = end - begin},
                      params::AttentionPrefill{.position = s.position + begin,
+                                              .q_row = queries.first + begin,
                                               .n_heads = s.n_heads,
                                               .n_kv_heads = s.n_kv_heads,
                                               .capacity = k.shape.rows,
@@ -171,8 +176,7 @@ void attention_prefill(gpu::CommandBuffer& cmd, const Tensor& z, const Tensor& l
                                               .window = s.window,
                                               .scale = s.scale,
                                               .cap = s.cap},
-                     {q.rows(begin, end - begin).range, k.range, v.range,
-                      z.rows(begin, end - begin).range, lse.range},
+                     {q.range, k.range, v.range, z.rows(begin, end - begin).range, lse.range},
                      {.flops = all.flops / parts, .bytes = all.bytes});
     }
 }

@@ -230,12 +230,16 @@ TEST_CASE("fast path: capture changes no bit, and live rows are the pattern") {
                         }
                     });
             }
+            // As for an answer that is written again: one row of the prompt is computed once more.
+            session.rewind(59);
+            session.sync(std::span(ids).first(60));
+            hashes[capture].push_back(session.logits_hash());
             for (size_t i = 60; i < ids.size(); ++i) {
                 session.decode(ids[i]);
                 hashes[capture].push_back(session.logits_hash());
             }
             if (capture) {
-                CHECK(n_rows == 20 * session.model().config.num_hidden_layers);
+                CHECK(n_rows == 21 * session.model().config.num_hidden_layers);
                 CHECK(worst <= 3e-4);  // log16's rounding
             }
         }

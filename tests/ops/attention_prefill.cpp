@@ -107,6 +107,7 @@ void run_form(const Form& wanted, const AttentionCase& c, DType type_k, DType ty
                     type_v == DType::f16, c.cap > 0, f.lanes == subgroup, f.one_subgroup}),
         {.x = c.n_heads / f.group, .y = c.n_tokens},
         params::AttentionPrefill{.position = c.position,
+                                 .q_row = 0,
                                  .n_heads = c.n_heads,
                                  .n_kv_heads = c.n_kv_heads,
                                  .capacity = c.capacity,
@@ -125,7 +126,7 @@ void record_op(gpu::CommandBuffer& cmd, const Data& d) {
     const uint32_t q_width = c.n_heads * c.head_dim, kv_width = c.n_kv_heads * c.head_dim;
     model::ops::attention_prefill(
         cmd, d.z.tensor(c.n_tokens, q_width), d.lse.tensor(c.n_heads, d.attention.p.lse_stride),
-        d.q.tensor(c.n_tokens, q_width, d.type_k), d.k.tensor(c.capacity, kv_width, d.type_k),
+        {d.q.tensor(c.n_tokens, q_width, d.type_k), 0}, d.k.tensor(c.capacity, kv_width, d.type_k),
         d.v.tensor(c.capacity, kv_width, d.type_v), d.attention.op_shape());
 }
 

@@ -104,6 +104,19 @@ void VKAPI_CALL record_barrier(VkCommandBuffer commands, const VkDependencyInfo*
 
 }  // namespace
 
+TEST_CASE("of a device that hangs nothing is destroyed any more") {
+    gpu::VulkanFunctions vk;
+    vk.forget_destroyers();
+    CHECK(vk.DestroyBuffer != nullptr);
+    CHECK(vk.DestroyBufferView != nullptr);
+    CHECK(vk.DestroyFence != nullptr);
+    CHECK(vk.DestroyDevice != nullptr);
+    CHECK(vk.FreeCommandBuffers != nullptr);
+    CHECK(vk.FreeMemory != nullptr);
+    CHECK(vk.CreateBuffer == nullptr);
+    CHECK(vk.CmdDispatch == nullptr);
+}
+
 TEST_CASE("command buffer: a recording replayed does the same again") {
     Bench bench;
     gpu::Recording recording(bench.device);

@@ -288,6 +288,8 @@ TEST_CASE("gguf A21: hyper-parameters at and beyond their ranges") {
     file = seed_file();
     file.set("gemma3.attention.sliding_window_pattern", std::vector<bool>{true});
     CHECK(names(refusal(file), {"sliding_window_pattern", "1 entries"}));
+    file.set("gemma3.attention.sliding_window_pattern", 0u);
+    CHECK(names(refusal(file), {"sliding_window_pattern", "0", "1 or more"}));
 }
 
 TEST_CASE("gguf A22: numbers that are not finite or out of range") {

@@ -6,6 +6,7 @@
 
 #include "tests/support/catch.h"
 
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -243,6 +244,23 @@ TEST_CASE("a deleted chat comes back by undo, and after a purge its words are no
     }
     std::vector<StoredToken> tokens;
     CHECK_FALSE(box.store->load_tokens(2, tokens));
+}
+
+TEST_CASE("a log that is read during a purge is emptied after the next change") {
+    Box box;
+    box.apply({SaveChat{stored_chat(1, "keep", 1)}, SaveChat{stored_chat(2, "canarytitle", 2)}});
+    sqlite3* reader = nullptr;
+    REQUIRE(sqlite3_open(box.path.c_str(), &reader) == SQLITE_OK);
+    const auto run = [&](const char* sql) {
+        return sqlite3_exec(reader, sql, nullptr, nullptr, nullptr);
+    };
+    REQUIRE(run("BEGIN; SELECT count(*) FROM chats") == SQLITE_OK);
+    box.apply({HideChat{2, true}, PurgeHidden{}});
+    CHECK(box.bytes().find("canarytitle") != std::string::npos);
+    REQUIRE(run("COMMIT") == SQLITE_OK);
+    REQUIRE(sqlite3_close(reader) == SQLITE_OK);
+    box.apply({SaveChat{stored_chat(1, "kept", 1)}});
+    CHECK(box.bytes().find("canarytitle") == std::string::npos);
 }
 
 TEST_CASE("a change that cannot be made whole is not made at all") {

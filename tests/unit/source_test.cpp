@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include <sys/stat.h>
@@ -282,4 +283,30 @@ TEST_CASE("source A17: a truncating thread gives Errors and nothing else") {
     stop = true;
     truncating.join();
     SUCCEED("no signal, no other exception");
+}
+
+TEST_CASE("source: of several named chat templates the default is taken") {
+    const support::TinyModel tiny = support::make_tiny({});
+    const TempDir dir;
+    support::write_hf_folder(tiny, dir.path());
+    const auto with = [&](const std::string& templates) {
+        std::ofstream(std::filesystem::path(dir.path()) / "tokenizer_config.json")
+            << R"({"chat_template": [)" << templates << "]}";
+        return model::open_model(dir.path())->tokenizer.chat_template;
+    };
+    const std::string tools = R"({"name": "tool_use", "template": "T"})";
+    CHECK(with(tools + R"(, {"name": "default", "template": "D"})") == "D");
+    CHECK(with(tools).empty());
+}
+
+TEST_CASE("source: the files that hold the weights are named, whatever a name looks like") {
+    const support::TinyModel tiny = support::make_tiny({});
+    const TempDir dir;
+    const std::string folder = dir.path();
+    support::write_hf_folder(tiny, folder);
+    CHECK(model::open_model(folder)->parts == std::vector{folder + "/model.safetensors"});
+    // Merged again, and still called the first of five.
+    const std::string merged = folder + "/x-00001-of-00005.gguf";
+    support::write_gguf(tiny, merged);
+    CHECK(model::open_model(merged)->parts == std::vector{merged});
 }
