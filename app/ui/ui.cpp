@@ -101,16 +101,35 @@ static bool popup_open() {
     return ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
 }
 
+/// The text field that had the keyboard before a dialog or a menu took it has it again; without
+/// one, keys are keys.
+void Ui::give_keyboard_back() {
+    ChatListView& list = view.chat_list;
+    const bool wanted = view.composer.take_focus || view.edit_field.take_focus ||
+                        view.focus_search || list.focus_search || list.focus_name;
+    const std::string id = std::exchange(typed_before_, {});
+    if (wanted || id.empty()) {
+        return;  // what was done in the dialog goes on in a field
+    }
+    view.composer.take_focus = id == "composer.text";
+    view.edit_field.take_focus = id.ends_with(".edit_text");
+    view.focus_search = id == "next.search";
+    list.focus_search = id == "rail.search_text";
+}
+
 /// The message box gets the keyboard where typing is what comes next.
 void Ui::note_changes(Panel& p) {
-    const bool dialog = ImGui::IsPopupOpen("open") || ImGui::IsPopupOpen("export") ||
-                        ImGui::IsPopupOpen("shortcuts");
+    const bool popup = popup_open();
+    if (popup && !had_popup_) {
+        typed_before_ = gui_.typed_in;
+    } else if (!popup && had_popup_) {
+        give_keyboard_back();
+    }
+    had_popup_ = popup;
     const bool loading = p.state.loading();
-    if ((dialog_was_open_ && !dialog) || (was_loading_ && !loading) ||
-        last_chat_ != p.state.current_chat) {
+    if ((was_loading_ && !loading) || last_chat_ != p.state.current_chat) {
         view.composer.take_focus = true;
     }
-    dialog_was_open_ = dialog;
     was_loading_ = loading;
     last_chat_ = p.state.current_chat;
 }

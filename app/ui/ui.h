@@ -31,13 +31,15 @@ public:
 
 private:
     void note_changes(Panel& p);
+    void give_keyboard_back();
     void follow_sequence(const UiState& state);
     void make_room(const Panel& p, float width);
     void layout(Panel& p, const Rect& window);
     void layout_chat(Panel& p, const Rect& r, bool with_inspector);
     void splitter(Panel& p, const Rect& body, float x);
 
-    bool popup_was_open_ = false, dialog_was_open_ = false, was_loading_ = false, was_busy_ = false;
+    bool popup_was_open_ = false, had_popup_ = false, was_loading_ = false, was_busy_ = false;
+    std::string typed_before_;  // id of the text field that the open dialog or menu took over from
     size_t last_chat_ = 0;
     std::pair<size_t, NodeId> shown_{0, kNoNode};  // chat and answer of the last frame
 

@@ -166,6 +166,9 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
         on_edit, &context);
     io.KeyCtrl = ctrl;
     out.focused = ImGui::IsItemActive();
+    if (out.focused) {
+        gui.note_typing(id);
+    }
     out.cancelled = ImGui::IsItemDeactivated() && escape;
     if (out.cancelled) {
         field.buffer = before;
@@ -213,6 +216,7 @@ bool line_field(Gui& gui, std::string_view id, const Rect& r, std::string& text,
                      r.w - text_left - gui.px(8), placeholder);
     }
     if (active) {
+        gui.note_typing(id);
         gui.frame(r, Color::accent, 7, 1.5f);
     }
     return entered;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <imgui_internal.h>
+
 #include "app/ui/widgets/format.h"
 
 namespace app::ui {
@@ -11,7 +13,14 @@ void Gui::begin(const Theme& theme, float scale) {
     theme_ = &theme;
     scale_ = scale;
     scrolls = false;
+    typed_in.clear();
     registry_.begin_frame();
+}
+
+void Gui::note_typing(std::string_view id) {
+    if ((ImGui::GetCurrentWindow()->RootWindow->Flags & ImGuiWindowFlags_Popup) == 0) {
+        typed_in = id;
+    }
 }
 
 float Gui::whole(float design) const {

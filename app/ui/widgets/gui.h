@@ -118,6 +118,9 @@ public:
     bool replayed = false;     // all data come out of a recording: badges say so
     bool scrolls = false;      // the current pane scrolls (texts may be cut there)
     ValueField value_field;
+    std::string typed_in;  // id of the text field that has the keyboard, of those of no popup
+    /// A text field says that it has the keyboard.
+    void note_typing(std::string_view id);
 
 private:
     void record(const TextStyle& style, float x, float baseline, float w,
