@@ -298,3 +298,32 @@ TEST_CASE("a replay refuses a text of one's own before anything is typed") {
     CHECK(state.listed_chats().size() == n);
     CHECK(state.chat().given_text() == ui::kNoNode);
 }
+
+TEST_CASE(
+    "a replay says of a token that was not recorded that it was not, and what it is at most") {
+    Replay r(recorded_answer());
+    r.play("wait ready\nwait idle\nselect position 10\ntab 3\nwait idle\n");
+    const KeptDistribution& kept = *r.screen->app().state.distribution.kept;
+    REQUIRE(kept.ids.size() == 20);
+    TokenId absent = 0;
+    while (std::ranges::count(kept.ids, absent) > 0) {
+        ++absent;
+    }
+    const auto find = [&](TokenId id) {
+        r.screen->app().ui.view.search = std::to_string(id);
+        r.play("wait frames 3\n");
+    };
+    find(absent);
+    r.play("expect not among the 20 recorded\nexpect ≤\nrefute –\n");
+    const ui::BoundNumber* most = r.screen->registry().number("candidate.0.most");
+    REQUIRE(most != nullptr);
+    CHECK(std::abs(most->value - std::exp(double(kept.logprobs[18]))) < 1e-9);
+    find(kept.ids[3]);
+    r.play("refute not among\n");
+    const ui::BoundNumber* raw = r.screen->registry().number("candidate.0.raw");
+    REQUIRE(raw != nullptr);
+    CHECK(std::abs(raw->value - std::exp(double(kept.logprobs[3]))) < 1e-6);
+    CHECK(r.screen->registry().number("candidate.0.rank")->value == 4);
+    r.screen->app().ui.view.search = "no such token";
+    r.play("wait frames 3\nexpect No token of the recording has this text\n");
+}

@@ -1,6 +1,7 @@
 // The distribution one token was drawn from: bars over the full vocabulary, search, branching.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -58,7 +59,8 @@ bool compute_stages(Panel& p) {
     }
     const std::vector<TokenId> history = s.ids_before(*m, *s.distribution.row + 1);
     c.stages = c.sampler->stages(logits, q, history, 256);
-    c.raw_log_sum = model::token_stats(logits, 0).log_sum_exp;
+    // A recording keeps log-probabilities over the whole vocabulary.
+    c.raw_log_sum = s.distribution.kept ? 0 : model::token_stats(logits, 0).log_sum_exp;
     c.key = key;
     p.view.searched.clear();  // the found ones are in this row's order
     return true;
@@ -71,7 +73,8 @@ struct Bar {
     double raw = 0;
     std::optional<double> final;   // nothing: cut
     bool unknown_final = false;    // survived, but not among the ones that are listed
-    bool unknown_raw = false;      // a recording does not keep it
+    bool unknown_raw = false;      // a recording does not keep it:
+    double most = 0;               // it is no likelier than this
     std::optional<uint64_t> rank;  // from 1, of the raw distribution; only what was searched for
 };
 
@@ -84,12 +87,33 @@ const model::StageResult& stage(const StageCache& c, int which) {
     return c.stages.back();
 }
 
-Bar make_bar(Panel& p, TokenId id) {
+/// What a token that a recording leaves out weighs at most. The kept ones are the likeliest, and
+/// perhaps the drawn one behind them: so no other is likelier than the last but one.
+double most_left_out(const KeptDistribution& kept) {
+    std::vector<float> all = kept.logprobs;
+    std::sort(all.begin(), all.end(), std::greater<>());
+    const double bound = all.size() < 2 ? 1 : std::exp(double(all[all.size() - 2]));
+    return std::min(bound, kept.rest > 0 ? kept.rest : bound);
+}
+
+/// From 1. Of the drawn token it is known, also where not all before it were kept.
+uint64_t rank_of(const Panel& p, TokenId id, const TokenInfo& drawn) {
+    if (id == drawn.id && drawn.rank >= 0) {
+        return uint64_t(drawn.rank) + 1;
+    }
+    const std::vector<float>& logits = *p.state.distribution.logits;
+    const float own = logits[size_t(id)];
+    return 1 + uint64_t(
+                   std::count_if(logits.begin(), logits.end(), [own](float x) { return x > own; }));
+}
+
+Bar make_bar(Panel& p, TokenId id, const TokenInfo& drawn) {
     const StageCache& c = p.view.stages;
     Bar bar;
     bar.id = id;
-    bar.unknown_raw = p.state.distribution.kept != nullptr &&
-                      std::isinf((*p.state.distribution.logits)[size_t(id)]);
+    const auto& kept = p.state.distribution.kept;
+    bar.unknown_raw = kept != nullptr && std::isinf((*p.state.distribution.logits)[size_t(id)]);
+    bar.most = bar.unknown_raw ? most_left_out(*kept) : 0;
     bar.raw = std::exp(double((*p.state.distribution.logits)[size_t(id)]) - c.raw_log_sum);
     const model::StageResult& shown = stage(c, p.view.stage);
     const auto it = std::find_if(shown.top.begin(), shown.top.end(),
@@ -100,10 +124,7 @@ Bar make_bar(Panel& p, TokenId id) {
         bar.unknown_final = shown.top.size() < shown.n_left;
     }
     if (!p.view.search.empty() && !bar.unknown_raw) {
-        const std::vector<float>& logits = *p.state.distribution.logits;
-        const float own = logits[size_t(id)];
-        bar.rank = 1 + uint64_t(std::count_if(logits.begin(), logits.end(),
-                                              [own](float x) { return x > own; }));
+        bar.rank = rank_of(p, id, drawn);
     }
     return bar;
 }
@@ -181,8 +202,14 @@ TokenFace face_of_text(const std::string& text) {
     return face;
 }
 
+/// A recording keeps the texts of the tokens that occur in it; others have their ids.
+std::string text_of_id(const Panel& p, TokenId id) {
+    const std::string& text = p.state.token_text(id);
+    return text.empty() ? fmt::format("#{}", id) : text;
+}
+
 TokenFace face_of_id(Panel& p, TokenId id) {
-    return face_of_text(p.state.token_text(id));
+    return face_of_text(text_of_id(p, id));
 }
 
 constexpr float kTokenColumn = 56;
@@ -244,7 +271,13 @@ void draw_bar_row(Panel& p, const Bar& bar, size_t index, const Columns& c, floa
               cut && !drawn ? Color::text3 : Color::text, {Face::mono_medium, 12, Color::text});
     gui.draw()->PopClipRect();
     const std::string id = "candidate." + std::to_string(index);
-    if (bar.rank) {  // in place of the bar: most of what is searched for has none to speak of
+    if (bar.unknown_raw) {
+        const std::string kept =
+            fmt::format("not among the {} recorded", p.state.distribution.kept->ids.size());
+        gui.text_choice(with(type::kNote, Color::text3), c.bar, cy, c.final - gui.px(4) - c.bar,
+                        {kept, "not recorded"});
+    } else if (bar.rank) {  // in place of the bar: most of what is searched for has none to speak
+                            // of
         const std::string rank = thousands(*bar.rank);
         gui.registry().bind(id + ".rank", double(*bar.rank), rank);
         gui.text_fit(type::kNote, c.bar, cy, c.final - gui.px(52) - c.bar, "rank " + rank);
@@ -254,11 +287,12 @@ void draw_bar_row(Panel& p, const Bar& bar, size_t index, const Columns& c, floa
     if (bar.final) {
         gui.number({Face::mono_medium, 12, Color::text}, c.final, cy, id + ".final", *bar.final,
                    percent_fine(*bar.final));
-    } else {
+    } else if (!bar.unknown_raw) {
         gui.text_right(with(type::kToken, Color::text3), c.final, cy, cut ? "cut" : "–");
     }
     if (bar.unknown_raw) {
-        gui.text_right(with(type::kValue, Color::text3), c.raw, cy, "–");
+        gui.number(with(type::kValue, Color::text3), c.raw, cy, id + ".most", bar.most,
+                   "≤ " + percent_fine(bar.most));
     } else {
         gui.number(with(type::kValue, Color::text3), c.raw, cy, id + ".raw", bar.raw,
                    percent_fine(bar.raw));
@@ -360,7 +394,7 @@ void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, bool f
     const Columns c = columns_of(gui, r, token_w);
     double listed = 0, listed_final = 0;
     for (size_t i = 0; i < ids.size(); ++i) {
-        const Bar bar = make_bar(p, ids[i]);
+        const Bar bar = make_bar(p, ids[i], drawn);
         listed += bar.raw;
         listed_final += bar.final.value_or(0);
         const bool open = p.view.open_candidate == ids[i];
@@ -374,9 +408,13 @@ void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, bool f
             gui.fill(row, Color::hover, 8);
         }
         if (!open) {
-            gui.tooltip(fmt::format("{}  id {}\nraw probability {}",
-                                    one_line(open_boxes(p.state.token_text(ids[i])), 40), ids[i],
-                                    percent(bar.raw)));
+            gui.tooltip(fmt::format(
+                "{}  id {}\nraw probability {}", one_line(open_boxes(text_of_id(p, ids[i])), 40),
+                ids[i],
+                bar.unknown_raw
+                    ? fmt::format("at most {}: the recording keeps that of the likeliest only",
+                                  percent(bar.most))
+                    : percent(bar.raw)));
         }
         if (hit.clicked) {
             p.view.open_candidate = open ? std::nullopt : std::optional(ids[i]);
@@ -398,9 +436,12 @@ void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, bool f
         gui.number(with(type::kValue, Color::text3), c.raw, cy, "next.others",
                    std::max(0.0, 1 - listed), percent_fine(std::max(0.0, 1 - listed)));
     } else {
-        gui.text(with(type::kNote, Color::text3), c.token, cy,
-                 ids.empty() ? "No token has this text or id"
-                             : fmt::format("{} found, likeliest first", thousands(p.view.n_found)));
+        const bool recorded = p.state.distribution.kept != nullptr;
+        const std::string found = thousands(p.view.n_found) + " found";
+        gui.text_fit(with(type::kNote, Color::text3), c.token, cy, c.raw - c.token,
+                     !ids.empty() ? found + ", likeliest first"
+                     : recorded   ? "No token of the recording has this text"
+                                  : "No token has this text or id");
     }
     y += gui.px(26);
 }
