@@ -135,6 +135,9 @@ struct SearchHit {
     std::string chat_title;
     std::string snippet;                               // one line
     std::vector<std::pair<uint32_t, uint32_t>> marks;  // bytes [begin, end) of it that were found
+    /// The branch it lies in: which version, from 1, of how many, at each branching from the first
+    /// message down to this one.
+    std::vector<std::pair<uint32_t, uint32_t>> versions;
 };
 
 /// Why chats are not saved, as the window says it.
@@ -204,6 +207,7 @@ private:
     uint32_t token_end(MessageId message);
     StoredChat chat_of_row(const Statement& row) const;
     std::vector<SearchHit> search_index(std::string_view words, size_t limit);
+    void find_versions(std::vector<SearchHit>& hits);
     std::vector<SearchHit> search_text(std::string_view part, size_t limit);
 
     std::string path_;

@@ -1,5 +1,6 @@
 // What is read from the chats' file: the list, a chat, an answer's tokens, searches.
 #include <algorithm>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -206,7 +207,57 @@ bool HistoryStore::load_tokens(MessageId id, std::vector<StoredToken>& out) {
 std::vector<SearchHit> HistoryStore::search(std::string_view words, size_t limit) {
     db_.forgive();
     const std::string clean = without_marks(words);
-    return without_spaces(clean) ? search_text(clean, limit) : search_index(clean, limit);
+    std::vector<SearchHit> hits =
+        without_spaces(clean) ? search_text(clean, limit) : search_index(clean, limit);
+    find_versions(hits);
+    return hits;
+}
+
+namespace {
+
+/// Who answers whom in one chat; the first messages stand below 0.
+struct ReplyTree {
+    std::unordered_map<MessageId, MessageId> parents;
+    std::unordered_map<MessageId, std::vector<MessageId>> children;  // the oldest first
+};
+
+void set_versions(SearchHit& hit, const ReplyTree& tree) {
+    MessageId at = hit.message;
+    for (size_t step = 0; at != 0 && step < tree.parents.size(); ++step) {  // a file may have rings
+        const auto above = tree.parents.find(at);
+        if (above == tree.parents.end()) {
+            break;
+        }
+        const std::vector<MessageId>& all = tree.children.at(above->second);
+        if (all.size() > 1) {
+            const auto place = std::find(all.begin(), all.end(), at) - all.begin();
+            hit.versions.emplace_back(uint32_t(place) + 1, uint32_t(all.size()));
+        }
+        at = above->second;
+    }
+    std::reverse(hit.versions.begin(), hit.versions.end());
+}
+
+}  // namespace
+
+/// Branches often share the words that were found: without this their hits look alike.
+void HistoryStore::find_versions(std::vector<SearchHit>& hits) {
+    std::unordered_map<ChatId, ReplyTree> trees;
+    for (SearchHit& hit : hits) {
+        const auto [it, is_new] = trees.try_emplace(hit.chat);
+        ReplyTree& tree = it->second;
+        if (is_new) {
+            Statement& s =
+                db_.use("SELECT id, coalesce(parent, 0) FROM messages WHERE chat = ?1 ORDER BY id");
+            s.bind(1, hit.chat);
+            while (s.step()) {
+                tree.parents[s.integer(0)] = s.integer(1);
+                tree.children[s.integer(1)].push_back(s.integer(0));
+            }
+            s.reset();
+        }
+        set_versions(hit, tree);
+    }
 }
 
 std::vector<SearchHit> HistoryStore::search_index(std::string_view words, size_t limit) {
@@ -222,7 +273,10 @@ std::vector<SearchHit> HistoryStore::search_index(std::string_view words, size_t
         "WHERE search MATCH ?1 AND NOT c.hidden ORDER BY search.rowid DESC LIMIT ?2");
     s.bind(1, expression).bind(2, int64_t(limit));
     while (s.step()) {
-        SearchHit hit{s.integer(1), s.integer(0), role_of(s.integer(2)), s.text(3), {}, {}};
+        SearchHit hit{.chat = s.integer(1),
+                      .message = s.integer(0),
+                      .role = role_of(s.integer(2)),
+                      .chat_title = s.text(3)};
         set_snippet(hit, s.text(4));
         hits.push_back(std::move(hit));
     }
@@ -238,7 +292,10 @@ std::vector<SearchHit> HistoryStore::search_text(std::string_view part, size_t l
         "ORDER BY m.id DESC LIMIT ?2");
     s.bind(1, part).bind(2, int64_t(limit));
     while (s.step()) {
-        SearchHit hit{s.integer(1), s.integer(0), role_of(s.integer(2)), s.text(3), {}, {}};
+        SearchHit hit{.chat = s.integer(1),
+                      .message = s.integer(0),
+                      .role = role_of(s.integer(2)),
+                      .chat_title = s.text(3)};
         set_snippet(hit, cut_around(s.text(4), part));
         hits.push_back(std::move(hit));
     }

@@ -63,7 +63,7 @@ const Action kActions[] = {
     {"window.quit", "Quit", "Window", "Ctrl+Q", Where::anywhere, nullptr,
      [](Panel& p) { p.view.quit = true; }},
 
-    {"model.open", "Open a model", "Model", "Ctrl+O", Where::anywhere, nullptr,
+    {"model.open", "Open a model or a recording", "Model", "Ctrl+O", Where::anywhere, nullptr,
      [](Panel& p) { p.view.show_open = true; }},
     {"model.menu", "Models: what this one is, open another", "Model", "Ctrl+M", Where::anywhere,
      has_model, [](Panel& p) { open_menu(p, p.view.menu_model, "top.model"); }},

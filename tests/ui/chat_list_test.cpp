@@ -101,6 +101,24 @@ TEST_CASE("searching shows hits, a click jumps, Escape leads back to the list") 
     c.rig->play("click rail.search_clear\nwait frames 3\nexpect " + c.row(0) + "\n");
 }
 
+TEST_CASE("hits in several versions of an answer say which version they are in") {
+    Chats c;
+    c.talk();
+    c.state().regenerate(c.state().chat().last(model::Role::model));
+    c.rig->play("wait idle\nkey Ctrl+F\nwait frames 4\ntype positive integers\nwait idle\n");
+    const auto& hits = c.state().file.search.hits;
+    for (int i = 0; i < 2000 && hits.empty(); ++i) {
+        c.rig->screen->frame();
+    }
+    REQUIRE(hits.size() >= 2);
+    c.rig->play("wait frames 3\nexpect 1/2\nexpect 2/2\n");
+    shot(*c.rig, "chats-search-versions");
+    c.rig->play("click rail.hit.0\nwait frames 4\n");
+    const ui::NodeId first = c.state().chat().last(model::Role::model);
+    c.rig->play("click rail.hit.1\nwait frames 4\n");
+    CHECK(c.state().chat().last(model::Role::model) != first);
+}
+
 TEST_CASE("the list scrolls, and no text leaves its place at any size") {
     Chats c;
     for (int i = 0; i < 40; ++i) {

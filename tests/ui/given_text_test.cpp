@@ -53,8 +53,8 @@ TEST_CASE("a pasted text is scored and looked into, and nothing is written behin
     CHECK(r.state().chat().size() == 1);
     // The next one is a chat of its own, and the chat before is where it was.
     r.play(
-        "click text.another\nwait frames 4\nclick text.field\ntype In\nclick text.go\nwait "
-        "idle\nwait frames 3\n");
+        "click text.another\nwait frames 4\nclick text.field\ntype In\nkey Ctrl+Enter\nwait "
+        "idle\nwait frames 3\nrefute text.field\n");
     CHECK(r.state().selected()->text == "In");
     CHECK(r.state().listed_chats().size() == 2);
 }

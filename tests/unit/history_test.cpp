@@ -325,6 +325,33 @@ TEST_CASE("the search finds words by their beginnings, in any script") {
     CHECK(ids("kite") == Ids{1});
 }
 
+// Hits in several branches of one chat looked alike.
+TEST_CASE("a hit names the branch that it lies in") {
+    Box box;
+    box.apply({SaveChat{stored_chat(1, "Boats", 1)},
+               SaveMessage{stored_message(1, 1, 0, kUser, "one boat")},
+               SaveMessage{stored_message(2, 1, 1, kModel, "first boat")},
+               SaveMessage{stored_message(3, 1, 1, kModel, "second boat")},
+               SaveMessage{stored_message(4, 1, 3, kUser, "third boat")},
+               SaveMessage{stored_message(5, 1, 4, kModel, "fourth boat")},
+               SaveMessage{stored_message(6, 1, 4, kModel, "fifth boat")},
+               SaveChat{stored_chat(2, "Quays", 2)},
+               SaveMessage{stored_message(7, 2, 0, kUser, "another boat")}});
+    std::map<MessageId, std::vector<std::pair<uint32_t, uint32_t>>> versions;
+    for (const SearchHit& hit : box.store->search("boat", 50)) {
+        versions[hit.message] = hit.versions;
+    }
+    using Versions = std::vector<std::pair<uint32_t, uint32_t>>;
+    REQUIRE(versions.size() == 7);
+    CHECK(versions[1].empty());
+    CHECK(versions[2] == Versions{{1, 2}});
+    CHECK(versions[3] == Versions{{2, 2}});
+    CHECK(versions[4] == Versions{{2, 2}});
+    CHECK(versions[5] == Versions{{2, 2}, {1, 2}});
+    CHECK(versions[6] == Versions{{2, 2}, {2, 2}});
+    CHECK(versions[7].empty());
+}
+
 TEST_CASE("a hundred thousand messages are searched") {
     Box box;
     constexpr std::array<const char*, 24> kWords = {

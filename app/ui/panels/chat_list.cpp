@@ -5,6 +5,8 @@
 #include <ctime>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "app/ui/panels/panels.h"
 #include "app/ui/text/text_field.h"
 
@@ -169,6 +171,16 @@ void draw_snippet(Panel& p, const SearchHit& hit, float x, float cy, float room)
     piece(hit.snippet.size(), Color::text2);
 }
 
+/// "2/3": the second of three versions, as the pager above a message counts them; of several
+/// branchings one after the other.
+std::string version_words(const SearchHit& hit) {
+    std::string out;
+    for (const auto& [version, n] : hit.versions) {
+        out += fmt::format("{}{}/{}", out.empty() ? "" : " ", version, n);
+    }
+    return out.size() <= 15 ? out : "… " + out.substr(out.rfind(' ', out.size() - 8) + 1);
+}
+
 float draw_hits(Panel& p, float x, float y, float w) {
     Gui& gui = p.gui;
     const ChatSearch& search = p.state.file.search;
@@ -190,6 +202,9 @@ float draw_hits(Panel& p, float x, float y, float w) {
         if (row.bottom() > seen.y && row.y < seen.bottom()) {
             const Hit hit = gui.hit("rail.hit." + std::to_string(i), row, "list item",
                                     one_line(found.snippet, 60));
+            if (!found.versions.empty()) {
+                gui.tooltip("In a branch of this chat: version " + version_words(found));
+            }
             if (hit.hovered) {
                 gui.fill(row, Color::hover, 7);
             }
@@ -197,7 +212,11 @@ float draw_hits(Panel& p, float x, float y, float w) {
                 gui.focus_ring(row.inset(gui.px(3), gui.px(3)), 5);
             }
             const float left = row.x + gui.px(10), room = row.w - gui.px(20);
-            gui.text_fit(type::kControl, left, row.y + gui.px(17), room, found.chat_title);
+            const std::string versions = version_words(found);
+            const float right = gui.text_right(with(type::kValue, Color::text2), left + room,
+                                               row.y + gui.px(17), versions) -
+                                gui.px(versions.empty() ? 0 : 8);
+            gui.text_fit(type::kControl, left, row.y + gui.px(17), right - left, found.chat_title);
             draw_snippet(p, found, left, row.y + gui.px(40), room);
             if (hit.clicked) {
                 p.view.fold_list_over();

@@ -166,16 +166,18 @@ void draw_text_dialog(Panel& p) {
                  "The model reads it as it stands, without a chat's frame, and writes nothing.");
     const Rect card{at.x, std::round(at.y + gui.px(56)), room.x, room.y - gui.px(156)};
     gui.card(card, Color::card, Color::edge, 8);
-    text_field(gui, "text.field", card.inset(gui.px(12), gui.px(8)), v.text, "Paste a text here",
-               false);
+    bool go = text_field(gui, "text.field", card.inset(gui.px(12), gui.px(8)), v.text,
+                         "Paste a text here; Ctrl Enter scores it", false)
+                  .submitted;
     const float line = card.bottom() + gui.px(12);
     gui.text(type::kNote, at.x, line + gui.px(17), "or a file");
     const float label = gui.width(type::kNote, "or a file") + gui.px(12);
-    bool go = line_field(gui, "text.path",
-                         {at.x + label, std::round(line), room.x - label, std::round(gui.px(34))},
-                         v.path, "/path/to/text.txt", gui.px(12));
+    go |= line_field(gui, "text.path",
+                     {at.x + label, std::round(line), room.x - label, std::round(gui.px(34))},
+                     v.path, "/path/to/text.txt", gui.px(12));
     const float cy = at.y + room.y - gui.px(16);
-    const ButtonOptions primary{Look::primary}, quiet{Look::quiet};
+    const ButtonOptions quiet{Look::quiet};
+    const ButtonOptions primary{Look::primary, Icon::none, {}, "Score it (Ctrl Enter)"};
     Rect taken;
     const float go_w = button_width(gui, "Score it", primary);
     go |= button_at(gui, "text.go", at.x + room.x - go_w, cy, "Score it", primary, &taken);

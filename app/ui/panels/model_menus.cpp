@@ -87,7 +87,8 @@ void draw_model_menu(Panel& p) {
     if (const ModelInfo* m = p.state.model.get()) {
         model_facts(p, *m);
     }
-    if (menu_item(gui, "menu.open", "Open a model…", "Ctrl O", false, Icon::folder)) {
+    if (menu_item(gui, "menu.open", "Open a model or a recording…", "Ctrl O", false,
+                  Icon::folder)) {
         p.view.show_open = true;
     }
     const bool shipped = p.state.model && p.state.model->shipped;

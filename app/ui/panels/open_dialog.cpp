@@ -1,4 +1,4 @@
-// The dialog that opens a model: a path, and what is on this computer already.
+// The dialog that opens a model or a recording: a path, and what is on this computer already.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -41,9 +41,9 @@ bool open_path(Panel& p, const std::string& typed) {
     path.resize(end == std::string::npos ? 0 : end + 1);
     std::error_code error;
     if (path.empty() || !std::filesystem::exists(path, error)) {
-        p.view.path_problem = path.empty()
-                                  ? "Type or paste the path of a .gguf file or a model folder."
-                                  : "There is no such file or folder.";
+        p.view.path_problem =
+            path.empty() ? "Type or paste the path of a .gguf file, a model folder or a recording."
+                         : "There is no such file or folder.";
         return false;
     }
     if (add_folder(p, path)) {
@@ -149,12 +149,15 @@ void draw_open_dialog(Panel& p) {
     }
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float w = ImGui::GetContentRegionAvail().x;
-    gui.text({Face::semibold, 16, Color::text}, at.x, at.y + gui.px(10), "Open a model");
-    gui.text_fit(type::kNote, at.x, at.y + gui.px(38), w,
-                 "Path of a .gguf file, a Hugging Face folder, or a folder to look through.");
+    gui.text({Face::semibold, 16, Color::text}, at.x, at.y + gui.px(10),
+             "Open a model or a recording");
+    gui.text_choice(type::kNote, at.x, at.y + gui.px(38), w,
+                    {"Path of a .gguf file, a Hugging Face folder, a recording (.lapidary), or a "
+                     "folder to look through.",
+                     "A .gguf file, a .lapidary recording, or a folder"});
     const Rect field{at.x, std::round(at.y + gui.px(56)), w, std::round(gui.px(34))};
-    bool go = line_field(gui, "open.path", field, p.view.path_field, "/path/to/model.gguf",
-                         gui.px(12), focus);
+    bool go = line_field(gui, "open.path", field, p.view.path_field,
+                         "/path/to/model.gguf or talk.lapidary", gui.px(12), focus);
     if (!p.view.path_problem.empty()) {
         const bool wrong = p.view.path_problem != kLooking;
         gui.icon(wrong ? Icon::warning : Icon::info, at.x + gui.px(8), at.y + gui.px(108), 14,

@@ -275,7 +275,7 @@ void UiState::apply_history(const HistoryAnswer& answer) {
         it->info.deleted = now.deleted;
         if (size_t(it - chats.begin()) == current_chat) {
             show_loaded_chat();
-            open_hit(SearchHit{read->id, std::exchange(file.reveal_later, 0), {}, {}, {}, {}});
+            open_hit(SearchHit{.chat = read->id, .message = std::exchange(file.reveal_later, 0)});
         }
     } else if (const auto* read_tokens = std::get_if<TokensRead>(&answer)) {
         for (Conversation& c : chats) {
