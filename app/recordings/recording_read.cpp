@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "app/chats/database.h"
-#include "app/recordings/recording.h"
+#include "app/recordings/recording_checks.h"
 #include "app/recordings/recording_format.h"
 #include "gpu/base.h"
 #include "model/json_reader.h"
@@ -34,57 +34,35 @@ namespace {
 
 // What a recording may ask for.
 constexpr uint32_t kMostLayers = 512, kMostHeads = 256, kMostTokens = 1 << 17;
-constexpr uint32_t kMostVocabulary = 1 << 21;
+constexpr uint32_t kMostVocabulary = 1 << 21, kMostWindow = 1 << 24;
 
-[[noreturn]] void refuse(const std::string& path, const std::string& what) {
-    throw base::Error(base::ErrorKind::model, base::escaped(path, 400) + ": " + what,
-                      "The file was left as it is.");
-}
-
-/// A blob's numbers in order; what is not there is false, and stays so.
-class Unpacked {
-public:
-    explicit Unpacked(std::span<const std::byte> bytes) : bytes_(bytes) {}
-    template <class T>
-    bool take(T& value) {
-        good_ = good_ && bytes_.size() >= sizeof value;
-        if (good_) {
-            std::memcpy(&value, bytes_.data(), sizeof value);
-            bytes_ = bytes_.subspan(sizeof value);
-        }
-        return good_;
-    }
-    bool more() const { return good_ && !bytes_.empty(); }
-    bool good() const { return good_; }
-
-private:
-    std::span<const std::byte> bytes_;
-    bool good_ = true;
-};
+constexpr double kMostLogprob = 1e-3;  // rounding of a certain token's
+constexpr double kMostNumber = std::numeric_limits<double>::max();
 
 class Reader {
 public:
-    explicit Reader(const std::string& path) : path_(path) {
+    explicit Reader(const std::string& path) : path_(path), check_(path) {
         if (!is_recording(path)) {
             errno = 0;
             const std::ifstream in(path, std::ios::binary);
-            refuse(path, in ? "found other data, expected a Lapidary recording"
-                            : std::generic_category().message(errno != 0 ? errno : EIO));
+            check_.refuse(in ? "found other data, expected a Lapidary recording"
+                             : std::generic_category().message(errno != 0 ? errno : EIO));
         }
         if (!db_.open(path, false)) {
-            refuse(path, "the recording cannot be opened: " + db_.fault().message);
+            check_.refuse("the recording cannot be opened: " + db_.fault().message);
         }
         schema_ = db_.value("PRAGMA user_version");
         if (schema_ > kRecordingSchema) {
-            refuse(path, fmt::format("the recording has schema {}, this program knows {}: it comes "
-                                     "from a newer Lapidary",
-                                     schema_, kRecordingSchema));
+            check_.refuse(
+                fmt::format("the recording has schema {}, this program knows {}: it comes "
+                            "from a newer Lapidary",
+                            schema_, kRecordingSchema));
         }
         Statement& check = db_.use("PRAGMA quick_check(1)");
         const bool sound = check.step() && check.text(0) == "ok";
         check.reset();
         if (!sound || schema_ < 1) {
-            refuse(path, "the recording is spoilt" + fault());
+            check_.refuse("the recording is spoilt" + fault());
         }
     }
 
@@ -95,26 +73,14 @@ public:
         read_info(r);
         read_tokens(r);
         read_texts(r);
-        read_rows(r);
+        read_recorded_rows(db_, check_, r);
         r.answer_begin = uint32_t(r.tokens.size());
         if (schema_ > 1) {
             read_sequence(r);
             read_turns(r);
-            read_steps(r);
-            read_lens(r, "SELECT position, layer, top, asked FROM lens ORDER BY position, layer",
-                      &RecordedStep::lens);
-            if (schema_ > 2) {
-                read_lens(r,
-                          "SELECT position, layer, top, asked FROM lens_mid"
-                          " ORDER BY position, layer",
-                          &RecordedStep::lens_mid);
-            }
-            check_lens(r);
-            take_texts(r);
+            read_recorded_steps(db_, check_, r, schema_);
         }
-        if (db_.failed()) {
-            refuse(path_, "the recording is spoilt" + fault());
-        }
+        check_.sound(db_);
         return r;
     }
 
@@ -127,22 +93,26 @@ private:
         std::string value = there ? row.text(0) : "";
         row.reset();
         if (!there) {
-            refuse(path_, fmt::format("the recording lacks '{}'{}", key, fault()));
+            check_.refuse(fmt::format("the recording lacks '{}'{}", key, fault()));
         }
         return value;
     }
 
-    uint32_t count(const model::JsonFields& fields, std::string_view name, uint32_t most) {
+    uint32_t count(const model::JsonFields& fields, std::string_view name, uint32_t most) const {
         const uint32_t value = fields.count(name).value_or(0);
-        if (value == 0 || value > most) {
-            refuse(path_, fmt::format("{} is {}, expected 1 to {}", name, value, most));
-        }
+        check_.within(name, double(value), 1, double(most));
+        return value;
+    }
+    double amount(const model::JsonFields& fields, std::string_view name) const {
+        const double value = fields.real(name).value_or(0);
+        check_.within(name, value, 0, kMostNumber);
         return value;
     }
 
     void read_info(Recording& r) {
         const model::Json json = model::parse_json(meta("info"), path_);
-        const model::JsonFields fields(json, path_);
+        const model::JsonFields fields(json, path_ + ": info");
+        check_.at("info");
         ModelInfo& m = r.info;
         m.path = path_;
         m.name = fields.text("name").value_or("");
@@ -151,30 +121,41 @@ private:
         m.architecture = fields.text("architecture").value_or("");
         m.device_name = fields.text("device").value_or("");
         m.device_why = "the recording was made there; nothing is computed now";
-        m.n_params = uint64_t(std::max(0.0, fields.real("n_params").value_or(0)));
-        m.file_bytes = uint64_t(std::max(0.0, fields.real("file_bytes").value_or(0)));
+        m.n_params = uint64_t(amount(fields, "n_params"));
+        m.file_bytes = uint64_t(amount(fields, "file_bytes"));
         m.n_heads = count(fields, "n_heads", kMostHeads);
-        m.n_kv_heads = count(fields, "n_kv_heads", kMostHeads);
+        m.n_kv_heads = count(fields, "n_kv_heads", m.n_heads);
+        if (m.n_heads % m.n_kv_heads != 0) {
+            check_.refuse("n_kv_heads", fmt::format("{}", m.n_kv_heads),
+                          fmt::format("a divisor of n_heads, which is {}", m.n_heads));
+        }
         m.head_dim = count(fields, "head_dim", 65536);
         m.hidden_size = count(fields, "hidden_size", 1 << 20);
         m.vocab_size = count(fields, "vocab_size", kMostVocabulary);
         m.n_ctx = count(fields, "n_ctx", 1 << 24);
         m.n_ctx_train = fields.count("n_ctx_train").value_or(0);
-        m.weight_bytes = uint64_t(std::max(0.0, fields.real("weight_bytes").value_or(0)));
-        m.kv_bytes = uint64_t(std::max(0.0, fields.real("kv_bytes").value_or(0)));
-        m.attn_softcap = float(fields.real("attn_softcap").value_or(0));
-        m.final_softcap = float(fields.real("final_softcap").value_or(0));
+        m.weight_bytes = uint64_t(amount(fields, "weight_bytes"));
+        m.kv_bytes = uint64_t(amount(fields, "kv_bytes"));
+        m.attn_softcap = float(amount(fields, "attn_softcap"));
+        m.final_softcap = float(amount(fields, "final_softcap"));
         m.base_model = fields.boolean("base_model").value_or(false);
+        read_windows(fields, m);
+        m.replayed = true;
+    }
+
+    void read_windows(const model::JsonFields& fields, ModelInfo& m) const {
         const model::Json::Array* windows = fields.array("windows");
-        if (windows == nullptr || windows->empty() || windows->size() > kMostLayers) {
-            refuse(path_, "the recording has no layers, or too many");
-        }
+        check_.within("the number of windows, one a layer,",
+                      windows == nullptr ? 0 : double(windows->size()), 1, kMostLayers);
         for (const model::Json& window : *windows) {
             const uint64_t* value = window.integer();
-            m.layers.push_back({.window = value != nullptr ? uint32_t(*value) : 0});
+            if (value == nullptr || *value > kMostWindow) {
+                check_.refuse("a window", window.described(),
+                              fmt::format("a whole number from 0 to {}", kMostWindow));
+            }
+            m.layers.push_back({.window = uint32_t(*value)});
         }
         m.n_layers = uint32_t(m.layers.size());
-        m.replayed = true;
     }
 
     void read_tokens(Recording& r) {
@@ -183,41 +164,67 @@ private:
         while (row.step()) {
             TokenInfo t;
             t.position = uint32_t(r.tokens.size());
-            const int64_t id = row.integer(1);
-            if (row.integer(0) != int64_t{t.position} || t.position >= kMostTokens || id < 0 ||
-                id >= int64_t{r.info.vocab_size}) {
-                refuse(path_, fmt::format("token {} is out of place or range", t.position));
-            }
-            t.id = TokenId(id);
+            check_.at("tokens");
+            check_.equal("position", row.integer(0), t.position);
+            check_.at("tokens", t.position);
+            check_.within("the number of tokens", double(t.position) + 1, 1, most_tokens(r));
+            check_.within("id", double(row.integer(1)), 0, double(r.info.vocab_size) - 1);
+            t.id = TokenId(row.integer(1));
             t.text = row.text(2);
             const auto bytes = row.bytes(3);
             t.bytes.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+            check_.within("control", double(row.integer(4)), 0, 1);
             t.control = row.integer(4) != 0;
+            if (t.control && !t.bytes.empty()) {
+                check_.refuse("bytes", "'" + t.bytes + "'", "none of a control token");
+            }
             read_facts(t, row.text(5), r.info.vocab_size);
             r.tokens.push_back(std::move(t));
         }
-        if (r.tokens.empty()) {
-            refuse(path_, "the recording has no tokens" + fault());
-        }
+        check_.sound(db_);
+        check_.at("tokens");
+        check_.within("the number of tokens", double(r.tokens.size()), 1, most_tokens(r));
+    }
+    /// All that the context holds, and one that has been drawn.
+    static double most_tokens(const Recording& r) {
+        return std::min(kMostTokens, r.info.n_ctx + 1);
     }
 
     void read_facts(TokenInfo& t, const std::string& text, uint32_t vocab_size) {
         const model::Json json = model::parse_json(text, path_);
-        const model::JsonFields fields(json, path_);
+        const model::JsonFields fields(json,
+                                       fmt::format("{}: facts of position {}", path_, t.position));
         constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-        t.logprob = float(fields.real("logprob").value_or(kNone));
-        t.entropy = float(fields.real("entropy").value_or(kNone));
-        t.rank = int32_t(fields.real("rank").value_or(-1));
+        const std::optional<double> logprob = fields.real("logprob");
+        const std::optional<double> entropy = fields.real("entropy");
+        const double rank = fields.real("rank").value_or(-1);
+        check_.within("rank", rank, -1, double(vocab_size) - 1);
+        if (rank != std::floor(rank)) {
+            check_.refuse("rank", fmt::format("{}", rank), "a whole number");
+        }
+        // What was not computed lacks all of them.
+        if (logprob.has_value() != (rank >= 0)) {
+            check_.refuse("rank", fmt::format("{}", rank),
+                          logprob ? "one from 0 on beside a logprob" : "-1 without a logprob");
+        }
+        check_.within("logprob", logprob.value_or(0), -kMostNumber, kMostLogprob);
+        check_.within("entropy", entropy.value_or(0), -kMostLogprob,
+                      std::log(double(vocab_size)) + 0.01);
+        t.logprob = float(logprob.value_or(kNone));
+        t.entropy = float(entropy.value_or(kNone));
+        t.rank = int32_t(rank);
         const model::Json::Array* top = fields.array("top");
         for (const model::Json& pair : top != nullptr ? *top : model::Json::Array{}) {
             const model::Json::Array* both = pair.array();
-            const uint64_t* id =
-                both != nullptr && both->size() == 2 ? (*both)[0].integer() : nullptr;
+            const bool is_pair = both != nullptr && both->size() == 2;
+            const uint64_t* id = is_pair ? (*both)[0].integer() : nullptr;
+            const std::optional<double> other = is_pair ? (*both)[1].number() : std::nullopt;
             if (id == nullptr || *id >= vocab_size) {
-                refuse(path_,
-                       fmt::format("the likely tokens of position {} are spoilt", t.position));
+                check_.refuse("an id of top", is_pair ? (*both)[0].described() : pair.described(),
+                              fmt::format("a whole number up to {}", vocab_size - 1));
             }
-            t.top.push_back({TokenId(*id), "", float((*both)[1].number().value_or(kNone))});
+            check_.within("a logprob of top", other.value_or(kNone), -kMostNumber, kMostLogprob);
+            t.top.push_back({TokenId(*id), "", float(*other)});
         }
     }
 
@@ -230,9 +237,8 @@ private:
                                 : "SELECT id, text, NULL, 0 FROM texts");
         while (row.step()) {
             const int64_t id = row.integer(0);
-            if (id < 0 || id >= int64_t{r.info.vocab_size}) {
-                refuse(path_, "a text belongs to no token");
-            }
+            check_.at("texts");
+            check_.within("id", double(id), 0, double(r.info.vocab_size) - 1);
             (*texts)[size_t(id)] = row.text(1);
             if (row.integer(3) != 0) {
                 const auto bytes = row.bytes(2);
@@ -240,7 +246,18 @@ private:
                     std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
             }
         }
+        check_.sound(db_);
         for (TokenInfo& t : r.tokens) {
+            check_.at("tokens", t.position);
+            if (t.text != (*texts)[size_t(t.id)]) {
+                check_.refuse(
+                    "text", "'" + t.text + "'",
+                    fmt::format("'{}', as texts has id {}", (*texts)[size_t(t.id)], t.id));
+            }
+            if (const auto& bytes = (*all_bytes)[size_t(t.id)]; bytes && *bytes != t.bytes) {
+                check_.refuse("bytes", "'" + t.bytes + "'",
+                              fmt::format("'{}', as texts has id {}", *bytes, t.id));
+            }
             for (TopToken& other : t.top) {
                 other.text = (*texts)[size_t(other.id)];
             }
@@ -249,51 +266,16 @@ private:
         r.info.token_bytes = std::move(all_bytes);
     }
 
-    void read_rows(Recording& r) {
-        std::vector<std::shared_ptr<model::Capture>> captures;
-        for (uint32_t i = 0; i < r.tokens.size(); ++i) {
-            captures.push_back(std::make_shared<model::Capture>());
-            captures.back()->first_position = i;
-            captures.back()->n_positions = 1;
-        }
-        Statement& row = db_.use(
-            "SELECT layer, position, first_key, n_keys, data FROM rows ORDER BY position, layer");
-        while (row.step()) {
-            const int64_t layer = row.integer(0), position = row.integer(1);
-            const int64_t first = row.integer(2), n = row.integer(3);
-            const uint64_t heads = r.info.n_heads;
-            const bool fits = layer >= 0 && layer < int64_t{r.info.n_layers} && position >= 0 &&
-                              position < int64_t(r.tokens.size()) && first >= 0 && n > 0 &&
-                              first + n == position + 1;
-            if (!fits || row.bytes(4).size() != heads * (8 + 2 * uint64_t(n))) {
-                refuse(path_, "a row of attention does not fit its place");
-            }
-            model::LiveRows rows{.layer = uint32_t(layer),
-                                 .position = uint32_t(position),
-                                 .first_key = uint32_t(first),
-                                 .n_keys = uint32_t(n)};
-            rows.max.resize(heads);
-            rows.lse.resize(heads);
-            rows.log16.resize(heads * uint64_t(n));
-            const std::byte* from = row.bytes(4).data();
-            std::memcpy(rows.max.data(), from, 4 * heads);
-            std::memcpy(rows.lse.data(), from + 4 * heads, 4 * heads);
-            std::memcpy(rows.log16.data(), from + 8 * heads, 2 * rows.log16.size());
-            captures[size_t(position)]->live.push_back(std::move(rows));
-        }
-        r.captures.assign(captures.begin(), captures.end());
-    }
-
     void read_sequence(Recording& r) {
         const model::Json json = model::parse_json(meta("sequence"), path_);
         const model::JsonFields fields(json, path_);
         r.model_hash = fields.text("model_hash").value_or("");
         r.answer_begin = fields.count("answer_begin").value_or(r.answer_begin);
         const uint32_t finish = fields.count("finish").value_or(0);
-        if (r.answer_begin == 0 || r.answer_begin > r.tokens.size() ||
-            finish > uint32_t(FinishReason::stopped)) {
-            refuse(path_, "what the recording says of its answer does not fit its tokens");
-        }
+        check_.at("sequence");
+        check_.within("answer_begin", double(r.answer_begin), 1, double(r.tokens.size()));
+        check_.within("finish", double(finish), 0, double(FinishReason::stopped));
+        check_hash(r.model_hash);
         r.finish = FinishReason(finish);
         r.stats.prompt_n = fields.count("prompt_n").value_or(0);
         r.stats.predicted_n = fields.count("predicted_n").value_or(0);
@@ -301,7 +283,7 @@ private:
                                           std::pair{"predicted_ms", &r.stats.predicted_ms},
                                           std::pair{"first_token_ms", &r.stats.first_token_ms},
                                           std::pair{"gb_per_s", &r.stats.gb_per_s}}) {
-            *value = fields.real(name).value_or(0);
+            *value = amount(fields, name);
         }
         if (const auto sampling = fields.child("sampling")) {
             read_sampling(r.sampling, *sampling);
@@ -311,13 +293,20 @@ private:
         r.info.recorded_by = r.program;
     }
 
+    void check_hash(const std::string& hash) const {
+        const bool good =
+            hash.empty() || (hash.size() == 22 && hash.starts_with("xxh64:") &&
+                             hash.find_first_not_of("0123456789abcdef", 6) == std::string::npos);
+        if (!good) {
+            check_.refuse("model_hash", "'" + hash + "'", "'xxh64:' and 16 hex digits");
+        }
+    }
+
     void read_sampling(model::SamplingParams& params, const model::JsonFields& fields) {
         for (const model::SamplingField& field : model::sampling_fields()) {
             const std::optional<double> value = fields.real(field.name);
-            if (value && (*value < field.min || *value > field.max)) {
-                refuse(path_, fmt::format("{} is {}", field.name, *value));
-            }
             if (value) {
+                check_.within(field.name, *value, field.min, field.max);
                 model::set_field(params, field, *value);
             }
         }
@@ -325,7 +314,7 @@ private:
         const auto [end, error] =
             std::from_chars(seed.data(), seed.data() + seed.size(), params.seed);
         if (error != std::errc() || end != seed.data() + seed.size()) {
-            refuse(path_, "the seed is no number");
+            check_.refuse("seed", "'" + seed + "'", "a whole number from 0 to 2^64-1");
         }
         params.llama_cpp_order = fields.boolean("llama_cpp_order").value_or(false);
     }
@@ -334,125 +323,26 @@ private:
         const model::Json json = model::parse_json(meta("turns"), path_);
         const model::Json* list = json.find("before");
         if (list == nullptr || list->array() == nullptr) {
-            refuse(path_, "the recording lacks its conversation");
+            check_.refuse("the recording lacks its conversation");
         }
+        check_.at("turns");
         for (const model::Json& turn : *list->array()) {
             const model::Json* role = turn.find("role");
             const model::Json* text = turn.find("text");
             const uint64_t* which = role != nullptr ? role->integer() : nullptr;
-            if (which == nullptr || *which > uint64_t(model::Role::model) || text == nullptr ||
-                text->text() == nullptr) {
-                refuse(path_, "a turn of the conversation is spoilt");
+            if (which == nullptr || *which > uint64_t(model::Role::model)) {
+                check_.refuse("role", role != nullptr ? role->described() : "missing",
+                              "a whole number from 0 to 2");
+            }
+            if (text == nullptr || text->text() == nullptr) {
+                check_.refuse("text", text != nullptr ? text->described() : "missing", "a string");
             }
             r.before.push_back({model::Role(*which), *text->text()});
         }
     }
 
-    bool exists(TokenId id, const Recording& r) const {
-        return id >= 0 && uint32_t(id) < r.info.vocab_size;
-    }
-
-    bool unpack_next(Unpacked from, KeptDistribution& next, const Recording& r) const {
-        bool good = from.take(next.rest) && next.rest >= -1e-3 && next.rest <= 1.001;
-        while (good && from.more()) {
-            TokenId id = 0;
-            float logprob = 0;
-            good = from.take(id) && from.take(logprob) && exists(id, r) && logprob <= 1e-3f;
-            next.ids.push_back(id);
-            next.logprobs.push_back(logprob);
-        }
-        return good;
-    }
-
-    bool unpack_stages(Unpacked from, KeptDistribution& next, const Recording& r) const {
-        bool good = true;
-        while (good && from.more()) {
-            model::StageResult result;
-            uint32_t stage = 0, n = 0;
-            good = from.take(stage) && from.take(result.n_left) && from.take(n) &&
-                   from.take(result.other) && stage <= uint32_t(model::SamplerStage::final) &&
-                   result.n_left <= r.info.vocab_size && n <= result.n_left;
-            result.stage = model::SamplerStage(stage);
-            for (uint32_t i = 0; good && i < n; ++i) {
-                model::Candidate c;
-                good = from.take(c.id) && from.take(c.logit) && from.take(c.p) && exists(c.id, r) &&
-                       c.p >= 0 && c.p <= 1.001f;
-                result.top.push_back(c);
-            }
-            next.stages.push_back(std::move(result));
-        }
-        return good && next.stages.size() <= 7;
-    }
-
-    void read_steps(Recording& r) {
-        Statement& row =
-            db_.use("SELECT position, next, stages, lens_ids FROM steps ORDER BY position");
-        while (row.step()) {
-            RecordedStep step;
-            bool good = row.integer(0) == int64_t(r.steps.size()) &&
-                        r.steps.size() < r.tokens.size() &&
-                        unpack_next(Unpacked(row.bytes(1)), step.next, r) &&
-                        unpack_stages(Unpacked(row.bytes(2)), step.next, r);
-            Unpacked ids(row.bytes(3));
-            while (good && ids.more()) {
-                good = ids.take(step.lens_ids.emplace_back()) && exists(step.lens_ids.back(), r);
-            }
-            if (!good) {
-                refuse(path_, fmt::format("what follows position {} is spoilt", r.steps.size()));
-            }
-            r.steps.push_back(std::move(step));
-        }
-        if (r.steps.size() != r.n_rows()) {
-            refuse(path_, "the recording lacks what follows some of its tokens" + fault());
-        }
-    }
-
-    void read_lens(Recording& r, const char* from, std::vector<LensAnswer> RecordedStep::*to) {
-        Statement& row = db_.use(from);
-        while (row.step()) {
-            const int64_t position = row.integer(0), layer = row.integer(1);
-            bool good = position >= 0 && position < int64_t(r.steps.size());
-            RecordedStep* const step = good ? &r.steps[size_t(position)] : nullptr;
-            good = good && layer == int64_t((step->*to).size()) && layer < int64_t{r.info.n_layers};
-            LensAnswer answer;
-            answer.layer = uint32_t(layer);
-            Unpacked top(row.bytes(2)), asked(row.bytes(3));
-            while (good && top.more()) {
-                TopToken& other = answer.top.emplace_back();
-                good = top.take(other.id) && top.take(other.logprob) && exists(other.id, r);
-            }
-            while (good && asked.more()) {
-                good = asked.take(answer.asked.emplace_back());
-            }
-            if (!good || answer.asked.size() != step->lens_ids.size()) {
-                refuse(path_, "a read-out of a layer does not fit its place");
-            }
-            (step->*to).push_back(std::move(answer));
-        }
-    }
-
-    void check_lens(const Recording& r) const {
-        for (const RecordedStep& step : r.steps) {
-            const size_t n_mid = step.lens_mid.size();
-            if (step.lens.size() != r.info.n_layers || (n_mid != 0 && n_mid != r.info.n_layers)) {
-                refuse(path_, "the recording lacks the read-out of some layers" + fault());
-            }
-        }
-    }
-
-    void take_texts(Recording& r) const {
-        for (RecordedStep& step : r.steps) {
-            for (std::vector<LensAnswer>* lens : {&step.lens, &step.lens_mid}) {
-                for (LensAnswer& layer : *lens) {
-                    for (TopToken& other : layer.top) {
-                        other.text = (*r.info.token_texts)[size_t(other.id)];
-                    }
-                }
-            }
-        }
-    }
-
     std::string path_;
+    RecordingChecks check_;
     Database db_;
     int64_t schema_ = 0;
 };

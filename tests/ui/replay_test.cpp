@@ -45,10 +45,13 @@ Recording record(const Rig& live, const ui::UiState& state) {
         RecordedStep step;
         const std::vector<float> logits = live.engine.logits(q);
         const double log_sum = model::log_sum_exp(logits);
+        double kept = 0;
         for (const auto& [id, logprob] : model::top_logprobs(logits, 20, log_sum)) {
             step.next.ids.push_back(id);
             step.next.logprobs.push_back(logprob);
+            kept += std::exp(double(logprob));
         }
+        step.next.rest = 1 - kept;
         for (uint32_t l = 0; l < r.info.n_layers; ++l) {
             step.lens.emplace_back().layer = l;
         }

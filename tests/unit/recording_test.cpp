@@ -2,11 +2,10 @@
 #include "app/recordings/recording.h"
 #include "app/recordings/replay_engine.h"
 #include "tests/support/random.h"
+#include "tests/support/recordings.h"
 #include "tests/support/temp_dir.h"
 
 #include "tests/support/catch.h"
-
-#include <sqlite3.h>
 
 #include <cmath>
 #include <fstream>
@@ -17,112 +16,12 @@ using namespace app;
 
 namespace {
 
-constexpr uint32_t kTokens = 20, kLayers = 3, kHeads = 2, kWindow = 8;
-
-RecordedStep made_step(uint32_t position) {
-    RecordedStep step;
-    step.next.ids = {TokenId(position + 2), 7, 60};
-    step.next.logprobs = {-0.5f, -1.5f, -3.0f};
-    step.next.rest = 1 - std::exp(-0.5) - std::exp(-1.5) - std::exp(-3.0);
-    step.next.stages = {{model::SamplerStage::raw, 100, {{7, 1.5f, 0.25f}}, 0.75},
-                        {model::SamplerStage::final, 1, {{7, 1.5f, 1.0f}}, 0}};
-    step.lens_ids = {7, 60};
-    for (uint32_t l = 0; l < kLayers; ++l) {
-        LensAnswer answer;
-        answer.layer = l;
-        answer.top = {{61, "sixty-one", -0.125f * float(l + 1)}};
-        answer.asked = {-1.0f - float(position), -2.0f - float(l)};
-        step.lens.push_back(answer);
-        answer.top = {{62, "sixty-two", -0.25f * float(l + 1)}};
-        answer.asked = {-5.0f - float(position), -6.0f - float(l)};
-        step.lens_mid.push_back(answer);
-    }
-    return step;
-}
-
-Recording made() {
-    Recording r;
-    r.model_hash = "xxh64:0123456789abcdef";
-    r.before = {{model::Role::system, "Be brief."},
-                {model::Role::user, "Hi"},
-                {model::Role::model, "Hello \"you\""}};
-    r.answer_begin = 12;
-    r.sampling.seed = 0xFFFFFFFFFFFFFFF1ull;
-    r.sampling.temperature = 0.25f;
-    r.finish = FinishReason::stopped;
-    r.stats.predicted_n = 8;
-    r.text = "Zoë 日本 😊";
-    r.program = "Lapidary 0.1.0";
-    r.info.name = "Tiny \"Gemma\"";
-    r.info.n_layers = kLayers;
-    r.info.n_heads = kHeads;
-    r.info.n_kv_heads = 1;
-    r.info.head_dim = 8;
-    r.info.hidden_size = 16;
-    r.info.vocab_size = 100;
-    r.info.n_ctx = 64;
-    r.info.device_name = "Some GPU";
-    r.info.layers = {{.window = kWindow}, {.window = 0}, {.window = kWindow}};
-    for (uint32_t i = 0; i < kTokens; ++i) {
-        TokenInfo t{.position = i, .id = TokenId(i + 1), .text = "t" + std::to_string(i)};
-        t.bytes = i == 3 ? std::string("\xE2\x96\0x", 4) : t.text;
-        t.control = i == 0;
-        t.logprob = i == 0 ? std::nanf("") : -0.1f * float(i);
-        t.entropy = t.logprob;
-        t.rank = i == 0 ? -1 : int32_t(i);
-        if (i > 0) {
-            t.top = {{TokenId(50 + i % 3), "top", -0.25f}, {t.id, t.text, t.logprob}};
-        }
-        r.tokens.push_back(t);
-        auto capture = std::make_shared<model::Capture>();
-        capture->first_position = i;
-        capture->n_positions = 1;
-        for (uint32_t l = 0; l < kLayers; ++l) {
-            const uint32_t first =
-                r.info.layers[l].window != 0 && i >= kWindow ? i - kWindow + 1 : 0;
-            model::LiveRows rows{
-                .layer = l, .position = i, .first_key = first, .n_keys = i - first + 1};
-            rows.max.assign(kHeads, 1.5f);
-            rows.lse.assign(kHeads, 3.0f);
-            for (uint32_t k = 0; k < kHeads * rows.n_keys; ++k) {
-                rows.log16.push_back(uint16_t(7919 * (k + i + l) % 65536));
-            }
-            capture->live.push_back(std::move(rows));
-        }
-        r.captures.push_back(std::move(capture));
-        r.steps.push_back(made_step(i));
-    }
-    r.captures.back() = std::make_shared<model::Capture>();  // drawn, not computed
-    r.steps.pop_back();
-    return r;
-}
-
-std::string bytes_of(const std::string& path) {
-    std::stringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
-}
-
-/// The refusal's words; the file must be as it was.
-std::string refusal_of(const std::string& path) {
-    const std::string before = bytes_of(path);
-    std::string message;
-    try {
-        read_recording(path);
-    } catch (const base::Error& error) {
-        message = error.what();
-        CHECK(error.kind() == base::ErrorKind::model);
-    }
-    CHECK(bytes_of(path) == before);
-    return message;
-}
-
-void run_sql(const std::string& path, const char* sql) {
-    sqlite3* db = nullptr;
-    REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
-    REQUIRE(sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
-    sqlite3_close(db);
-}
+constexpr uint32_t kTokens = support::kRecordedTokens, kLayers = support::kRecordedLayers;
+constexpr uint32_t kWindow = support::kRecordedWindow;
+const auto& made = support::small_recording;
+using support::bytes_of;
+using support::refusal_of;
+using support::run_sql;
 
 }  // namespace
 
@@ -198,13 +97,13 @@ TEST_CASE("a recording keeps the exact bytes of its tokens; the third schema did
     const std::string path = (dir.path() / "a.lapidary").string();
     Recording wrote = made();
     auto bytes = std::make_shared<std::vector<std::optional<std::string>>>(100);
-    (*bytes)[7] = " seven";
+    (*bytes)[7] = "t6";
     (*bytes)[60] = std::string("\xE2\0", 2);
     (*bytes)[61] = "";
     wrote.info.token_bytes = bytes;
     write_recording(wrote, path);
     const ModelInfo read = read_recording(path).info;
-    CHECK(read.bytes_of(7) == " seven");
+    CHECK(read.bytes_of(7) == "t6");
     CHECK(read.bytes_of(60) == std::string("\xE2\0", 2));
     CHECK(read.bytes_of(61) == "");
     CHECK_FALSE(read.bytes_of(62));
@@ -357,7 +256,7 @@ TEST_CASE("a replay answers from its recording, once, and computes nothing") {
     REQUIRE(next.logits);
     REQUIRE(next.kept);
     CHECK(next.logits->size() == 100);
-    CHECK((*next.logits)[7] == -1.5f);
+    CHECK((*next.logits)[70] == -1.5f);
     CHECK(std::isinf((*next.logits)[99]));
     CHECK(next.kept->stages.size() == 2);
     const InspectReady lens =

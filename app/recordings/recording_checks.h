@@ -1,0 +1,61 @@
+// What the readers of a recording share: how they say which field is wrong, what was found and what
+// was expected, and the parts that have files of their own.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "app/chats/database.h"
+#include "app/recordings/recording.h"
+
+namespace app {
+
+class RecordingChecks {
+public:
+    explicit RecordingChecks(std::string path) : path_(std::move(path)) {}
+
+    /// What is looked at now: a table, and its row's position and layer where it has them.
+    void at(const char* table, int64_t position = -1, int64_t layer = -1) {
+        table_ = table;
+        position_ = position;
+        layer_ = layer;
+    }
+    /// Throws base::Error(model) that names the file.
+    [[noreturn]] void refuse(const std::string& what) const;
+    [[noreturn]] void refuse(std::string_view field, const std::string& found,
+                             const std::string& expected) const;
+    /// The number must lie within; NaN never does.
+    void within(std::string_view field, double found, double least, double most) const {
+        if (!(found >= least && found <= most)) {
+            out_of_range(field, found, least, most);
+        }
+    }
+    void equal(std::string_view field, int64_t found, int64_t expected) const {
+        if (found != expected) {
+            refuse(field, std::to_string(found), std::to_string(expected));
+        }
+    }
+    /// Everything could be read.
+    void sound(const Database& db) const {
+        if (db.failed()) {
+            refuse("the recording is spoilt: " + db.fault().message);
+        }
+    }
+    const std::string& path() const { return path_; }
+
+private:
+    [[noreturn]] void out_of_range(std::string_view field, double found, double least,
+                                   double most) const;
+
+    std::string path_;
+    const char* table_ = "";
+    int64_t position_ = -1, layer_ = -1;
+};
+
+/// The tables rows; steps, lens and lens_mid. Throw base::Error(model). (recording_read_rows.cpp,
+/// recording_read_steps.cpp)
+void read_recorded_rows(Database& db, RecordingChecks& check, Recording& r);
+void read_recorded_steps(Database& db, RecordingChecks& check, Recording& r, int64_t schema);
+
+}  // namespace app
