@@ -135,7 +135,7 @@ struct Device::Impl {
     VkDevice device = VK_NULL_HANDLE;
     VkQueue queue = VK_NULL_HANDLE;
     std::unique_ptr<Transfer> transfer;
-    std::atomic<bool> lost{false};
+    std::atomic<bool> lost{false}, hung{false};
     std::atomic<int64_t> allocated{0};
 };
 
@@ -285,8 +285,12 @@ void Device::mark_lost() {
     impl_->lost = true;
 }
 
+bool Device::hung() const {
+    return impl_->hung;
+}
 void Device::mark_hung() {
     mark_lost();
+    impl_->hung = true;
     impl_->instance.keep();
     impl_->vk.forget_destroyers();
 }

@@ -76,6 +76,7 @@ public:
     /// Lost without the driver saying so: work may run for ever, and destroying what it uses would
     /// be undefined. From here on nothing of this device is destroyed; its memory is given up.
     void mark_hung();
+    bool hung() const;
     /// After which a wait without progress gives the device up for lost.
     Patience patience() const;
 

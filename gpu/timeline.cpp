@@ -98,12 +98,8 @@ VkResult Timeline::wait_semaphore(uint64_t number) {
 }
 
 void Timeline::wait(uint64_t number) {
-    if (device_.lost()) {  // it may hang: its end was waited for once
-        throw base::Error(base::ErrorKind::device_lost,
-                          fmt::format("{} was lost", device_.info().name),
-                          "Load the model again, or choose another device.");
-    }
-    const VkResult result = wait_semaphore(number);
+    // A device that hangs was waited for once. Any other lost one may still be at work.
+    const VkResult result = device_.hung() ? VK_TIMEOUT : wait_semaphore(number);
     if (result == VK_TIMEOUT) {
         device_.mark_hung();
         throw base::Error(base::ErrorKind::device_lost,

@@ -14,11 +14,6 @@ constexpr uint32_t kLensTop = 10;
 constexpr uint64_t kMaxTileCells = 16ULL << 20;
 constexpr uint64_t kMaxScoredCells = 1ULL << 16;  // larger tiles come without scores
 
-bool replaces(const Inspect& newer, const Inspect& older) {
-    return newer.kind == older.kind &&
-           (newer.kind != InspectKind::thumbnails || newer.layer == older.layer);
-}
-
 base::Error usage(const std::string& message) {
     return base::Error(base::ErrorKind::usage, message);
 }

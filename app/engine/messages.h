@@ -98,6 +98,12 @@ struct Inspect {
     bool mid = false;            // lens: of resid_mid, between attention and MLP, not resid_post
     std::vector<TileKey> tiles;  // pyramid
 };
+/// The older one need not be answered any more: of thumbnails the newest of a layer, else the newest
+/// of a kind wins.
+inline bool replaces(const Inspect& newer, const Inspect& older) {
+    return newer.kind == older.kind &&
+           (newer.kind != InspectKind::thumbnails || newer.layer == older.layer);
+}
 /// Write the sequence in the cache as a recording: the draft says whose it is (text, turns, tokens,
 /// settings), the engine adds the rows of every layer and head, the distributions, the lens and the
 /// model's hash. Worked on while nothing else is asked; Stop{id} ends it.

@@ -15,6 +15,7 @@
 
 #include "app/chats/history.h"
 #include "app/engine/engine.h"
+#include "app/engine/link_thread.h"
 #include "app/library/library.h"
 #include "app/recordings/recording.h"
 #include "app/recordings/replay_engine.h"
@@ -116,7 +117,7 @@ std::unique_ptr<EngineLink> make_engine(const Options& options, const std::strin
     start.config_path.clear();
     start.broken.reset();
     start.library = nullptr;
-    return replay;
+    return std::make_unique<LinkThread>(std::move(replay), wake);
 }
 
 /// The same for a window that somebody looks at: what is wrong with the recording is said there.
