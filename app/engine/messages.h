@@ -98,8 +98,8 @@ struct Inspect {
     bool mid = false;            // lens: of resid_mid, between attention and MLP, not resid_post
     std::vector<TileKey> tiles;  // pyramid
 };
-/// The older one need not be answered any more: of thumbnails the newest of a layer, else the newest
-/// of a kind wins.
+/// The older one need not be answered any more: of thumbnails the newest of a layer, else the
+/// newest of a kind wins.
 inline bool replaces(const Inspect& newer, const Inspect& older) {
     return newer.kind == older.kind &&
            (newer.kind != InspectKind::thumbnails || newer.layer == older.layer);
