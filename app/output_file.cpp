@@ -102,6 +102,23 @@ void check_existing(const std::string& path, const struct stat& now,
                 "Choose another place, or make it writable.");
 }
 
+/// The file `beside` gets the name `target`; false: errno says why.
+bool take_name(const std::string& beside, const std::string& target, Existing existing) {
+    if (existing == Existing::replaced) {
+        return std::rename(beside.c_str(), target.c_str()) == 0;
+    }
+    // A link takes a name only where it is free, also in a race.
+    if (::link(beside.c_str(), target.c_str()) == 0) {
+        ::unlink(beside.c_str());
+        return true;
+    }
+    if (errno == EEXIST) {
+        return false;
+    }
+    // A file system without links.
+    return ::renameat2(AT_FDCWD, beside.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0;
+}
+
 }  // namespace
 
 std::string output_target(const std::string& path, const std::string& flag,
@@ -127,7 +144,8 @@ std::string output_target(const std::string& path, const std::string& flag,
     return target;
 }
 
-ReplacedFile::ReplacedFile(std::string target) : target_(std::move(target)) {
+ReplacedFile::ReplacedFile(std::string target, Existing existing)
+    : target_(std::move(target)), existing_(existing) {
     struct stat old {};
     const bool replaces = ::stat(target_.c_str(), &old) == 0;
     int fd = -1;
@@ -161,8 +179,10 @@ ReplacedFile::~ReplacedFile() {
 
 bool ReplacedFile::commit() {
     std::FILE* file = std::exchange(file_, nullptr);
-    const bool whole = std::ferror(file) == 0;
-    if (std::fclose(file) == 0 && whole && std::rename(beside_.c_str(), target_.c_str()) == 0) {
+    const bool whole =
+        std::ferror(file) == 0 && std::fflush(file) == 0 && ::fsync(::fileno(file)) == 0;
+    const bool closed = std::fclose(file) == 0;
+    if (whole && closed && take_name(beside_, target_, existing_)) {
         return true;
     }
     const int error = errno;

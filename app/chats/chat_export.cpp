@@ -1,18 +1,16 @@
 #include "app/chats/chat_export.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <map>
-#include <system_error>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "app/output_file.h"
 
 namespace app {
 
@@ -235,43 +233,15 @@ std::string chat_file_name(const std::string& title) {
 }
 
 std::string write_new_file(const std::string& path, std::string_view text) {
-    const std::string part = path + ".part";
-    const auto failed = [&](int code) {
-        ::unlink(part.c_str());
-        return fmt::format("'{}' could not be written: {}", path, std::strerror(code));
-    };
-    std::error_code ignored;
-    if (std::filesystem::exists(path, ignored)) {
-        return fmt::format("there is a file '{}' already", path);
+    ReplacedFile file(path, Existing::kept);
+    if (file.file() != nullptr &&
+        std::fwrite(text.data(), 1, text.size(), file.file()) == text.size() && file.commit()) {
+        return {};
     }
-    const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        return fmt::format("'{}' could not be written: {}", path, std::strerror(errno));
-    }
-    for (size_t at = 0; at < text.size();) {
-        const ssize_t n = ::write(fd, text.data() + at, text.size() - at);
-        if (n < 0 && errno != EINTR) {
-            const int code = errno;
-            ::close(fd);
-            return failed(code);
-        }
-        at += n > 0 ? size_t(n) : 0;
-    }
-    const bool synced = ::fsync(fd) == 0;
-    const int code = errno;
-    if (::close(fd) != 0 || !synced) {
-        return failed(synced ? errno : code);
-    }
-    // Takes the name only where it is free, also in a race.
-    if (::link(part.c_str(), path.c_str()) != 0) {
-        if (errno == EEXIST) {
-            ::unlink(part.c_str());
-            return fmt::format("there is a file '{}' already", path);
-        }
-        return ::rename(part.c_str(), path.c_str()) == 0 ? std::string() : failed(errno);
-    }
-    ::unlink(part.c_str());
-    return {};
+    const int error = errno;
+    return error == EEXIST
+               ? fmt::format("there is a file '{}' already", path)
+               : fmt::format("'{}' could not be written: {}", path, std::strerror(error));
 }
 
 }  // namespace app

@@ -48,7 +48,7 @@ void Worker::record_some() {
             complete = record_->maker.step();
         }
         if (complete) {
-            write_recording(record_->maker.recording(), record_->path);
+            write_recording(record_->maker.recording(), record_->path, Existing::kept);
         }
     } catch (const base::Cancelled&) {
         return;  // a command came: the step is made again

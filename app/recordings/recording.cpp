@@ -1,9 +1,8 @@
 #include "app/recordings/recording.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <span>
 #include <system_error>
@@ -252,15 +251,12 @@ uint32_t Recording::n_rows() const {
     return uint32_t(none - captures.begin());
 }
 
-void write_recording(const Recording& recording, const std::string& path) {
-    const std::string part = path + ".part";
-    std::error_code error;
-    std::filesystem::remove(part, error);
-    std::string fault;
-    {
-        std::ofstream(part).flush();  // Database opens what exists
+void write_recording(const Recording& recording, const std::string& path, Existing existing) {
+    ReplacedFile file(path, existing);
+    std::string fault = file.file() == nullptr ? std::strerror(errno) : "";
+    if (fault.empty()) {
         Database db;
-        if (db.open(part, true)) {
+        if (db.open(file.beside(), true)) {
             db.exec(
                 fmt::format("PRAGMA journal_mode=MEMORY; PRAGMA application_id={}; PRAGMA "
                             "user_version={};{}",
@@ -278,12 +274,10 @@ void write_recording(const Recording& recording, const std::string& path) {
         }
         fault = db.fault().message;
     }
-    if (fault.empty()) {
-        std::filesystem::rename(part, path, error);
-        fault = error ? error.message() : "";
+    if (fault.empty() && !file.commit()) {
+        fault = std::strerror(errno);
     }
     if (!fault.empty()) {
-        std::filesystem::remove(part, error);
         throw base::Error(base::ErrorKind::runtime,
                           fmt::format("{}: the recording could not be written: {}",
                                       base::escaped(path, 400), fault),

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "app/engine/messages.h"
+#include "app/output_file.h"
 #include "model/capture.h"
 #include "model/chat.h"
 
@@ -65,8 +66,10 @@ struct Recording {
 /// By its first bytes; false for everything that cannot be read.
 bool is_recording(const std::string& path);
 
-/// Written beside `path`, then renamed. Throws base::Error(runtime).
-void write_recording(const Recording& recording, const std::string& path);
+/// Written beside `path`, which it takes as a whole. Throws base::Error(runtime), also where a file
+/// that is to be kept has this name.
+void write_recording(const Recording& recording, const std::string& path,
+                     Existing existing = Existing::replaced);
 /// Throws base::Error(model) for a file that is none, is cut or spoilt, or comes from a newer
 /// program. The file is never written to.
 Recording read_recording(const std::string& path);

@@ -7,6 +7,8 @@
 
 #include "tests/support/catch.h"
 
+#include <catch2/matchers/catch_matchers_string.hpp>
+
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -24,6 +26,24 @@ using support::refusal_of;
 using support::run_sql;
 
 }  // namespace
+
+TEST_CASE("a recording that is written touches no file but its own") {
+    const support::TempDir dir;
+    const std::string path = (dir.path() / "a.lapidary").string();
+    const auto put = [](const std::string& file, const char* text) { std::ofstream(file) << text; };
+    put(path, "a stranger's");
+    put(path + ".tmp", "another's");
+    put((dir.path() / "target").string(), "a link's");
+    std::filesystem::create_symlink("target", path + ".1.tmp");
+    CHECK_THROWS_WITH(write_recording(made(), path, Existing::kept),
+                      Catch::Matchers::ContainsSubstring("exists"));
+    CHECK(bytes_of(path) == "a stranger's");
+    write_recording(made(), path);
+    CHECK(is_recording(path));
+    CHECK(bytes_of(path + ".tmp") == "another's");
+    CHECK(bytes_of((dir.path() / "target").string()) == "a link's");
+    CHECK(std::distance(std::filesystem::directory_iterator(dir.path()), {}) == 4);
+}
 
 TEST_CASE("a recording comes back bit by bit") {
     const support::TempDir dir;
