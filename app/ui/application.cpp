@@ -48,6 +48,7 @@ Application::Application(EngineLink& engine, const StartOptions& options)
     first_path_ = first_model(options);
     replay_text_ = options.replay_text;
     replay_before_ = options.replay_before;
+    replay_given_ = options.replay_given;
     first_waits_ = options.open_at_start && !options.broken && !options.trouble;
     if (options.trouble) {
         state.trouble = options.trouble;
@@ -195,7 +196,8 @@ void Application::show_replay() {
             last = state.chat().add(last, turn.role, std::move(turn.text));
         }
     }
-    state.send(std::exchange(replay_text_, {}));
+    const std::string text = std::exchange(replay_text_, {});
+    replay_given_ ? state.show_text(text) : state.send(text);
 }
 
 /// Files that the user asked for are written in threads of their own.

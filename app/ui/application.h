@@ -37,6 +37,7 @@ struct StartOptions {
     std::function<void()> forget_broken;          // the user has decided
     std::string replay_text;                      // of a recording: sent when its "model" is there
     std::vector<model::Turn> replay_before = {};  // what was said before it
+    bool replay_given = false;                    // a text that was read: there is no answer
     /// The first file cannot be opened, and nothing is opened in its place.
     std::optional<Trouble> trouble = {};
     /// Another window of the program with this file; what went wrong. Null: there can be none.
@@ -81,6 +82,7 @@ private:
 
     std::string first_path_, asked_device_, replay_text_;
     std::vector<model::Turn> replay_before_;
+    bool replay_given_ = false;
     const bool replays_;
     const std::function<std::string(const std::string&)> open_window_;
     bool first_waits_ = false;  // the first model, for the device it is opened on

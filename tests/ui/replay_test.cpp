@@ -69,6 +69,7 @@ struct Replay {
         ui::StartOptions start;
         start.model_path = recording.info.path;
         start.replay_text = recording.text;
+        start.replay_given = !recording.drawn();
         try {
             screen = std::make_unique<ui::Offscreen>(engine, start, 1440, 900);
         } catch (const ui::WindowError& error) {
@@ -136,6 +137,18 @@ TEST_CASE("a replay opens on the strongest head of its last row") {
     r.play("wait ready\nwait idle\n");
     CHECK(r.screen->app().state.selection.layer == layer);
     CHECK(r.screen->app().state.selection.head == head);
+}
+
+TEST_CASE("a text that was read is a text in its replay, with no answer behind it") {
+    Recording recording = recorded_answer();
+    recording.answer_begin = uint32_t(recording.tokens.size());
+    Replay replay(recording);
+    replay.play("wait ready\nwait idle\nwait frames 3\n");
+    const ui::Conversation& chat = replay.screen->app().state.chat();
+    REQUIRE(chat.given_text() != ui::kNoNode);
+    CHECK(chat.path().size() == 1);
+    CHECK(chat.at(chat.given_text()).tokens.size() == recording.tokens.size());
+    CHECK(text_with(replay.screen->registry(), "length limit") == nullptr);
 }
 
 TEST_CASE("a replay's sampler shows what was drawn with and cannot be moved") {

@@ -57,6 +57,8 @@ public:
     void stop();
     /// A chat of its own for a text that is read and scored, not answered; shown.
     void read_text(const std::string& text);
+    /// The text of a recording that drew no token: it is played, nothing is computed.
+    void show_text(const std::string& text);
     /// Why no text can be read now, as a sentence; empty: it can.
     std::string text_obstacle() const;
     /// Compute the selected answer's sequence again, so that it can be looked into.

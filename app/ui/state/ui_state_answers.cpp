@@ -234,9 +234,12 @@ std::string UiState::text_obstacle() const {
 }
 
 void UiState::read_text(const std::string& text) {
-    if (!text_obstacle().empty() || text.empty()) {
-        return;
+    if (text_obstacle().empty() && !text.empty()) {
+        show_text(text);
     }
+}
+
+void UiState::show_text(const std::string& text) {
     new_chat();  // none where the current one is empty
     const NodeId node = chat().add(kNoNode, model::Role::model, text);
     Message& m = chat().at(node);

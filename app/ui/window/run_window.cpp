@@ -113,6 +113,7 @@ std::unique_ptr<EngineLink> make_engine(const Options& options, const std::strin
     const std::string& text = replay->recording().text;
     start.replay_text = text.empty() ? "Recording" : text;
     start.replay_before = replay->recording().before;
+    start.replay_given = !replay->recording().drawn();
     start.chats_path.clear();
     start.config_path.clear();
     start.broken.reset();
