@@ -31,6 +31,7 @@ void check_useless(const Options& o) {
         {view && o.taps != untouched.taps, "--taps", "for a view"},
         {view && !cells && o.layers != untouched.layers, "--layers", "for a view without cells"},
         {view && !cells && o.heads != untouched.heads, "--heads", "for a view without cells"},
+        {o.picture_scale && !png, "--scale", "but for a .png"},
         {o.theme != untouched.theme && !picture, "--theme", "for a file without a picture"},
         {o.sink != untouched.sink && !(picture && cells), "--sink", "but for a picture of cells"},
         {o.bare && !(png && cells), "--bare", "but for a .png of cells"},

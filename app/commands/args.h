@@ -57,7 +57,7 @@ struct Options {
     uint32_t kept_prefix = 0, rewind = 0, decode = 0;  // score
     std::optional<uint32_t> edit;                      // score
     uint32_t limit_mib = 2048;                         // trace
-    uint32_t picture_scale = 1;                        // trace
+    std::optional<uint32_t> picture_scale;             // trace; unset: 1
     bool bare = false;                                 // trace: a picture's cells alone
     CommandName command = CommandName::none;
     bool special = false;

@@ -378,10 +378,10 @@ int bench_command(const Options& given) {
          copy_gb_per_s, opened.load_ms);
     BenchWriter out(options.bench.output, system), err(options.bench.output_err, system);
     put("{}", out.begin());
-    tell_text(err.begin());
+    put_error_text(err.begin());
     const auto end = [&] {
         put("{}", out.end());
-        tell_text(err.end());
+        put_error_text(err.end());
     };
     try {
         for (const BenchTest& test : tests) {
@@ -389,7 +389,7 @@ int bench_command(const Options& given) {
             for (const BenchResult& result : run_test(options, opened, test, peak)) {
                 put("{}", out.row(result));
                 flush_output();
-                tell_text(err.row(result));
+                put_error_text(err.row(result));
             }
         }
     } catch (const base::Cancelled&) {

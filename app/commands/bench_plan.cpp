@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <limits>
+#include <optional>
 
 namespace app {
 
@@ -140,15 +141,26 @@ std::vector<uint32_t> parse_bench_numbers(std::string_view flag, std::string_vie
 }
 
 std::pair<uint32_t, uint32_t> parse_prompt_gen(std::string_view text) {
-    std::string_view rest = text;
-    const uint32_t prompt = take_number("-pg", text, rest);
-    if (!take(rest, ',')) {
-        wrong_list("-pg", text);
+    const size_t comma = text.find(',');
+    const auto number = [](std::string_view part) -> std::optional<uint32_t> {
+        uint32_t value = 0;
+        const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+        const bool good = !part.empty() && error == std::errc() &&
+                          end == part.data() + part.size() &&
+                          value <= uint32_t(std::numeric_limits<int32_t>::max());
+        return good ? std::optional(value) : std::nullopt;
+    };
+    const auto first = number(text.substr(0, comma));
+    const auto second =
+        comma == std::string_view::npos ? std::nullopt : number(text.substr(comma + 1));
+    if (!first || !second) {
+        throw base::Error(base::ErrorKind::usage,
+                          fmt::format("-pg is '{}', expected P,G: tokens of a prompt, a comma, "
+                                      "single tokens after it",
+                                      base::escaped(text, 60)),
+                          "For example -pg 512,128.");
     }
-    const uint32_t gen = take_number("-pg", text, rest);
-    if (!rest.empty()) {
-        wrong_list("-pg", text);
-    }
+    const uint32_t prompt = *first, gen = *second;
     if (prompt == 0 && gen == 0) {
         throw base::Error(base::ErrorKind::usage,
                           fmt::format("-pg is '{}': nothing is left to measure", text),

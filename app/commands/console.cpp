@@ -50,6 +50,14 @@ void put_text(std::string_view text) {
     }
 }
 
+void put_error_text(std::string_view text) {
+    errno = 0;
+    if (std::fwrite(text.data(), 1, text.size(), stderr) != text.size() ||
+        std::fflush(stderr) != 0) {
+        cannot_write(errno);
+    }
+}
+
 void flush_output() {
     errno = 0;
     if (std::fflush(stdout) != 0) {

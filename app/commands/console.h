@@ -33,6 +33,8 @@ void tell(fmt::format_string<Args...> format, Args&&... args) noexcept {
 /// Writes to standard output. Throws OutputClosed, or base::Error(runtime) with the reason.
 void put_text(std::string_view text);
 void flush_output();
+/// The same to standard error, of an answer that was asked for there.
+void put_error_text(std::string_view text);
 template <class... Args>
 void put(fmt::format_string<Args...> format, Args&&... args) {
     put_text(fmt::format(format, std::forward<Args>(args)...));

@@ -220,7 +220,8 @@ int trace_view(const Options& options) {
         parse_selection(options.layers, config.num_hidden_layers, "--layers");
         parse_selection(options.heads, config.num_attention_heads, "--heads");
     });
-    write_export(ViewTrace(adjusted, opened).run(), format, target, options.picture_scale);
+    write_export(ViewTrace(adjusted, opened).run(), format, target,
+                 options.picture_scale.value_or(1));
     put("{}\n", options.output);
     return 0;
 }

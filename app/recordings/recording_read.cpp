@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <span>
@@ -43,10 +44,7 @@ class Reader {
 public:
     explicit Reader(const std::string& path) : path_(path), check_(path) {
         if (!is_recording(path)) {
-            errno = 0;
-            const std::ifstream in(path, std::ios::binary);
-            check_.refuse(in ? "found other data, expected a Lapidary recording"
-                             : std::generic_category().message(errno != 0 ? errno : EIO));
+            refuse_other(path);
         }
         if (!db_.open(path, false)) {
             check_.refuse("the recording cannot be opened: " + db_.fault().message);
@@ -85,6 +83,24 @@ public:
     }
 
 private:
+    /// Of what is no recording at all: why.
+    [[noreturn]] void refuse_other(const std::string& path) const {
+        std::error_code error;
+        const std::filesystem::file_status found = std::filesystem::status(path, error);
+        if (found.type() == std::filesystem::file_type::not_found) {
+            throw base::Error(
+                base::ErrorKind::model, base::escaped(path, 400) + ": the file does not exist",
+                "Check the path; recordings end in " + std::string(kRecordingEnding) + ".");
+        }
+        if (found.type() == std::filesystem::file_type::directory) {
+            check_.refuse("this is a folder, expected a Lapidary recording");
+        }
+        errno = 0;
+        const std::ifstream in(path, std::ios::binary);
+        check_.refuse(in ? "found other data, expected a Lapidary recording"
+                         : std::generic_category().message(errno != 0 ? errno : EIO));
+    }
+
     std::string fault() const { return db_.failed() ? ": " + db_.fault().message : std::string(); }
 
     std::string meta(std::string_view key) {

@@ -8,6 +8,8 @@
 #include <iterator>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "app/chats/chat_export.h"
 #include "app/recordings/recording.h"
 #include "app/ui/state/device_choice.h"
@@ -66,14 +68,41 @@ Application::Application(EngineLink& engine, const StartOptions& options)
     open_first();
 }
 
+namespace {
+
+/// Why the model that was open last cannot be opened again; empty: it may.
+std::string lost_model(const std::string& path) {
+    std::error_code ignored;
+    const std::filesystem::file_status found = std::filesystem::status(path, ignored);
+    if (!std::filesystem::exists(found)) {
+        return "is not there any more";
+    }
+    if (!std::filesystem::is_directory(found)) {
+        return {};
+    }
+    bool config = false, weights = false;
+    for (std::filesystem::directory_iterator file(path, ignored), end; file != end && !ignored;
+         file.increment(ignored)) {
+        config |= file->path().filename() == "config.json";
+        weights |= file->path().extension() == ".safetensors";
+    }
+    return config && weights ? "" : "is a folder without a model";
+}
+
+}  // namespace
+
 /// What was asked for, else what was open when the program ended last, if it is still there.
 std::string Application::first_model(const StartOptions& options) {
     const std::string& last = ui.view.config.last_model;
-    std::error_code ignored;
-    if (!options.model_path.empty() || last.empty() || std::filesystem::exists(last, ignored)) {
-        return options.model_path.empty() ? last : options.model_path;
+    if (!options.model_path.empty() || last.empty()) {
+        return options.model_path;
     }
-    ui.view.say(one_line(last, 80) + " is not there any more: this is the shipped model");
+    const std::string lost = lost_model(last);
+    if (lost.empty()) {
+        return last;
+    }
+    ui.view.say(fmt::format("The model of last time, {}, {}: this is the shipped one",
+                            one_line(last, 80), lost));
     return {};
 }
 

@@ -67,6 +67,20 @@ TEST_CASE("trace: what is chosen is judged before the device") {
     CHECK(std::filesystem::is_empty(folder.path()));
 }
 
+#if LAPIDARY_GUI
+TEST_CASE("a recording that is not there is said to be so") {
+    const support::TempDir folder;
+    const std::string script = (folder.path() / "s.txt").string();
+    std::ofstream(script) << "wait ready\n";
+    const std::string gone = (folder.path() / "gone.lapidary").string();
+    check_refused({gone, "--offscreen", "640x480", "--script", script},
+                  "gone.lapidary: the file does not exist", 3);
+    std::filesystem::create_directory(gone);
+    check_refused({gone, "--offscreen", "640x480", "--script", script},
+                  "gone.lapidary: this is a folder, expected a Lapidary recording", 3);
+}
+#endif
+
 TEST_CASE("where no window can be opened, the chat is named") {
     const ProgramResult result = support::run_program(
         LAPIDARY_PROGRAM, {.arguments = {},

@@ -143,6 +143,17 @@ TEST_CASE("an answer that cannot be written is a failure, whichever command gave
     }
 }
 
+TEST_CASE("results of bench that cannot be written are a failure, on either output") {
+    const std::string bench = "$P bench -m " + kTiny + " -p 4 -n 0 -r 1";
+    const ProgramResult out = shell(bench + " -o csv >/dev/full");
+    INFO(out.err);
+    CHECK(out.exit_code == 1);
+    CHECK(contains(out.err, "the output could not be written: No space left on device"));
+    CHECK(shell(bench + " -oe csv 2>/dev/full").exit_code == 1);
+    CHECK(shell(bench + " -o none -oe jsonl 2>/dev/full").exit_code == 1);
+    CHECK(shell(bench + " -o csv 2>/dev/full").exit_code == 0);  // notes alone are lost
+}
+
 TEST_CASE("a reader that leaves ends the program quietly") {
     const ProgramResult result = shell("(sleep 1; $P info 2>&1; echo $? >&2) | true");
     CHECK(result.err == "141\n");

@@ -353,8 +353,18 @@ TEST_CASE("the model that was open is opened again, and one that is gone is name
     CHECK(start({}, {}) == std::vector<std::string>{model});
     CHECK(start("asked.gguf", model) == std::vector<std::string>{"asked.gguf", model});
     std::filesystem::remove(model);
-    CHECK(start({}, {}) == std::vector<std::string>{""});
-    CHECK(said.find("not there any more") != std::string::npos);
+    CHECK((start({}, {}) == std::vector<std::string>{""} && said.ends_with("the shipped one")));
+    for (const bool whole : {false, true}) {  // a folder that lies there instead
+        std::ofstream(model) << "weights";
+        start({}, model);
+        std::filesystem::remove(model);
+        std::filesystem::create_directory(model);
+        std::ofstream(model + "/config.json") << "{}";
+        std::ofstream(model + (whole ? "/a.safetensors" : "/a.txt")) << "weights";
+        CHECK(start({}, {}) == std::vector<std::string>{whole ? model : std::string()});
+        CHECK((said.find("folder without a model: this is") == std::string::npos) == whole);
+        std::filesystem::remove_all(model);
+    }
 }
 
 TEST_CASE("the final column is a whole, and the bars are of one width") {

@@ -138,12 +138,17 @@ TEST_CASE("flags that would change nothing are refused") {
     CHECK_FALSE(useless({"trace", "-p", "a", "-o", "x.lapidary"}));
     for (const auto& [output, more] : std::vector<std::pair<const char*, std::vector<std::string>>>{
              {"x.csv", {"--theme", "dark"}},
+             {"x.svg", {"--scale", "2"}},
+             {"x.json", {"--scale", "1"}},
+             {"x.npz", {"--scale", "2"}},
+             {"x.lapidary", {"--scale", "2"}},
              {"x.npz", {"--sink", "gutter"}},
              {"x.svg", {"--view", "tokens", "--sink", "gutter"}},
              {"x.svg", {"--bare"}},
              {"x.png", {"--bare", "--sink", "renorm"}}}) {
         CHECK(trace(output, more));
     }
+    CHECK_FALSE(trace("x.png", {"--scale", "2"}));
     CHECK_FALSE(trace("x.html", {"--theme", "dark", "--sink", "gutter"}));
     CHECK_FALSE(trace("x.png", {"--view", "heads", "--bare", "--theme", "dark"}));
     CHECK_FALSE(useless({"run", "-p", "a", "--chat", "-sys", "b", "--json", "--top", "3"}));

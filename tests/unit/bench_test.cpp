@@ -112,7 +112,11 @@ TEST_CASE("bench refuses what it cannot do") {
     CHECK(refused({"-p", "0", "-n", "0"}) == "nothing is left to measure");
     CHECK(refused({"-o", "xml"}) == "-o is 'xml', expected md, csv, json, jsonl or sql");
     CHECK(refused({"-oe", "xml"}).find("-oe is 'xml'") == 0);
-    CHECK(refused({"-pg", "512"}).find("-pg is '512'") == 0);
+    for (const char* wrong :
+         {"512", "x", "1,2,3", "1;2", "-1,2", "1,", ",1", "", "1-2,3", "1,2 ", "99999999999,1"}) {
+        INFO(wrong);
+        CHECK(refused({"-pg", wrong}).find(fmt::format("-pg is '{}', expected P,G: ", wrong)) == 0);
+    }
     CHECK(refused({"-pg", "0,0"}) == "-pg is '0,0': nothing is left to measure");
     CHECK(refused({"-pg", "1,2,3"}).find("-pg is '1,2,3'") == 0);
     CHECK(refused({"-ctk", "q8_0"}).find("f16 or f32") != std::string::npos);
