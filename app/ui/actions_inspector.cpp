@@ -6,7 +6,7 @@ namespace app::ui {
 namespace {
 
 void step_position(Panel& p, int64_t by) {
-    p.state.select_position(int64_t(p.state.selection.position) + by);
+    p.state.select_position(p.state.selection.step() + by);
 }
 void step_head(Panel& p, int64_t layer, int64_t head) {
     const Selection& s = p.state.selection;

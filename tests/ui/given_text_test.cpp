@@ -123,3 +123,48 @@ TEST_CASE("a text that cannot be read now stays in its dialog, and Escape does n
     CHECK(r.state().selected()->text == "In this function");
     CHECK(typed_text(r.view().text_dialog.text).empty());
 }
+
+// A text was scored for its own tokens only.
+TEST_CASE("what would come after a text that was read is shown, and that nothing was drawn") {
+    test::Rig r(1440, 900);
+    r.play(
+        "wait ready\nkey Ctrl+T\nwait frames 4\nclick text.field\ntype In this function if return\n"
+        "key Ctrl+Enter\nwait idle\nwait frames 4\n");
+    const auto last = uint32_t(r.state().selected()->tokens.size()) - 1;
+    const auto check_after = [&] {
+        const Selection& s = r.state().selection;
+        CHECK(s.after_last);
+        CHECK(s.position == last);
+        CHECK(s.query == last);
+        REQUIRE(r.state().distribution.logits);
+        const std::vector<float> logits = r.engine.logits(last);
+        CHECK(*r.state().distribution.logits == logits);
+        const float most = *std::max_element(logits.begin(), logits.end());
+        CHECK(r.registry().number("candidate.0.raw")->value ==
+              Catch::Approx(std::exp(double(most) - model::log_sum_exp(logits))).epsilon(1e-5));
+        r.play(
+            "expect after the last token: nothing was drawn\nrefute next.rank\n" +
+            fmt::format("expect after {}\nexpect Row {} looks back\nexpect lens.0\n", last, last));
+    };
+    CHECK_FALSE(r.state().selection.locked);  // what is seen first
+    check_after();
+    const RowLinks links = row_links(r.state().matrix, last, 0.7f, 24);
+    REQUIRE(!links.links.empty());
+    CHECK(std::abs(links.links.front().weight - r.engine.weight(r.state().selection.layer,
+                                                                r.state().selection.head, last,
+                                                                links.links.front().key)) < 2e-3f);
+    // One step back is the last token, with what it was drawn from; and there again.
+    r.play("key Escape\nkey Left\nwait idle\nwait frames 3\nrefute after the last token\n");
+    CHECK(r.state().selection.position == last);
+    CHECK(r.state().selection.query == last - 1);
+    CHECK(*r.state().distribution.logits == r.engine.logits(last - 1));
+    r.play("key Right\nwait idle\nwait frames 3\n");
+    check_after();
+    r.play("key Home\nwait frames 3\nclick step.last\nwait idle\nwait frames 3\n");
+    check_after();
+    // An answer has none: its last token has been drawn, but has not been through the model.
+    r.play(
+        "key Ctrl+N\nsend What is it\nwait idle\nkey Escape\nkey End\nkey Right\nwait frames 3\n");
+    CHECK_FALSE(r.state().selection.after_last);
+    CHECK(r.state().selection.query + 1 == r.state().selection.position);
+}

@@ -51,7 +51,7 @@ void draw_text_marks(Panel& p, const Message& m, const TextLayout& layout, float
         }
     }
     for (const Rect& r : rects(p.state.selection.position)) {
-        if (p.state.selection.locked) {
+        if (p.state.selection.locked && !p.state.selection.after_last) {
             mark_drawn(gui, placed(r));
         }
     }

@@ -89,23 +89,27 @@ void step_keys(Panel& p, float left, float& right, float cy, uint32_t last) {
     if (!all) {
         right += gui.px(26);
     }
-    const uint32_t at = p.state.selection.position;
+    const Selection& s = p.state.selection;
+    const uint32_t at = s.position;
+    const bool can_next = at < last || (p.state.has_row_after_last() && !s.after_last);
     if (all && icon_button(gui, "step.last", right - gui.px(12), cy, Icon::last, "Last token (End)",
-                           at < last, 24)) {
-        p.state.select_position(last);
+                           can_next, 24)) {
+        p.state.select_position(int64_t(last) + 1);  // the row after it, where there is one
     }
     if (icon_button(gui, "step.next", right - gui.px(38), cy, Icon::chevron_right, "Next token (→)",
-                    at < last, 24)) {
-        p.state.select_position(int64_t(at) + 1);
+                    can_next, 24)) {
+        p.state.select_position(s.step() + 1);
     }
-    const std::string text = fmt::format("{} / {}", at, last);
+    const std::string text =
+        s.after_last ? fmt::format("after {}", last) : fmt::format("{} / {}", at, last);
     gui.registry().bind("step.position", at, text);
     const TextStyle style{Face::mono_medium, 12, Color::text};
     const float x = gui.text_right(style, right - gui.px(56), cy, text);
-    const float label = all ? gui.text_right(type::kNote, x - gui.px(8), cy, "position") : x;
+    const float label =
+        all && !s.after_last ? gui.text_right(type::kNote, x - gui.px(8), cy, "position") : x;
     if (icon_button(gui, "step.previous", label - gui.px(18), cy, Icon::chevron_left,
                     "Previous token (←)", at > 0, 24)) {
-        p.state.select_position(int64_t(at) - 1);
+        p.state.select_position(s.step() - 1);
     }
     if (all && icon_button(gui, "step.first", label - gui.px(44), cy, Icon::first,
                            "First token (Home)", at > 0, 24)) {

@@ -45,6 +45,9 @@ float share(const LensAnswer& layer, size_t i) {
 
 Color line_color(const Panel& p, size_t i) {
     const Message& m = *p.state.selected();
+    if (p.state.selection.after_last) {
+        return i == 0 ? Color::accent : Color::text2;  // nothing was drawn: the likeliest
+    }
     return p.state.lens.ids[i] == m.tokens[p.state.selection.position].id ? Color::accent
                                                                           : Color::text2;
 }

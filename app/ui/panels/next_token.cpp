@@ -22,12 +22,28 @@ uint32_t shown_position(const UiState& s, const Message& m) {
                                                       : s.selection.position;
 }
 
+/// The row that it was drawn from, or the one that nothing was drawn from.
+uint32_t shown_row(const UiState& s, const Message& m) {
+    return s.selection.after_last ? s.selection.query : shown_position(s, m) - 1;
+}
+
+/// After the last token of a text that was read there is none.
+const TokenInfo& drawn_token(const UiState& s, const Message& m) {
+    static const TokenInfo none = [] {
+        TokenInfo token;
+        token.id = -1;
+        token.rank = -1;
+        return token;
+    }();
+    return s.selection.after_last ? none : m.tokens[shown_position(s, m)];
+}
+
 }  // namespace
 
 bool compute_stages(Panel& p) {
     const UiState& s = p.state;
     const Message* m = s.selected();
-    if (m == nullptr || !s.distribution.logits || s.distribution.row != shown_position(s, *m) - 1 ||
+    if (m == nullptr || !s.distribution.logits || s.distribution.row != shown_row(s, *m) ||
         s.distribution.logits->empty()) {
         return false;
     }
@@ -142,7 +158,7 @@ std::vector<TokenId> choose_rows(Panel& p, const TokenInfo& drawn, size_t n) {
             ids.push_back(c.id);
         }
     }
-    if (std::find(ids.begin(), ids.end(), drawn.id) == ids.end() && !ids.empty()) {
+    if (drawn.id >= 0 && std::find(ids.begin(), ids.end(), drawn.id) == ids.end() && !ids.empty()) {
         ids.back() = drawn.id;
     }
     return ids;
@@ -306,7 +322,7 @@ float draw_branch_row(Panel& p, const Rect& r, TokenId id, float y) {
     const std::string obstacle = p.state.branch_obstacle(position);
     const float cy = y + gui.px(15);
     const float x = r.x + gui.px(16);
-    if (m.tokens[position].id == id) {
+    if (drawn_token(p.state, m).id == id) {
         gui.text_fit(type::kNote, x, cy, r.w - gui.px(32), "This is the one that was drawn");
         return gui.px(30);
     }
@@ -446,6 +462,30 @@ void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, bool f
     y += gui.px(26);
 }
 
+/// Of the token that was drawn; of what may come after a text, that nothing was.
+void draw_facts(Panel& p, const TokenInfo& drawn, bool have, float x, float cy, float room) {
+    Gui& gui = p.gui;
+    const UiState& s = p.state;
+    if (s.selection.after_last) {
+        const std::vector<float>* logits = have ? s.distribution.logits.get() : nullptr;
+        const std::string words = "after the last token: nothing was drawn";
+        const std::string entropy =
+            logits == nullptr
+                ? std::string()
+                : fmt::format(", entropy {} nats",
+                              fixed(double(model::token_stats(*logits, 0).entropy), 2));
+        gui.text_choice(type::kNote, x, cy, room, {words + entropy, words, "after the last token"});
+    } else if (drawn.rank >= 0) {
+        const std::string facts = fmt::format(
+            "{} rank {}, surprise {}, entropy {} nats",
+            drawn.position == s.selection.position ? std::string("raw:")
+                                                   : fmt::format("at {}, raw:", drawn.position),
+            drawn.rank + 1, fixed(-double(drawn.logprob), 2), fixed(double(drawn.entropy), 2));
+        gui.registry().bind("next.rank", drawn.rank + 1, std::to_string(drawn.rank + 1));
+        gui.text_fit(type::kNote, x, cy, room, facts);
+    }
+}
+
 }  // namespace
 
 void draw_next_token(Panel& p, const Rect& r, bool full) {
@@ -459,22 +499,14 @@ void draw_next_token(Panel& p, const Rect& r, bool full) {
                           "The first token was given, not drawn: nothing stands before it.");
         return;
     }
-    const uint32_t position = shown_position(p.state, m);
-    const TokenInfo& drawn = m.tokens[position];
+    const TokenInfo& drawn = drawn_token(p.state, m);
     const bool have = p.state.selected_in_cache() && compute_stages(p);
     badge(gui, "next.badge", right, cy,
           have                ? Source::captured
           : drawn.top.empty() ? Source::not_captured
                               : Source::top_only);
     const float facts_y = cy + gui.px(27);
-    if (drawn.rank >= 0) {
-        const std::string facts = fmt::format(
-            "{} rank {}, surprise {}, entropy {} nats",
-            position == s.position ? std::string("raw:") : fmt::format("at {}, raw:", position),
-            drawn.rank + 1, fixed(-double(drawn.logprob), 2), fixed(double(drawn.entropy), 2));
-        gui.registry().bind("next.rank", drawn.rank + 1, std::to_string(drawn.rank + 1));
-        gui.text_fit(type::kNote, x, facts_y, r.w - gui.px(32), facts);
-    }
+    draw_facts(p, drawn, have, x, facts_y, r.w - gui.px(32));
     float y = facts_y + gui.px(36);
     const TextStyle head = with(type::kNote, Color::text3);
     constexpr std::string_view kStageWords[] = {

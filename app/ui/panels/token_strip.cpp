@@ -147,7 +147,7 @@ TokenLook look_of(const Panel& p, const Message& m, const TokenInfo& token,
     look.bar = token.control || shade.x < 0.004f ? 0 : shade.x;
     look.text = at < m.answer_begin && shade.x <= 0.5f ? Color::text2 : Color::text;
     look.row = s.position > 0 && at == s.query;
-    look.drawn = at == s.position;
+    look.drawn = at == s.position && !s.after_last;
     look.key = key && at == *key && !look.row;
     look.hovered = p.view.hovered_row() == at || p.view.hovered_key() == at;
     return look;

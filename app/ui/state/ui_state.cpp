@@ -51,15 +51,23 @@ const Message* UiState::selected() const {
     return chat().valid(selection.branch) ? &chat().at(selection.branch) : nullptr;
 }
 
+/// Position and row; one past the last token is the row after it, where there is one.
+void UiState::stand_at(const Message& m, int64_t position) {
+    const auto last = int64_t(m.tokens.size()) - 1;
+    selection.after_last = position > last && has_row_after_last();
+    selection.position = uint32_t(std::clamp<int64_t>(position, 0, last));
+    selection.query = selection.after_last     ? selection.position
+                      : selection.position > 0 ? selection.position - 1
+                                               : 0;
+    selection.key.reset();
+}
+
 void UiState::select_position(int64_t position) {
     const Message* m = selected();
     if (m == nullptr || m->tokens.empty()) {
         return;
     }
-    const auto last = int64_t(m->tokens.size()) - 1;
-    selection.position = uint32_t(std::clamp<int64_t>(position, 0, last));
-    selection.query = selection.position > 0 ? selection.position - 1 : 0;
-    selection.key.reset();
+    stand_at(*m, position);
     selection.locked = true;
     if (selected_cached()) {
         hold_rows();  // the next frame draws them
@@ -68,6 +76,12 @@ void UiState::select_position(int64_t position) {
 
 void UiState::select_query(uint32_t query) {
     select_position(int64_t(query) + 1);
+}
+
+bool UiState::has_row_after_last() const {
+    const Message* m = selected();
+    return m != nullptr && m->given && !busy() && m->finish && m->tokens.size() > 1 &&
+           *m->finish != FinishReason::stopped;
 }
 
 void UiState::select_key(std::optional<uint32_t> key) {
@@ -97,9 +111,7 @@ void UiState::follow() {
     if (m == nullptr || m->tokens.empty() || selection.locked) {
         return;
     }
-    selection.position = uint32_t(m->tokens.size()) - 1;
-    selection.query = selection.position > 0 ? selection.position - 1 : 0;
-    selection.key.reset();
+    stand_at(*m, int64_t(m->tokens.size()) - (has_row_after_last() ? 0 : 1));
 }
 
 void UiState::reset_sampling() {
@@ -125,6 +137,9 @@ uint32_t UiState::rows_in_cache() const {
     }
     if (busy() && m.state == AnswerState::prefill) {
         return std::min(m.prefill_done, uint32_t(m.tokens.size()));
+    }
+    if (m.given && !busy() && m.finish && *m.finish != FinishReason::stopped) {
+        return uint32_t(m.tokens.size());
     }
     // The last token has been drawn but not been through the model.
     return m.tokens.empty() ? 0 : uint32_t(m.tokens.size()) - 1;
@@ -256,7 +271,7 @@ void UiState::ask_lens() {
     std::vector<TokenId> ids;
     const auto& logits = *distribution.logits;
     ids.push_back(TokenId(std::max_element(logits.begin(), logits.end()) - logits.begin()));
-    const TokenId drawn = m->tokens[selection.position].id;
+    const TokenId drawn = selection.after_last ? ids.front() : m->tokens[selection.position].id;
     if (drawn != ids.front()) {
         ids.push_back(drawn);
     } else if (logits.size() > 1) {

@@ -106,6 +106,9 @@ public:
 
     void select_position(int64_t position);
     void select_query(uint32_t query);
+    /// Every token of the selected text has been read and none was written: there is a row after
+    /// its last token.
+    bool has_row_after_last() const;
     void select_key(std::optional<uint32_t> key);
     void select_head(int64_t layer, int64_t head);
     void go_live();
@@ -215,6 +218,7 @@ private:
     void start(NodeId answer, Generate command, const model::SamplingParams* drawn = nullptr);
     void forget_cache();
     void forget_row_answers();
+    void stand_at(const Message& m, int64_t position);
     void follow();
     void choose_head(const model::LiveRows& rows, float& best);
     void choose_head_of_last_row(const Message& m);

@@ -19,6 +19,7 @@ void UiState::show_sibling(NodeId id, int step) {
     }
     const Message* m = selected();
     const uint32_t last = m != nullptr && !m->tokens.empty() ? uint32_t(m->tokens.size()) - 1 : 0;
+    selection.after_last = false;
     selection.position = selection.locked ? std::min(selection.position, last) : last;
     selection.query = selection.position > 0 ? selection.position - 1 : 0;
     // What is locked stays looked at, where the other branch has it.

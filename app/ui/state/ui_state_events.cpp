@@ -294,6 +294,7 @@ void UiState::on(const Finished& e) {
         choose_head_of_last_row(*m);
     }
     end_generation();
+    follow();  // a text that was read has a row after its last token
     if (saving.waiting) {
         start_recording();
     }

@@ -22,6 +22,11 @@ struct Selection {
     uint32_t query = 0;
     std::optional<uint32_t> key;
     bool locked = false;  // false: follows the last token
+    /// Of a text that was read: the row of its last token, `position`, which nothing was drawn
+    /// from.
+    bool after_last = false;
+    /// For steps: the row after the last token comes after it.
+    int64_t step() const { return int64_t(position) + (after_last ? 1 : 0); }
 };
 
 struct LoadStatus {
