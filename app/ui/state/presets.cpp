@@ -129,7 +129,7 @@ void ChatSampling::turn(UiState& state) {
     }
     const ChatInfo& info = state.chat().info;
     chat_ = state.current_chat;
-    model_ = state.model.get();
+    model_ = state.model;
     if (info.sampling) {
         state.sampling = *info.sampling;
     }
@@ -142,7 +142,7 @@ void ChatSampling::follow(UiState& state) {
     if (!state.ready()) {
         return;
     }
-    if (chat_ != state.current_chat || model_ != state.model.get()) {
+    if (chat_ != state.current_chat || model_ != state.model) {
         turn(state);
     }
     if (!taken_) {  // its messages may come later than the chat

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,7 +51,8 @@ private:
     void turn(UiState& state);
 
     std::optional<size_t> chat_;
-    const void* model_ = nullptr;  // another one brings its own defaults
+    // Another one brings its own defaults. Kept, so that none comes to lie where it was.
+    std::shared_ptr<const void> model_;
     model::SamplingParams seen_;
     bool taken_ = true;  // from the chat, or from its last answer
     bool unsaved_ = false;
