@@ -350,7 +350,7 @@ void FakeEngine::fail_now() {
     events_.clear();
     failure_.id = generating_ ? running_.id : load_left_ >= 0 ? loading_.id : 0;
     events_.push_back(failure_);
-    if (failure_.device_lost && load_left_ < 0) {
+    if (failure_.device_lost && std::exchange(has_model_, false)) {
         events_.push_back(ModelUnloaded{});
     }
     generating_ = false;
@@ -509,6 +509,11 @@ std::optional<Event> FakeEngine::poll() {
 
 void FakeEngine::step() {
     if (load_left_ > 0) {
+        const bool fits =
+            loading_.anyway || !options_.no_room || options_.no_room->path != loading_.path;
+        if (fits && std::exchange(has_model_, false)) {  // its memory is the next one's
+            events_.push_back(ModelUnloaded{});
+        }
         --load_left_;
         const auto total = uint64_t(options_.load_steps);
         events_.push_back(
@@ -523,6 +528,7 @@ void FakeEngine::step() {
             failed.no_room = std::make_shared<NoRoom>(*options_.no_room);
             events_.push_back(std::move(failed));
         } else {
+            has_model_ = true;
             events_.push_back(
                 ModelReady{loading_.id, std::make_shared<ModelInfo>(info(loading_.path))});
         }

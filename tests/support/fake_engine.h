@@ -85,6 +85,7 @@ private:
     std::vector<app::Command> commands_;
     app::LoadModel loading_;
     int load_left_ = -1;
+    bool has_model_ = false;
     app::Generate running_;
     bool generating_ = false;
     std::vector<app::TokenId> ids_, plan_;

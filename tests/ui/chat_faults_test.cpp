@@ -2,6 +2,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/chat_window.h"
 #include "tests/support/temp_dir.h"
+#include "tests/ui/drawing.h"
 
 #include <functional>
 
@@ -138,4 +139,77 @@ TEST_CASE("a device that is lost again and again is not opened for ever") {
     REQUIRE(w.state.trouble.has_value());
     CHECK(w.state.trouble->device_lost);
     CHECK(w.state.chat().at(0).text == "What is it");
+}
+
+namespace {
+
+/// The answer stands there and no model does: every tab, and menus that were open before.
+void draw_without_model(ChatWindow& w, test::Drawing& drawing) {
+    REQUIRE_FALSE(w.state.ready());
+    REQUIRE_FALSE(w.state.loading());
+    for (const ui::Tab tab :
+         {ui::Tab::overview, ui::Tab::attention, ui::Tab::next_token, ui::Tab::layers}) {
+        drawing.ui.view.tab = tab;
+        drawing.frame(w.state);
+        drawing.frame(w.state);
+    }
+    CHECK(drawing.shows("Inspector"));
+}
+
+}  // namespace
+
+// It crashed: the head's title, the sampler and its menu read the model that was gone.
+TEST_CASE("a window whose device is lost and does not come back is drawn without a model") {
+    for (const Point& point : points()) {
+        INFO(point.name);
+        ChatWindow w({});
+        test::Drawing drawing;
+        w.send("What is it");
+        w.state.select_position(int64_t(w.answer().tokens.size()) - 2);
+        point.begin(w);
+        w.flush();
+        drawing.ui.view.menu_sampling = true;
+        drawing.frame(w.state);
+        drawing.frame(w.state);
+        CHECK(ImGui::IsPopupOpen(nullptr, ImGuiPopupFlags_AnyPopup));
+        w.engine.fail_after(point.after,
+                            Failed{0, "the graphics device was lost", "", true, false});
+        while (w.state.ready()) {
+            w.frame();
+            drawing.frame(w.state);
+        }
+        w.engine.fail_after(0, Failed{0, "there is no such device", "", false, false});
+        w.settle();
+        draw_without_model(w, drawing);
+        CHECK_FALSE(w.state.busy());
+        // And it goes on once a model is open again.
+        w.state.open_model("", "", 0);
+        w.settle();
+        drawing.frame(w.state);
+        w.send("you");
+        CHECK(w.answer().finish == FinishReason::stop);
+    }
+}
+
+TEST_CASE("a model whose place another one took, and never filled, is missed without a crash") {
+    const auto cancel = [](ChatWindow& w) { w.state.cancel_load(); };
+    const auto no_memory = [](ChatWindow& w) {
+        w.engine.fail_after(0, Failed{0, "no memory left", "", false, false});
+    };
+    for (const std::function<void(ChatWindow&)>& end :
+         {std::function<void(ChatWindow&)>(cancel), std::function<void(ChatWindow&)>(no_memory)}) {
+        ChatWindow w({});
+        test::Drawing drawing;
+        w.send("What is it");
+        drawing.frame(w.state);
+        w.state.open_model("/models/second.gguf", "", 0);
+        while (w.state.ready()) {  // its weights are on their way
+            w.frame();
+        }
+        drawing.frame(w.state);
+        end(w);
+        w.settle();
+        draw_without_model(w, drawing);
+        CHECK(drawing.shows("This answer came from a model"));
+    }
 }

@@ -33,16 +33,19 @@ Source source_of_row(Panel& p, std::string_view& detail) {
 void draw_head_title(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
     const Selection& s = p.state.selection;
-    const ModelInfo& model = *p.state.model;
     const float cy = r.y + gui.px(18);
     float x = gui.text({Face::semibold, 14, Color::text}, r.x + gui.px(16), cy,
                        fmt::format("Layer {}, head {}", s.layer, s.head));
-    const uint32_t window = s.layer < model.layers.size() ? model.layers[s.layer].window : 0;
-    draw_layer_sign(gui, x + gui.px(12), cy, window == 0, Color::text2);
     const float right = r.right() - gui.px(16);
     std::string_view detail;
     const Source source = source_of_row(p, detail);
     const float left = badge(gui, "matrix.badge", right, cy, source, detail);
+    if (!p.state.ready()) {
+        return;  // nobody knows what such a layer sees
+    }
+    const ModelInfo& model = *p.state.model;
+    const uint32_t window = s.layer < model.layers.size() ? model.layers[s.layer].window : 0;
+    draw_layer_sign(gui, x + gui.px(12), cy, window == 0, Color::text2);
     const std::string seen = thousands(window);
     const std::string local = fmt::format("local, sees {}, itself included", seen);
     const std::string local_short = fmt::format("local, sees {}", seen);

@@ -12,7 +12,7 @@ namespace app::ui {
 
 std::string sampling_label(const Panel& p) {
     const model::SamplingParams& now = p.state.sampling;
-    if (same_sampling(now, p.state.model->sampling)) {
+    if (p.state.ready() && same_sampling(now, p.state.model->sampling)) {
         return defaults_name(*p.state.model);
     }
     const Preset* preset = matching_preset(p.view.config.presets, now);
@@ -140,8 +140,10 @@ void draw_sampling_menu(Panel& p) {
     menu_note(gui, fmt::format("temperature {}, top-k {}, top-p {}, min-p {}, repeat {}",
                                fixed(double(s.temperature), 2), s.top_k, fixed(double(s.top_p), 2),
                                fixed(double(s.min_p), 2), fixed(double(s.repeat_penalty), 2)));
-    const bool own = same_sampling(s, p.state.model->sampling);
-    if (menu_item(gui, "sampling.reset", defaults_name(*p.state.model), "the model's own", own)) {
+    // The menu may stand open while the model goes.
+    if (p.state.ready() &&
+        menu_item(gui, "sampling.reset", defaults_name(*p.state.model), "the model's own",
+                  same_sampling(s, p.state.model->sampling))) {
         p.state.reset_sampling();
     }
     for (size_t i = 0; i < p.view.config.presets.size(); ++i) {

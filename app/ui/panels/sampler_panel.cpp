@@ -60,9 +60,10 @@ void stage_slider(Panel& p, const StageRow& row, const Rect& track, float value_
     const model::SamplingField& field = model::sampling_field(row.field);
     SliderOptions options = row.slider;
     options.tooltip = row.tooltip;
-    options.enabled = !p.state.model->replayed;
-    options.standard = model::field_value(p.state.model->sampling, field);
+    options.enabled = p.state.computes();
     double value = model::field_value(p.state.sampling, field);
+    // Without a model there is nothing that the value could differ from.
+    options.standard = p.state.ready() ? model::field_value(p.state.model->sampling, field) : value;
     if (slider(p.gui, row.id, track, value_right, value, options)) {
         model::set_field(p.state.sampling, field, value);
     }
