@@ -48,10 +48,8 @@ bool has_versions(const Panel& p) {
 }
 
 void edit_last(Panel& p) {
-    p.view.editing = last_question(p);
-    set_text(p.view.edit_field, p.state.chat().at(p.view.editing).text);
-    p.view.edit_field.take_focus = p.view.edit_field.caret_to_end = true;
-    p.view.messages.reveal = p.view.editing;
+    begin_edit(p, last_question(p));
+    p.view.messages.reveal = last_question(p);
 }
 
 /// What Escape is for, the most pressing first.

@@ -134,12 +134,15 @@ void Ui::note_changes(Panel& p) {
     last_chat_ = p.state.current_chat;
 }
 
-/// What was zoomed to and searched for belongs to the sequence that was shown.
+/// What was zoomed to, opened and searched for belongs to the sequence that was shown, and to the
+/// model that reads its ids.
 void Ui::follow_sequence(const UiState& state) {
     const std::pair now{state.current_chat, state.selection.branch};
-    if (std::exchange(shown_, now) == now) {
+    const bool same_model = std::exchange(shown_model_, state.model) == state.model;
+    if (std::exchange(shown_, now) == now && same_model) {
         return;
     }
+    view.open_candidate.reset();
     view.zoom = {};
     view.search.clear();
     view.searched.clear();

@@ -1,6 +1,7 @@
 // Ui: the whole window, drawn once a frame. Reads UiState, calls its wishes, keeps a View.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,7 @@ private:
     std::string typed_before_;  // id of the text field that the open dialog or menu took over from
     size_t last_chat_ = 0;
     std::pair<size_t, NodeId> shown_{0, kNoNode};  // chat and answer of the last frame
+    std::shared_ptr<const ModelInfo> shown_model_;
 
     Fonts fonts_;
     Registry registry_;

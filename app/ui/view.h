@@ -39,6 +39,13 @@ struct StageCache {
     size_t n_vocab = 0;  // of the sampler
 };
 
+/// A message, whichever chat is shown.
+struct MessageAt {
+    size_t chat = 0;
+    NodeId node = kNoNode;
+    bool operator==(const MessageAt&) const = default;
+};
+
 struct View {
     Config config;
     std::string device;  // every model is opened on it; remembered once it has worked
@@ -74,7 +81,7 @@ struct View {
 
     ChatListView chat_list;
     FieldText composer;
-    NodeId editing = kNoNode;
+    std::optional<MessageAt> editing;  // its card waits where another chat is shown meanwhile
     FieldText edit_field;
     bool chat_at_bottom = true;
     bool scroll_to_bottom = false;
@@ -92,7 +99,7 @@ struct View {
     Picture matrix_picture, heads_picture, strip_picture, minimap_picture;
 
     int stage = int(model::SamplerStage::final);
-    std::optional<TokenId> open_candidate;
+    std::optional<TokenId> open_candidate;  // of the shown answer
     std::string search;
     bool focus_search = false;
     std::string searched;

@@ -68,6 +68,58 @@ TEST_CASE("an answer is edited beside the model's wording") {
     CHECK(r.state().chat().sibling_count(r.state().selection.branch) == 2);
 }
 
+// Bug: a bare node id said what was edited, so the card stood in every chat that had such a node.
+TEST_CASE("an edit waits in its own chat, and what was opened in another answer is closed") {
+    Rig r(1440, 900);
+    r.play(kTalk);
+    r.play("key Ctrl+N\nwait frames 3\nsend What is it\nwait idle\n");
+    const size_t second = r.state().current_chat;
+    const size_t first = r.state().listed_chats().back();
+    REQUIRE(first != second);
+    r.state().show_chat(first);
+    r.play("wait idle\nclick chat.0.edit\nwait frames 4\nkey Ctrl+A\ntype Mine\nwait frames 4\n");
+    r.state().show_chat(second);
+    r.play("wait idle\nrefute chat.0.edit_text\nrefute chat.0.resend\nexpect What is it\n");
+    r.state().show_chat(first);
+    r.play("wait idle\nexpect chat.0.edit_text\n");
+    CHECK(ui::typed_text(r.view().edit_field) == "Mine");
+    r.play("click chat.0.resend\nwait idle\n");
+    CHECK_FALSE(r.view().editing.has_value());
+    CHECK(r.state().chat().sibling_count(0) == 2);
+    CHECK(r.state().chats[second].sibling_count(0) == 1);
+    // B branched with an id that was opened in another answer.
+    r.play("click token.9\nwait idle\nclick candidate.1\nwait frames 3\n");
+    CHECK(r.view().open_candidate.has_value());
+    r.state().show_chat(second);
+    r.play("wait idle\n");
+    CHECK_FALSE(r.view().open_candidate.has_value());
+    r.play("click token.9\nwait idle\nclick candidate.1\nwait frames 3\n");
+    CHECK(r.view().open_candidate.has_value());
+    r.play("open /models/second.gguf\nwait ready\nwait idle\n");
+    CHECK_FALSE(r.view().open_candidate.has_value());
+}
+
+// Bug: Enter closed the card while nothing could be sent, and the text was gone.
+TEST_CASE("Enter keeps an edit that cannot be sent yet") {
+    test::FakeOptions options;
+    options.hold_after = 5;
+    Rig r(1440, 900, options);
+    r.play(
+        "wait ready\ninspector off\nsend Write a Python function\nwait tokens 5\n"
+        "click composer.stop\nwait idle\n"
+        "click chat.0.edit\nwait frames 4\nkey Ctrl+A\ntype Mine\nwait frames 4\n");
+    r.play("send see\nwait tokens 5\nclick chat.0.edit_text\nkey Enter\nwait frames 4\n");
+    CHECK(r.state().busy());
+    CHECK(r.view().editing == ui::MessageAt{r.state().current_chat, 0});
+    CHECK(ui::typed_text(r.view().edit_field) == "Mine");
+    r.play("expect stop it first\nexpect chat.0.edit_text\ntype  words\nwait frames 4\n");
+    CHECK(ui::typed_text(r.view().edit_field).ends_with("words"));  // it kept the keyboard
+    r.state().stop();
+    r.play("wait idle\nkey Enter\nwait tokens 5\n");
+    CHECK_FALSE(r.view().editing.has_value());
+    CHECK(r.state().chat().sibling_count(0) == 2);
+}
+
 TEST_CASE("the menu writes again with the same seed and makes a chat of its own") {
     Rig r(1280, 800);
     r.play(std::string(kTalk) + "inspector off\n");

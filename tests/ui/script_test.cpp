@@ -210,7 +210,7 @@ TEST_CASE("one Escape has one effect") {
         INFO(open);
         r.play(std::string(open) + "wait frames 4\nkey Escape\nwait frames 4\n");
         CHECK(r.state().selection.locked);
-        CHECK(r.screen->app().ui.view.editing == ui::kNoNode);
+        CHECK_FALSE(r.screen->app().ui.view.editing.has_value());
     }
     r.play(
         "click token.20\nkey F1\nwait frames 3\nkey F1\nwait frames 3\nrefute Keyboard "

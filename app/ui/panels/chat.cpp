@@ -92,7 +92,7 @@ float draw_user(Panel& p, NodeId id, float x, float y, float column) {
     gui.text(with(type::kTitle, Color::text2), x, y + gui.px(12), "You");
     draw_pager(p, id, x + column, y + gui.px(12));
     y += gui.px(28);
-    if (p.view.editing == id) {
+    if (is_edited(p, id)) {
         return draw_edit_card(p, id, x, y, column) + gui.px(20);
     }
     const float inner = column - gui.px(28);
@@ -152,7 +152,7 @@ float draw_answer(Panel& p, NodeId id, float x, float y, float column, float wid
     draw_answer_head(p, id, x, y, column);
     y += gui.px(28);
     const Message& m = p.state.chat().at(id);
-    if (p.view.editing == id) {
+    if (is_edited(p, id)) {
         return draw_edit_card(p, id, x, y, column) + gui.px(20);
     }
     MessageText& text = message_text(p, id, column, wide);

@@ -12,10 +12,32 @@
 namespace app::ui {
 
 void begin_edit(Panel& p, NodeId id) {
-    p.view.editing = id;
+    p.view.editing = MessageAt{p.state.current_chat, id};
     set_text(p.view.edit_field, p.state.chat().at(id).text);
     p.view.edit_field.take_focus = p.view.edit_field.caret_to_end = true;
 }
+
+bool is_edited(const Panel& p, NodeId id) {
+    return p.view.editing == MessageAt{p.state.current_chat, id};
+}
+
+namespace {
+
+/// The card closes once the state has taken the text; until then the text stays.
+void hand_in_edit(Panel& p) {
+    View& view = p.view;
+    p.later([&view, at = *view.editing, text = typed_text(view.edit_field)](UiState& s) {
+        if (s.current_chat != at.chat) {
+            return;
+        }
+        const bool user = s.chat().at(at.node).role == model::Role::user;
+        if (user ? s.edit_and_resend(at.node, text) : s.edit_answer(at.node, text)) {
+            view.editing.reset();
+        }
+    });
+}
+
+}  // namespace
 
 float draw_edit_card(Panel& p, NodeId id, float x, float y, float column) {
     Gui& gui = p.gui;
@@ -29,8 +51,12 @@ float draw_edit_card(Panel& p, NodeId id, float x, float y, float column) {
     Rect taken;
     const float cy = card.bottom() - gui.px(24);
     const std::string_view label = user ? "Send again" : "Keep as another version";
-    ButtonOptions send{
-        Look::primary, Icon::none, {}, "The old version stays, on the pager", !p.state.busy()};
+    const std::string obstacle = p.state.edit_obstacle(id);
+    const bool typed = !trimmed(typed_text(p.view.edit_field)).empty();
+    ButtonOptions send{Look::primary};
+    send.tooltip = obstacle.empty() ? std::string_view("The old version stays, on the pager")
+                                    : std::string_view(obstacle);
+    send.enabled = obstacle.empty() && typed;
     const float send_w = button_width(gui, label, send);
     const bool go = button_at(gui, base + ".resend", card.right() - gui.px(12) - send_w, cy, label,
                               send, &taken) ||
@@ -40,14 +66,15 @@ float draw_edit_card(Panel& p, NodeId id, float x, float y, float column) {
     const bool cancel =
         button_at(gui, base + ".cancel", taken.x - gui.px(8) - cancel_w, cy, "Cancel", quiet) ||
         result.cancelled;
-    if (go) {
-        p.later([id, user, text = typed_text(p.view.edit_field)](UiState& s) {
-            user ? s.edit_and_resend(id, text) : s.edit_answer(id, text);
-        });
+    if (go && !obstacle.empty()) {
+        p.view.say((user ? "Not sent: " : "Not kept: ") + obstacle);
+    } else if (go && typed) {
+        hand_in_edit(p);
     }
+    p.view.edit_field.take_focus |= go;  // Enter left the field, and the card may stay
     p.gui.escape_used = p.gui.escape_used || result.cancelled;
-    if (go || cancel) {
-        p.view.editing = kNoNode;
+    if (cancel) {
+        p.view.editing.reset();
     }
     return card.bottom();
 }

@@ -37,6 +37,7 @@ void draw_message_text(Panel& p, NodeId id, MessageText& text, float x, float y)
 void draw_message_menus(Panel& p);
 // ---- of one message (message_actions.cpp) ----
 void begin_edit(Panel& p, NodeId id);
+bool is_edited(const Panel& p, NodeId id);
 /// These return the y below what they drew.
 float draw_edit_card(Panel& p, NodeId id, float x, float y, float column);
 float draw_failure(Panel& p, NodeId id, float x, float y, float column);

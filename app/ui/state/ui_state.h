@@ -38,9 +38,13 @@ public:
     void regenerate(NodeId answer, bool same_seed = false);
     /// Answer a message that has no answer.
     void answer(NodeId user);
-    void edit_and_resend(NodeId message, const std::string& text);
-    /// The user's wording of an answer, beside the model's.
-    void edit_answer(NodeId answer, const std::string& text);
+    /// Why a message's new wording cannot be taken now; empty: it can.
+    std::string edit_obstacle(NodeId message) const;
+    /// False: nothing was sent.
+    bool edit_and_resend(NodeId message, const std::string& text);
+    /// The user's wording of an answer, beside the model's. False: it was not taken; the same
+    /// wording is, and makes no version.
+    bool edit_answer(NodeId answer, const std::string& text);
     /// Why an answer cannot go on; empty: it can.
     std::string continue_obstacle(NodeId answer) const;
     /// A model is at hand that can write; not of a recording.

@@ -58,22 +58,38 @@ void UiState::regenerate(NodeId answer, bool same_seed) {
     start(node, std::move(command), same_seed ? &drawn : nullptr);
 }
 
-void UiState::edit_and_resend(NodeId message, const std::string& typed) {
+std::string UiState::edit_obstacle(NodeId message) const {
+    if (!chat().valid(message) || chat().at(message).given) {
+        return "this is no message that can be edited";
+    }
+    if (busy()) {
+        return "an answer is being written; stop it first";
+    }
+    if (chat().at(message).role == model::Role::model || computes()) {
+        return {};
+    }
+    return ready() ? "this is a recording: nothing can be computed" : "open a model first";
+}
+
+bool UiState::edit_and_resend(NodeId message, const std::string& typed) {
     const std::string text = trimmed(typed);
-    if (!computes() || busy() || !chat().valid(message) || text.empty()) {
-        return;
+    if (!edit_obstacle(message).empty() || !computes() || text.empty()) {
+        return false;
     }
     const NodeId user = chat().add(chat().at(message).parent, model::Role::user, text);
     file.saver.used(chat());
     file.saver.message(chat(), user, false);
     answer(user);
+    return true;
 }
 
-void UiState::edit_answer(NodeId answer, const std::string& typed) {
+bool UiState::edit_answer(NodeId answer, const std::string& typed) {
     const std::string text = trimmed(typed);
-    if (busy() || !chat().valid(answer) || text.empty() || text == chat().at(answer).text ||
-        chat().at(answer).given) {
-        return;
+    if (!edit_obstacle(answer).empty() || text.empty()) {
+        return false;
+    }
+    if (text == chat().at(answer).text) {
+        return true;
     }
     const NodeId node = chat().add(chat().at(answer).parent, model::Role::model, text);
     Message& m = chat().at(node);
@@ -85,6 +101,7 @@ void UiState::edit_answer(NodeId answer, const std::string& typed) {
     selection.branch = node;
     selection.key.reset();
     forget_row_answers();
+    return true;
 }
 
 /// Everything of a new generation that does not depend on what is asked.
