@@ -204,6 +204,9 @@ void Ui::draw(UiState& state) {
     for (const FontHint& hint : fonts_.take_hints()) {
         view.say(hint.text);
     }
+    if (!gui_.notice.empty()) {
+        view.say(std::exchange(gui_.notice, {}));
+    }
     view.moving = view.moving || fonts_.searching();
     draw_toast(p, {0, 0, io.DisplaySize.x, io.DisplaySize.y});
     ImGui::End();

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "app/ui/widgets/widgets.h"
 
@@ -37,10 +38,10 @@ std::string unwrap(std::string_view text, size_t* cursor) {
 }
 
 struct WrapContext {
-    const Gui* gui = nullptr;
+    Gui* gui = nullptr;
     TextStyle style;
     float width = 0;
-    bool* caret_to_end = nullptr;
+    FieldText* field = nullptr;
 };
 
 /// As the stock field sets it, with hinted advances.
@@ -90,43 +91,97 @@ std::string wrap(const WrapContext& c, std::string_view text, size_t* cursor) {
     return out;
 }
 
+/// More than this a field does not take; what it was given (set_text) may be larger.
+constexpr size_t kMost = size_t{1} << 20;
+
+/// What was typed or pasted is taken back as a whole where the text would become too long, and that
+/// is said: nothing is cut. `size`: of the text as it would be, without soft breaks.
+bool refuse(ImGuiInputTextCallbackData* data, const std::string& before, size_t size, Gui& gui) {
+    if (size <= kMost || size <= unwrap(before, nullptr).size()) {
+        return false;
+    }
+    gui.notice = fmt::format("Not taken: the text would have {:.1f} MiB, and a field holds 1 MiB",
+                             double(size) / double(kMost));
+    const std::string_view now(data->Buf, size_t(data->BufTextLen));
+    const auto differs = std::mismatch(before.begin(), before.end(), now.begin(), now.end());
+    auto caret = int(differs.first - before.begin());
+    while (caret > 0 && (static_cast<unsigned char>(before[size_t(caret)]) & 0xC0) == 0x80) {
+        --caret;  // to the beginning of a character
+    }
+    data->DeleteChars(0, data->BufTextLen);
+    data->InsertChars(0, before.data(), before.data() + before.size());
+    data->CursorPos = data->SelectionStart = data->SelectionEnd = caret;
+    return true;
+}
+
+void grow(ImGuiInputTextCallbackData* data, std::string& buffer) {
+    buffer.resize(size_t(data->BufTextLen));
+    data->Buf = buffer.data();
+}
+
 int on_edit(ImGuiInputTextCallbackData* data) {
+    const auto* c = static_cast<const WrapContext*>(data->UserData);
+    FieldText& field = *c->field;
     if (data->EventFlag == ImGuiInputTextFlags_CallbackResize) {
+        grow(data, field.buffer);
         return 0;
     }
-    const auto* c = static_cast<const WrapContext*>(data->UserData);
-    if (std::exchange(*c->caret_to_end, false)) {
+    if (std::exchange(field.caret_to_end, false)) {
         data->CursorPos = data->SelectionStart = data->SelectionEnd = data->BufTextLen;
     }
     const std::string_view now(data->Buf, size_t(data->BufTextLen));
+    const FieldText::Wrapped as{c->width, c->gui->scale(), c->gui->fonts().version()};
+    if (field.wrapped == as && now == field.buffer) {
+        return 0;  // as it was left by the last frame: a long text is measured once
+    }
+    field.wrapped = {};
     auto cursor = size_t(data->CursorPos);
     const bool selecting = data->SelectionStart != data->SelectionEnd;
     const std::string plain = unwrap(now, &cursor);
+    if (refuse(data, field.buffer, plain.size(), *c->gui)) {
+        return 0;
+    }
     const std::string wrapped = wrap(*c, plain, &cursor);
-    if (wrapped != now && !selecting && int(wrapped.size()) < data->BufSize) {
+    if (wrapped != now && !selecting) {
         data->DeleteChars(0, data->BufTextLen);
         data->InsertChars(0, wrapped.data(), wrapped.data() + wrapped.size());
         data->CursorPos = data->SelectionStart = data->SelectionEnd = int(cursor);
     }
+    if (!selecting || wrapped == now) {
+        field.wrapped = as;
+    }
     return 0;
 }
 
-constexpr size_t kRoom = size_t{1} << 20;  // a field takes at most 1 MiB
+struct LineContext {
+    Gui* gui = nullptr;
+    std::string* text = nullptr;
+};
+
+int on_line(ImGuiInputTextCallbackData* data) {
+    const auto* c = static_cast<const LineContext*>(data->UserData);
+    if (data->EventFlag == ImGuiInputTextFlags_CallbackResize) {
+        grow(data, *c->text);
+    } else {
+        refuse(data, *c->text, size_t(data->BufTextLen), *c->gui);
+    }
+    return 0;
+}
 
 }  // namespace
 
 std::string typed_text(const FieldText& field) {
-    return unwrap(std::string_view(field.buffer.c_str()), nullptr);
+    return unwrap(field.buffer, nullptr);
 }
 
 void set_text(FieldText& field, std::string_view text) {
-    field.buffer.assign(text.substr(0, kRoom - 1));
+    field.buffer.assign(text);
     std::erase(field.buffer, '\r');
+    field.wrapped = {};
 }
 
 int line_count(const FieldText& field) {
-    const std::string_view text(field.buffer.c_str());
-    return 1 + int(std::count(text.begin(), text.end(), '\n'));
+    return 1 + int(std::count(field.buffer.begin(), field.buffer.end(), '\n'));
 }
 
 FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& field,
@@ -134,10 +189,7 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
     FieldResult out;
     gui.registry().add(id,
                        {r, intersect(r, gui.clip()), "text field", std::string(placeholder), true});
-    WrapContext context{&gui, type::kBody, r.w - gui.px(6), &field.caret_to_end};
-    const size_t used = std::strlen(field.buffer.c_str());
-    const size_t room = std::min(kRoom, std::max<size_t>(used * 2 + 4096, 8192));
-    field.buffer.resize(room);
+    WrapContext context{&gui, type::kBody, r.w - gui.px(6), &field};
     ImGui::SetCursorScreenPos({r.x, r.y});
     ImGui::PushFont(gui.fonts().font(Face::regular),
                     gui.fonts().imgui_size(Face::regular, gui.px(16)));
@@ -159,10 +211,11 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
     const bool escape = ImGui::IsKeyPressed(ImGuiKey_Escape, false);
     const std::string before = escape ? field.buffer : std::string();
     out.submitted = ImGui::InputTextMultiline(
-        "##field", field.buffer.data(), field.buffer.size(), {r.w, r.h},
+        "##field", field.buffer.data(), field.buffer.size() + 1, {r.w, r.h},
         ImGuiInputTextFlags_EnterReturnsTrue |
             (enter_sends ? ImGuiInputTextFlags_CtrlEnterForNewLine : 0) |
-            ImGuiInputTextFlags_CallbackAlways | ImGuiInputTextFlags_NoHorizontalScroll,
+            ImGuiInputTextFlags_CallbackResize | ImGuiInputTextFlags_CallbackAlways |
+            ImGuiInputTextFlags_NoHorizontalScroll,
         on_edit, &context);
     io.KeyCtrl = ctrl;
     out.focused = ImGui::IsItemActive();
@@ -177,7 +230,6 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
     ImGui::PopStyleVar();
     ImGui::PopStyleColor();
     ImGui::PopFont();
-    field.buffer.resize(std::strlen(field.buffer.c_str()));
     if (field.buffer.empty()) {
         gui.text_fit(with(type::kBody, Color::text3), r.x, r.y + gui.px(11), r.w, placeholder);
     }
@@ -189,8 +241,7 @@ bool line_field(Gui& gui, std::string_view id, const Rect& r, std::string& text,
     gui.registry().add(id,
                        {r, intersect(r, gui.clip()), "text field", std::string(placeholder), true});
     gui.card(r, Color::card, Color::edge, 7);
-    char buffer[2048] = {};
-    std::strncpy(buffer, text.c_str(), sizeof buffer - 1);
+    LineContext context{&gui, &text};
     const float size = gui.fonts().imgui_size(Face::regular, gui.px(12));
     ImGui::SetCursorScreenPos({r.x + text_left, r.y});
     ImGui::SetNextItemWidth(r.w - text_left - gui.px(8));
@@ -202,7 +253,10 @@ bool line_field(Gui& gui, std::string_view id, const Rect& r, std::string& text,
         ImGui::SetKeyboardFocusHere();
     }
     const bool entered =
-        ImGui::InputText("##line", buffer, sizeof buffer, ImGuiInputTextFlags_EnterReturnsTrue);
+        ImGui::InputText("##line", text.data(), text.size() + 1,
+                         ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_CallbackResize |
+                             ImGuiInputTextFlags_CallbackEdit,
+                         on_line, &context);
     const bool active = ImGui::IsItemActive();
     gui.escape_used = gui.escape_used ||
                       (ImGui::IsItemDeactivated() && ImGui::IsKeyPressed(ImGuiKey_Escape, false));
@@ -210,7 +264,6 @@ bool line_field(Gui& gui, std::string_view id, const Rect& r, std::string& text,
     ImGui::PopStyleVar();
     ImGui::PopStyleColor();
     ImGui::PopFont();
-    text = buffer;
     if (text.empty()) {
         gui.text_fit(with(type::kNote, Color::text3), r.x + text_left, r.cy(),
                      r.w - text_left - gui.px(8), placeholder);

@@ -114,6 +114,7 @@ public:
 
     Registry& registry() { return registry_; }
     const Fonts& fonts() const { return fonts_; }
+    std::string notice;        // to be said in a toast
     bool escape_used = false;  // in this frame: one Escape, one effect
     bool replayed = false;     // all data come out of a recording: badges say so
     bool scrolls = false;      // the current pane scrolls (texts may be cut there)
