@@ -5,7 +5,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <map>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -19,8 +22,6 @@ using json = nlohmann::json;
 namespace {
 
 constexpr const char* kFormat = "lapidary-chat";
-constexpr size_t kMaxBytes = 256u << 20;
-constexpr size_t kMaxMessages = 1000000;
 
 std::string title_of(const StoredChat& chat) {
     return chat.name.empty() ? chat.title : chat.name;
@@ -164,11 +165,37 @@ std::string take_message(const json& j, const std::map<MessageId, bool>& known, 
 
 }  // namespace
 
-bool read_chat_json(std::string_view text, LoadedChat& chat, std::string& problem) {
+static bool small_enough(uint64_t n_bytes, std::string& problem) {
     problem.clear();
-    if (text.size() > kMaxBytes) {
+    if (n_bytes > kMostChatBytes) {
         problem =
-            fmt::format("a chat has at most {} bytes, this file has {}", kMaxBytes, text.size());
+            fmt::format("a chat has at most {} bytes, this file has {}", kMostChatBytes, n_bytes);
+    }
+    return problem.empty();
+}
+
+bool read_chat_file(const std::string& path, LoadedChat& chat, std::string& problem) {
+    std::error_code error;
+    const uint64_t n_bytes = std::filesystem::file_size(path, error);
+    if (error) {
+        problem = "it cannot be read: " + error.message();
+        return false;
+    }
+    if (!small_enough(n_bytes, problem)) {
+        return false;
+    }
+    std::ifstream in(path, std::ios::binary);
+    std::string text(size_t(n_bytes), '\0');
+    in.read(text.data(), std::streamsize(text.size()));
+    if (in.gcount() != std::streamsize(text.size())) {
+        problem = "it cannot be read";
+        return false;
+    }
+    return read_chat_json(text, chat, problem);
+}
+
+bool read_chat_json(std::string_view text, LoadedChat& chat, std::string& problem) {
+    if (!small_enough(text.size(), problem)) {
         return false;
     }
     // Dumping a part of it recurses, so what is nested too deep is refused before it is kept.
@@ -195,8 +222,13 @@ bool read_chat_json(std::string_view text, LoadedChat& chat, std::string& proble
     take_text(j, "system", chat.chat.system);
     take_id(j, "shown", chat.chat.shown);
     const auto messages = j.find("messages");
-    if (messages == j.end() || !messages->is_array() || messages->size() > kMaxMessages) {
+    if (messages == j.end() || !messages->is_array()) {
         problem = "this chat has no list of messages";
+        return false;
+    }
+    if (messages->size() > kMostChatMessages) {
+        problem = fmt::format("a chat has at most {} messages, this one has {}", kMostChatMessages,
+                              messages->size());
         return false;
     }
     std::map<MessageId, bool> known;

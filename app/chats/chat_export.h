@@ -1,6 +1,7 @@
 // A chat as a file: Markdown to read, JSON to keep and to bring back.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -14,8 +15,12 @@ std::string chat_markdown(const LoadedChat& chat);
 /// "messages": [{"id", "parent" (0: none), "role", "text", "shown", "answer": {...}}]}. Without the
 /// tokens' probabilities.
 std::string chat_json(const LoadedChat& chat);
+/// More is refused.
+constexpr size_t kMostChatBytes = size_t{256} << 20, kMostChatMessages = 100'000;
 /// False: `problem` says what was expected and found; a stranger's text harms nothing.
 bool read_chat_json(std::string_view text, LoadedChat& chat, std::string& problem);
+/// The same of a file, whose size is looked at before anything is read.
+bool read_chat_file(const std::string& path, LoadedChat& chat, std::string& problem);
 
 /// A name for the chat's file: letters, digits, spaces, dashes; never empty.
 std::string chat_file_name(const std::string& title);

@@ -4,8 +4,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <new>
 #include <utility>
 
 #include <fmt/format.h>
@@ -211,8 +210,8 @@ bool Application::pump() {
         ui.view.say(std::exchange(state.saving.said, {}));
         any = true;
     }
-    const bool written = pump_writes();
-    return pump_history() || written || any;
+    const bool written = pump_writes(), read = pump_reads();
+    return pump_history() || written || read || any;
 }
 
 /// The conversation that the recorded answer belongs to, then that answer.
@@ -275,22 +274,43 @@ bool Application::open_elsewhere(const std::string& path) {
     return true;
 }
 
-/// A chat that was saved as a file comes back; false: it is none.
+/// A chat that was saved as a file comes back, read in a thread of its own; false: it is none.
 bool Application::drop_chat(const std::string& path) {
     std::error_code error;
     if (!path.ends_with(".json") || !std::filesystem::is_regular_file(path, error)) {
         return false;
     }
-    std::ifstream in(path, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    LoadedChat chat;
-    std::string problem;
-    if (!read_chat_json(text, chat, problem)) {
-        ui.view.say("'" + path + "' was not read: " + problem);
-        return true;
-    }
-    state.import_chat(chat);
+    reads_.push_back(std::async(std::launch::async, [path, wake = wake_] {
+        ReadChat read{path, {}, {}};
+        try {
+            read_chat_file(path, read.chat, read.problem);
+        } catch (const std::bad_alloc&) {
+            read.problem = "there is not enough memory for it";
+        }
+        if (wake) {
+            wake();
+        }
+        return read;
+    }));
     return true;
+}
+
+bool Application::pump_reads() {
+    bool any = false;
+    std::erase_if(reads_, [&](std::future<ReadChat>& one) {
+        if (one.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+            return false;
+        }
+        any = true;
+        const ReadChat read = one.get();
+        if (read.problem.empty()) {
+            state.import_chat(read.chat);
+        } else {
+            ui.view.say("'" + read.path + "' was not read: " + read.problem);
+        }
+        return true;
+    });
+    return any;
 }
 
 bool Application::pump_history() {

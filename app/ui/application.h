@@ -73,6 +73,7 @@ private:
     bool open_elsewhere(const std::string& path);
     bool pump_history();
     bool pump_writes();
+    bool pump_reads();
     void show_replay();
     void flush_history();
     void say_broken(const BrokenLoad& broken);
@@ -96,6 +97,12 @@ private:
     const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
     std::unique_ptr<HistoryThreads> history_;
     std::vector<std::future<std::string>> writes_;  // each gives what is to be said of it
+    struct ReadChat {
+        std::string path;
+        LoadedChat chat;
+        std::string problem;  // empty: it was read
+    };
+    std::vector<std::future<ReadChat>> reads_;
 };
 
 }  // namespace app::ui

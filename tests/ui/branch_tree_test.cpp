@@ -2,8 +2,11 @@
 #include "app/ui/state/branch_tree.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <utility>
 
+#include "app/chats/chat_export.h"
 #include "tests/support/catch.h"
 #include "tests/support/chat_window.h"
 #include "tests/support/temp_dir.h"
@@ -152,4 +155,33 @@ TEST_CASE("Undo of a branch restores the selection (V6)") {
     CHECK(same(s.selection, before));
     CHECK(s.selected_in_cache());
     CHECK(s.trail.empty());
+}
+
+// Bug: a chat file with very many versions of one message kept the window busy for hours, and one
+// of very many messages in a row overflowed its stack.
+TEST_CASE("a chat of as many messages as a file may hold has its tree at once") {
+    const auto n = NodeId(kMostChatMessages);
+    for (const bool deep : {false, true}) {
+        INFO((deep ? "all in a row" : "all side by side"));
+        const auto begun = std::chrono::steady_clock::now();
+        Conversation chat;
+        NodeId last = chat.add(kNoNode, model::Role::user, "What is it");
+        for (NodeId id = 1; id < n; ++id) {
+            Message m;
+            m.role = deep && id % 2 == 0 ? model::Role::user : model::Role::model;
+            if (!deep) {
+                m.branch = BranchNote{1, "a", "b"};  // of tokens that nobody has
+            }
+            const NodeId fresh = chat.insert(deep ? last : 0, std::move(m));
+            last = fresh;
+        }
+        CHECK(chat.sibling_index(n - 1) == (deep ? 0 : size_t(n) - 2));
+        CHECK(chat.path().size() == (deep ? size_t(n) : 2));
+        const std::vector<BranchRow> rows = branch_rows(chat);
+        CHECK(rows.size() == size_t(n));
+        CHECK(rows.back().id == n - 1);
+        CHECK(rows.back().depth == (deep ? 0 : 2));
+        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begun;
+        CHECK(seconds.count() < 5);
+    }
 }

@@ -220,7 +220,9 @@ TEST_CASE("a chat is saved as a file and comes back by dropping it") {
     r.play("wait frames 30\nexpect Saved as\n");
     const size_t n_chats = r.state().listed_chats().size();
     r.screen->app().drop(path);
-    r.play("wait frames 4\n");
+    for (int i = 0; i < 5000 && r.state().listed_chats().size() == n_chats; ++i) {
+        r.screen->frame();
+    }
     CHECK(r.state().listed_chats().size() == n_chats + 1);
     CHECK(r.state().chat().size() == 3);
     CHECK(r.state().chat().sibling_count(1) == 2);
@@ -243,7 +245,19 @@ TEST_CASE("a chat is saved as a file and comes back by dropping it") {
     std::ifstream in(markdown);
     const std::string text{std::istreambuf_iterator<char>(in), {}};
     CHECK(text.find("## You\n\nWrite a Python function") != std::string::npos);
+    const auto refused = [&](const fs::path& file, const std::string& why) {
+        r.screen->app().drop(file.string());
+        for (int i = 0; i < 5000 && !r.registry().has_text(why); ++i) {
+            r.screen->frame();
+        }
+        INFO(file);
+        CHECK(r.registry().has_text(why));
+        CHECK(r.state().listed_chats().size() == n_chats + 1);
+    };
     std::ofstream(folder.path() / "b.json") << "{}";
-    r.screen->app().drop((folder.path() / "b.json").string());
-    CHECK(r.state().listed_chats().size() == n_chats + 1);
+    refused(folder.path() / "b.json", "is no chat that Lapidary has written");
+    // Bug: the whole file was read before its size was looked at.
+    std::ofstream(folder.path() / "c.json") << "{";
+    fs::resize_file(folder.path() / "c.json", uint64_t{1} << 40);  // all of it a hole
+    refused(folder.path() / "c.json", "this file has 1099511627776");
 }

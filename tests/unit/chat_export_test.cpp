@@ -103,6 +103,17 @@ TEST_CASE("what is no chat is refused and says why") {
                                chat, problem));
 }
 
+TEST_CASE("a chat of too many messages is refused with their number") {
+    std::string text = R"({"format": "lapidary-chat", "version": 1, "messages": [{})";
+    for (size_t i = 0; i < kMostChatMessages; ++i) {
+        text += ",{}";
+    }
+    std::string problem;
+    LoadedChat read;
+    CHECK_FALSE(read_chat_json(text + "]}", read, problem));
+    CHECK(problem.find("has 100001") != std::string::npos);
+}
+
 TEST_CASE("names of files are plain, and a file is never written over") {
     CHECK(chat_file_name("What is \"quartz\"?") == "What is  quartz");
     CHECK(chat_file_name("../../etc/passwd") == "etc passwd");

@@ -90,6 +90,9 @@ bool draw_rows(Panel& p, const std::vector<BranchRow>& rows, const Rect& r) {
         const Rect at{std::round(r.x + grid.column * float(i / grid.rows)),
                       top + grid.row * float(i % grid.rows), grid.column - gui.px(8),
                       grid.row - gui.px(2)};
+        if (at.bottom() < r.y || at.y > r.bottom()) {
+            continue;
+        }
         if (draw_row(p, rows[i], at)) {
             p.later([id = rows[i].id](UiState& s) { s.show_branch(id); });
             chosen = true;

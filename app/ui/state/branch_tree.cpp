@@ -8,51 +8,42 @@
 
 namespace app::ui {
 
-namespace {
-
-std::vector<NodeId> siblings_of(const Conversation& chat, NodeId id) {
-    const NodeId parent = chat.at(id).parent;
-    if (parent != kNoNode) {
-        return chat.at(parent).children;
-    }
-    std::vector<NodeId> roots;
-    for (NodeId n = 0; n < NodeId(chat.size()); ++n) {
-        if (chat.at(n).parent == kNoNode) {
-            roots.push_back(n);
-        }
-    }
-    return roots;
-}
-
-struct Walk {
-    const Conversation& chat;
-    std::vector<NodeId> path;  // visible
-    std::vector<BranchRow> rows;
-
-    /// `all`: siblings; those that left `origin` (kNoNode: no sibling) come now.
-    void level(const std::vector<NodeId>& all, NodeId origin, int depth) {
-        for (const NodeId id : all) {
-            if (branch_origin(chat, id) != origin) {
-                continue;
-            }
-            const bool shown = std::find(path.begin(), path.end(), id) != path.end();
-            rows.push_back({id, depth, shown});
-            const std::vector<NodeId>& children = chat.at(id).children;
-            level(children, kNoNode, depth + (children.size() > 1 ? 1 : 0));
-            level(all, id, depth + 1);
-        }
-    }
-};
-
-}  // namespace
-
 std::vector<BranchRow> branch_rows(const Conversation& chat) {
-    Walk walk{chat, chat.path(), {}};
-    if (!chat.empty()) {
-        const std::vector<NodeId> roots = siblings_of(chat, chat.shown_root());
-        walk.level(roots, kNoNode, roots.size() > 1 ? 1 : 0);
+    std::vector<bool> shown(chat.size());
+    for (const NodeId id : chat.path()) {
+        shown[size_t(id)] = true;
     }
-    return std::move(walk.rows);
+    // By sibling: those that left it, in their order.
+    std::vector<NodeId> origin(chat.size());
+    std::vector<std::vector<NodeId>> left(chat.size());
+    for (NodeId id = 0; id < NodeId(chat.size()); ++id) {
+        origin[size_t(id)] = branch_origin(chat, id);
+        if (origin[size_t(id)] != kNoNode) {
+            left[size_t(origin[size_t(id)])].push_back(id);
+        }
+    }
+    // A stranger's chat may be as deep as it has messages: no recursion. The next one is on top.
+    std::vector<BranchRow> rows, waiting;
+    const auto wait = [&](const std::vector<NodeId>& all, NodeId of, int depth) {
+        for (auto it = all.rbegin(); it != all.rend(); ++it) {
+            if (origin[size_t(*it)] == of) {
+                waiting.push_back({*it, depth, shown[size_t(*it)]});
+            }
+        }
+    };
+    if (!chat.empty()) {
+        const std::vector<NodeId>& roots = chat.siblings(chat.shown_root());
+        wait(roots, kNoNode, roots.size() > 1 ? 1 : 0);
+    }
+    while (!waiting.empty()) {
+        const BranchRow row = waiting.back();
+        waiting.pop_back();
+        rows.push_back(row);
+        const std::vector<NodeId>& children = chat.at(row.id).children;
+        wait(left[size_t(row.id)], row.id, row.depth + 1);  // below its own messages
+        wait(children, kNoNode, row.depth + (children.size() > 1 ? 1 : 0));
+    }
+    return rows;
 }
 
 NodeId branch_origin(const Conversation& chat, NodeId id) {
@@ -61,15 +52,18 @@ NodeId branch_origin(const Conversation& chat, NodeId id) {
         return kNoNode;
     }
     const uint32_t n = m.branch->position;
-    NodeId first = kNoNode, origin = kNoNode;
-    for (const NodeId other : siblings_of(chat, id)) {
+    const std::vector<NodeId>& all = chat.siblings(id);
+    const NodeId first = all.front() < id ? all.front() : kNoNode;
+    if (m.tokens.size() <= n) {
+        return first;  // tokens that are not read yet tell nothing
+    }
+    NodeId origin = kNoNode;
+    for (const NodeId other : all) {
         if (other >= id) {
             break;
         }
         const Message& o = chat.at(other);
-        first = first == kNoNode ? other : first;
-        const bool known = o.tokens.size() > n && m.tokens.size() > n;
-        if (known && o.tokens[n].id != m.tokens[n].id &&
+        if (o.tokens.size() > n && o.tokens[n].id != m.tokens[n].id &&
             std::equal(o.tokens.begin(), o.tokens.begin() + int64_t(n), m.tokens.begin(),
                        [](const TokenInfo& a, const TokenInfo& b) { return a.id == b.id; })) {
             // Of several with the same beginning, the one whose token was replaced.
@@ -79,7 +73,7 @@ NodeId branch_origin(const Conversation& chat, NodeId id) {
             origin = named || origin == kNoNode ? other : origin;
         }
     }
-    return origin != kNoNode ? origin : first;  // tokens that are not read yet tell nothing
+    return origin != kNoNode ? origin : first;
 }
 
 std::string branch_label(const Conversation& chat, NodeId id, size_t max_chars) {

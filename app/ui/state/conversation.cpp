@@ -21,8 +21,9 @@ NodeId Conversation::insert(NodeId parent, Message message) {
     message.children.clear();
     message.active_child = 0;
     nodes_.push_back(std::move(message));
-    siblings(id).push_back(id);
-    choose(id);
+    std::vector<NodeId>& all = siblings(id);
+    all.push_back(id);
+    active(parent) = all.size() - 1;
     return id;
 }
 
@@ -73,8 +74,8 @@ std::vector<model::Turn> Conversation::turns(NodeId leaf) const {
 }
 
 size_t Conversation::sibling_index(NodeId id) const {
-    const auto& all = siblings(id);
-    return size_t(std::find(all.begin(), all.end(), id) - all.begin());
+    const auto& all = siblings(id);  // in the order they came, which is that of their ids
+    return size_t(std::lower_bound(all.begin(), all.end(), id) - all.begin());
 }
 
 size_t Conversation::sibling_count(NodeId id) const {

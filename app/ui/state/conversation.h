@@ -99,6 +99,8 @@ public:
     /// The system prompt, if there is one, and the messages from the root to this one.
     std::vector<model::Turn> turns(NodeId leaf) const;
 
+    /// It and those with the same parent, in the order they came.
+    const std::vector<NodeId>& siblings(NodeId id) const;
     /// Index among its siblings, and how many there are.
     size_t sibling_index(NodeId id) const;
     size_t sibling_count(NodeId id) const;
@@ -124,7 +126,6 @@ public:
 
 private:
     std::vector<NodeId>& siblings(NodeId id);
-    const std::vector<NodeId>& siblings(NodeId id) const;
     size_t& active(NodeId parent);
 
     std::vector<Message> nodes_;
