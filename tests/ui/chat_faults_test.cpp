@@ -4,6 +4,7 @@
 #include "tests/support/temp_dir.h"
 #include "tests/ui/drawing.h"
 
+#include <algorithm>
 #include <functional>
 
 using namespace app;
@@ -122,6 +123,31 @@ TEST_CASE("a lost device or a full memory at ten points ends no conversation") {
         fail_at(point, true);
         fail_at(point, false);
     }
+}
+
+// Bug: the question waited on for its place on the disk, and the new device got it later, for an
+// answer that had failed.
+TEST_CASE("a question that was held for the file does not outlive its failure") {
+    support::TempDir folder;
+    ChatWindow w((folder.path() / "chats.sqlite").string());
+    w.send("What is it");
+    const auto asked = [&] {
+        return std::count_if(w.engine.commands().begin(), w.engine.commands().end(),
+                             [](const Command& c) { return std::holds_alternative<Generate>(c); });
+    };
+    const auto n_asked = asked();
+    w.state.send("see");
+    REQUIRE(w.state.file.held.has_value());
+    w.state.apply(Failed{0, "the graphics device was lost", "", true, false});
+    CHECK_FALSE(w.state.busy());
+    w.settle();
+    CHECK_FALSE(w.state.file.held.has_value());
+    CHECK(w.answer().state == AnswerState::failed);
+    CHECK(asked() == n_asked);
+    w.state.regenerate(w.state.selection.branch);
+    w.settle();
+    CHECK(asked() == n_asked + 1);
+    CHECK(w.answer().state == AnswerState::done);
 }
 
 TEST_CASE("a device that is lost again and again is not opened for ever") {

@@ -266,8 +266,12 @@ void UiState::on(const StatsReady& e) {
     }
 }
 
-/// The answer is as it will be: into the file with it.
+/// The answer is as it will be: into the file with it. An engine that has not heard of the question
+/// never will.
 void UiState::end_generation() {
+    if (file.held && file.held->first.id == generating) {
+        file.held.reset();
+    }
     Conversation& c = chats[generating_chat_];
     if (!restoring_ && c.valid(cache_node_)) {
         file.saver.tokens(c, cache_node_);
