@@ -5,7 +5,9 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
+#include <exception>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -126,7 +128,10 @@ struct Library::Impl {
     void look_for_models(const std::vector<std::string>& folders, const std::stop_token& token);
     void measure_all(const std::stop_token& token);
     void publish();
-    void add_rooms();
+    void failed(const std::exception& error);
+    void keep_models(const std::vector<FoundModel>& found);
+    void put_model(size_t at, FoundModel model);
+    std::vector<RoomFacts> rooms_of(const FoundModel& model) const;
 
     std::function<void()> wake;
     std::string state_folder;
@@ -154,7 +159,24 @@ void Library::Impl::run(const std::stop_token& token) {
             job = std::move(jobs.front());
             jobs.pop_front();
         }
-        job(token);
+        now.problem.clear();
+        try {
+            job(token);
+        } catch (const std::exception& error) {  // full memory ends the job, not the program
+            failed(error);
+        }
+    }
+}
+
+void Library::Impl::failed(const std::exception& error) {
+    const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+    now.problem = memory ? "the computer's memory is full" : error.what();
+    base::log(base::LogArea::app, "looking at this machine failed: {}", now.problem);
+    now.searching = now.measuring = false;
+    try {
+        publish();
+    } catch (const std::bad_alloc&) {
+        // Even that has no room. The window hears of it with the next job.
     }
 }
 
@@ -193,22 +215,14 @@ void Library::Impl::look_for_devices() {
         now.devices.back().gb_per_s = it == speeds.end() ? 0 : it->second;
     }
     now.devices_known = true;
-    now.rooms.clear();
-    add_rooms();
+    for (size_t i = 0; i < now.models.size(); ++i) {
+        now.rooms[i] = rooms_of(now.models[i]);
+    }
     publish();
 }
 
-void Library::Impl::add_rooms() {
-    while (now.rooms.size() < now.models.size()) {
-        std::vector<RoomFacts> row;
-        for (const gpu::DeviceInfo& info : infos) {
-            row.push_back(room_of(now.models[now.rooms.size()], info));
-        }
-        now.rooms.push_back(std::move(row));
-    }
-}
-
-/// Names first, then what each one is: a long list is there at once and fills up.
+/// A model is listed once its head was read: before that nobody knows whether it is one of ours.
+/// What an earlier look has found stays, where it is still there, until it has been read again.
 void Library::Impl::look_for_models(const std::vector<std::string>& folders,
                                     const std::stop_token& token) {
     now.searching = true;
@@ -216,24 +230,59 @@ void Library::Impl::look_for_models(const std::vector<std::string>& folders,
     const auto stop = [&] { return token.stop_requested(); };
     const SearchRoots roots = search_roots(folders, [](const char* name) { return getenv(name); });
     std::vector<FoundModel> found = find_models(roots, {}, stop);
-    now.models.clear();
-    now.rooms.clear();
+    keep_models(found);
     auto last = std::chrono::steady_clock::now();
-    for (FoundModel& model : found) {
+    for (size_t i = 0, at = 0; i < found.size(); ++i, ++at) {
         if (token.stop_requested()) {
             return;
         }
-        describe(model);
-        now.models.push_back(std::move(model));
+        describe(found[i]);
+        put_model(at, std::move(found[i]));
         if (std::chrono::steady_clock::now() - last > std::chrono::milliseconds(100)) {
             last = std::chrono::steady_clock::now();
-            add_rooms();
             publish();
         }
     }
     now.searching = false;
-    add_rooms();
     publish();
+}
+
+/// Of the listed models those that were found again, in the order of `found`.
+void Library::Impl::keep_models(const std::vector<FoundModel>& found) {
+    std::map<std::string, size_t> listed;
+    for (size_t i = 0; i < now.models.size(); ++i) {
+        listed[now.models[i].path] = i;
+    }
+    std::vector<FoundModel> models;
+    std::vector<std::vector<RoomFacts>> rooms;
+    for (const FoundModel& model : found) {
+        if (const auto it = listed.find(model.path); it != listed.end()) {
+            models.push_back(std::move(now.models[it->second]));
+            rooms.push_back(std::move(now.rooms[it->second]));
+            listed.erase(it);
+        }
+    }
+    now.models = std::move(models);
+    now.rooms = std::move(rooms);
+}
+
+/// In place of what is listed of it at `at`, or before what stands there.
+void Library::Impl::put_model(size_t at, FoundModel model) {
+    const auto place = int64_t(at);
+    if (at == now.models.size() || now.models[at].path != model.path) {
+        now.models.insert(now.models.begin() + place, FoundModel{});
+        now.rooms.insert(now.rooms.begin() + place, std::vector<RoomFacts>{});
+    }
+    now.rooms[at] = rooms_of(model);
+    now.models[at] = std::move(model);
+}
+
+std::vector<RoomFacts> Library::Impl::rooms_of(const FoundModel& model) const {
+    std::vector<RoomFacts> row;
+    for (const gpu::DeviceInfo& info : infos) {
+        row.push_back(room_of(model, info));
+    }
+    return row;
 }
 
 void Library::Impl::measure_all(const std::stop_token& token) {

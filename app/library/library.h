@@ -36,13 +36,14 @@ struct RoomFacts {
 struct LibraryFacts {
     std::vector<FoundModel> models;  // with what is known of them so far
     bool searching = false;
+    std::string problem;  // why the last job came to no end; empty: it did
     std::vector<DeviceFacts> devices;
     bool devices_known = false;
     std::string device_problem;  // why there are none
     bool measuring = false;
     std::shared_ptr<const std::string> diagnostics;  // null: not asked for, or not there yet
     uint64_t version = 0;                            // grows with every change
-    /// Of models[i] on devices[j]: rooms[i][j]; fewer rows while the search goes on.
+    /// Of models[i] on devices[j]: rooms[i][j]; empty rows while the devices are not known.
     std::vector<std::vector<RoomFacts>> rooms;
 
     /// Index of the device a selector means, or of the only usable one; -1: unknown.

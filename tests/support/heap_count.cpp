@@ -1,11 +1,14 @@
 #include "tests/support/heap_count.h"
 
+#include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 
 namespace {
 
 thread_local size_t n_allocations = 0;
+std::atomic<size_t> largest{SIZE_MAX};
 
 }  // namespace
 
@@ -25,7 +28,8 @@ size_t support::heap_allocations() {
 #ifndef LAPIDARY_SANITIZED
 void* operator new(size_t size) {
     ++n_allocations;
-    if (void* const memory = std::malloc(size > 0 ? size : 1)) {
+    void* const memory = size <= largest ? std::malloc(size > 0 ? size : 1) : nullptr;
+    if (memory != nullptr) {
         return memory;
     }
     throw std::bad_alloc();
@@ -38,3 +42,19 @@ void operator delete(void* memory, size_t) noexcept {
     std::free(memory);
 }
 #endif
+
+support::HeapLimit::HeapLimit(size_t most) {
+    largest = most;
+}
+
+support::HeapLimit::~HeapLimit() {
+    largest = SIZE_MAX;
+}
+
+bool support::HeapLimit::works() {
+#ifdef LAPIDARY_SANITIZED
+    return false;
+#else
+    return true;
+#endif
+}

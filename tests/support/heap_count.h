@@ -9,4 +9,15 @@ namespace support {
 
 size_t heap_allocations();
 
+/// While it lives, operator new has no memory for more than `most` bytes at once, in any thread.
+class HeapLimit {
+public:
+    explicit HeapLimit(size_t most);
+    ~HeapLimit();
+    HeapLimit(const HeapLimit&) = delete;
+    HeapLimit& operator=(const HeapLimit&) = delete;
+    /// False under the sanitizers, which bring their own operators.
+    static bool works();
+};
+
 }  // namespace support

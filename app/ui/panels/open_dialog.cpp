@@ -63,6 +63,9 @@ void draw_folders(Panel& p, float x, float cy, float w) {
     if (!facts.searching && p.view.models.n_foreign() > 0) {
         note = fmt::format("{} of other families are not listed", p.view.models.n_foreign());
     }
+    if (!facts.searching && !facts.problem.empty()) {
+        note = "Not finished: " + one_line(facts.problem, 60);
+    }
     gui.text(with(type::kTitle, Color::text2), x, cy, "On this computer");
     gui.text_right(type::kNote, x + w - gui.px(34), cy, note);
     if (icon_button(gui, "open.search", x + w - gui.px(12), cy, Icon::refresh, "Look again",
