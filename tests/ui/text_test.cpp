@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
@@ -10,6 +11,7 @@
 #include "app/ui/state/config_file.h"
 #include "app/ui/widgets/format.h"
 #include "tests/support/png.h"
+#include "tests/support/temp_dir.h"
 
 using namespace app::ui;
 
@@ -84,6 +86,28 @@ TEST_CASE("settings keep unknown keys, and a broken file is set aside") {
     CHECK(fs::file_size(path + ".bad") == 10);  // the first one is as it was
     CHECK(fs::file_size(path + ".bad.2") == 7);
     fs::remove_all(folder);
+}
+
+// Bug: every frame parsed and dumped all settings to find out that nothing had changed.
+TEST_CASE("settings that have not changed cost a frame nothing") {
+    const support::TempDir dir;
+    const std::string path = (dir.path() / "config.json").string();
+    Config config;
+    for (int i = 0; i < 3000; ++i) {
+        config.presets.push_back({"Preset " + std::to_string(i), {}, {}});
+    }
+    ConfigFile file(path);
+    std::string problem;
+    REQUIRE(file.save(config, problem));
+    const auto begun = std::chrono::steady_clock::now();
+    for (int frame = 0; frame < 600; ++frame) {
+        REQUIRE(file.save(config, problem));
+    }
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begun;
+    CHECK(seconds.count() < 2);
+    config.presets.back().sampling.top_k = 3;
+    REQUIRE(file.save(config, problem));
+    CHECK(ConfigFile(path).load(problem).presets.back().sampling.top_k == 3);
 }
 
 TEST_CASE("settings behind a link stay there, and what is no file is left alone") {

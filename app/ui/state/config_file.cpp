@@ -156,9 +156,18 @@ Config ConfigFile::load(std::string& problem) {
 }
 
 bool ConfigFile::save(const Config& config, std::string& problem) {
-    if (path_.empty()) {
+    if (path_.empty() || saved_ == config) {
         return true;
     }
+    if (!write(json_of(config), problem)) {
+        return false;
+    }
+    saved_ = config;
+    return true;
+}
+
+/// In place of the file's own, whose unknown keys stay.
+std::string ConfigFile::json_of(const Config& config) const {
     json j = json::parse(text_, nullptr, false);
     if (!j.is_object()) {
         j = json::object();
@@ -186,7 +195,10 @@ bool ConfigFile::save(const Config& config, std::string& problem) {
     }
     j["presets"] = presets;
     j["recent"] = config.recent;
-    const std::string text = j.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+    return j.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+bool ConfigFile::write(const std::string& text, std::string& problem) {
     if (text == text_) {
         return true;
     }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ struct Config {
 
     static constexpr size_t kMaxRecent = 8;
     static constexpr int kMinScale = 75, kMaxScale = 250;
+
+    bool operator==(const Config&) const = default;
 };
 
 class ConfigFile {
@@ -41,12 +44,17 @@ public:
 
     /// Defaults for what is missing; `problem` is a sentence for the user, if there was one.
     Config load(std::string& problem);
-    /// Written to a temporary file, then renamed. False with a sentence when that failed.
+    /// Nothing is done where nothing has changed. Written to a temporary file, then renamed. False
+    /// with a sentence when that failed.
     bool save(const Config& config, std::string& problem);
 
 private:
+    std::string json_of(const Config& config) const;
+    bool write(const std::string& text, std::string& problem);
+
     std::string path_;
     std::string text_;  // as it was read: unknown keys are taken from here
+    std::optional<Config> saved_;
 };
 
 void remember_recent(Config& config, const std::string& path);

@@ -22,6 +22,10 @@ bool same_sampling(const model::SamplingParams& a, const model::SamplingParams& 
            });
 }
 
+bool Preset::operator==(const Preset& other) const {
+    return name == other.name && source == other.source && same_sampling(sampling, other.sampling);
+}
+
 const Preset* matching_preset(const std::vector<Preset>& presets,
                               const model::SamplingParams& sampling) {
     const auto it = std::find_if(presets.begin(), presets.end(), [&](const Preset& preset) {

@@ -21,6 +21,8 @@ struct Preset {
     std::string name;
     model::SamplingParams sampling;
     std::string source;  // the JSON it was read from, for keys that this version does not know
+
+    bool operator==(const Preset& other) const;
 };
 
 /// The same draw from the same seed.
