@@ -56,10 +56,6 @@ int rank(DeviceType type) {
     return 5;
 }
 
-bool same_card(const DeviceInfo& a, const DeviceInfo& b) {
-    return (!a.uuid.empty() && a.uuid == b.uuid) || (!a.pci.empty() && a.pci == b.pci);
-}
-
 /// Better in itself; the loader's order breaks ties because the search below is stable.
 bool better(const DeviceInfo& a, const DeviceInfo& b) {
     if (rank(a.type) != rank(b.type)) {
@@ -144,6 +140,10 @@ std::string reason(const std::vector<DeviceInfo>& devices, size_t chosen,
 }
 
 }  // namespace
+
+bool same_card(const DeviceInfo& a, const DeviceInfo& b) {
+    return (!a.uuid.empty() && a.uuid == b.uuid) || (!a.pci.empty() && a.pci == b.pci);
+}
 
 Pick pick_device(const std::vector<DeviceInfo>& devices, std::string_view selector) {
     const std::vector<size_t> candidates = matching(devices, selector);

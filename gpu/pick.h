@@ -16,9 +16,11 @@ struct Pick {
     std::string why;
 };
 
+/// One card seen through two drivers: the same UUID or PCI address.
+bool same_card(const DeviceInfo& a, const DeviceInfo& b);
+
 /// Choose a device. `selector` is empty (the best), a UUID, a part of a name (case-insensitive),
-/// an index ("1"), or "cpu" / "none" (a CPU device). One card seen through two drivers (same PCI
-/// address or UUID) counts once, the first listed wins.
+/// an index ("1"), or "cpu" / "none" (a CPU device). One card counts once, the first listed wins.
 /// Best: discrete, then integrated, then virtual; a CPU device only when nothing better is usable
 /// or when asked for. Ties: more local memory, then the loader's order.
 /// Throws base::Error(no_device) that lists what is there when nothing fits.

@@ -12,6 +12,7 @@
 
 #include "gpu/base.h"
 #include "model/limits.h"
+#include "model/tokenizer_files.h"
 #include "model/utf8.h"
 
 namespace model {
@@ -98,21 +99,6 @@ void force_user_defined(Vocabulary& vocabulary) {
     }
 }
 
-// Value of "<0xE2>", the only spelling the library knows: two capital hex digits.
-std::optional<uint8_t> byte_value(std::string_view piece) {
-    const auto digit = [](char c) {
-        return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-    };
-    if (piece.size() != 6 || !piece.starts_with("<0x") || !piece.ends_with('>')) {
-        return {};
-    }
-    const int high = digit(piece[3]), low = digit(piece[4]);
-    if (high < 0 || low < 0) {
-        return {};
-    }
-    return static_cast<uint8_t>(high * 16 + low);
-}
-
 // Tokens that stand for structure, not text: message text must never yield them (D4). Those of
 // CodeGemma are not in the list of spec 6.4, but source code may well spell them.
 bool is_control_text(std::string_view piece) {
@@ -142,7 +128,7 @@ void check_piece(std::string_view piece, size_t id) {
 void set_byte_kinds(Vocabulary& vocabulary) {
     vocabulary.byte_ids.fill(-1);
     for (size_t id = 0; id < vocabulary.pieces.size(); ++id) {
-        if (const auto value = byte_value(vocabulary.pieces[id])) {
+        if (const auto value = byte_of_piece(vocabulary.pieces[id])) {
             vocabulary.kinds[id] = TokenKind::byte;
             vocabulary.byte_ids[*value] = static_cast<TokenId>(id);
         } else if (vocabulary.kinds[id] == TokenKind::byte) {

@@ -4,6 +4,7 @@
 #include "app/commands/opened.h"
 #include "app/diagnostics.h"
 #include "app/json_out.h"
+#include "app/numbers.h"
 #include "app/state_folder.h"
 #include "gpu/sizes.h"
 #include "model/chat.h"
@@ -19,15 +20,6 @@
 namespace app {
 
 namespace {
-
-/// 268,098,176
-std::string grouped(uint64_t n) {
-    std::string digits = fmt::format("{}", n);
-    for (size_t at = digits.size(); at > 3; at -= 3) {
-        digits.insert(at - 3, ",");
-    }
-    return digits;
-}
 
 /// Of most devices; none is asked here. Where less can be bound at once, slabs and so blocks end
 /// elsewhere.
@@ -135,7 +127,7 @@ void print_structure(const model::ModelSource& source) {
 
 void print_parameters(const Facts& facts) {
     const model::ParameterCounts counts = model::count_parameters(facts.source->config);
-    put("\nParameters: {}\n", grouped(counts.total()));
+    put("\nParameters: {}\n", thousands(counts.total()));
     put("  embedding {:.1f} M, attention {:.1f} M, feed-forward {:.1f} M, norms {:.2f} M",
         double(counts.embedding) / 1e6, double(counts.attention) / 1e6, double(counts.mlp) / 1e6,
         double(counts.norms) / 1e6);

@@ -131,7 +131,7 @@ struct TopToken {
 struct TokenInfo {
     uint32_t position = 0;
     TokenId id = 0;
-    std::string text;   // display form: "␠hello", "↵×2", "<0xE2>", "<end_of_turn>"
+    std::string text;   // display form: "·hello", "↵×2", "<0xE2>", "<end_of_turn>"
     std::string bytes;  // exact bytes; empty for control tokens
     bool control = false;
     float logprob = 0;

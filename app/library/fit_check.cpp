@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "app/numbers.h"
 #include "gpu/transfer.h"
 #include "model/activations.h"
 #include "model/fit.h"
@@ -56,18 +57,6 @@ FitReport report_at(const gpu::DeviceInfo& device, const FitQuestion& q,
     return report;
 }
 
-std::string grouped(uint64_t n) {
-    const std::string digits = fmt::format("{}", n);
-    std::string out;
-    for (size_t i = 0; i < digits.size(); ++i) {
-        if (i > 0 && (digits.size() - i) % 3 == 0) {
-            out += ',';
-        }
-        out += digits[i];
-    }
-    return out;
-}
-
 }  // namespace
 
 std::string memory_text(uint64_t bytes) {
@@ -93,13 +82,13 @@ std::string FitReport::sentence() const {
         return fmt::format(
             "with a context of {} tokens has {} of keys in one layer; {} binds at "
             "most {}",
-            grouped(n_ctx), memory_text(binding), device, memory_text(max_binding));
+            thousands(n_ctx), memory_text(binding), device, memory_text(max_binding));
     }
     const auto fullest = std::ranges::max_element(heaps, {}, [](const HeapNeed& heap) {
         return heap.fits() ? 0 : heap.need_bytes - heap.free_bytes;
     });
     return fmt::format("needs {} with a context of {} tokens; {}{} has {} free",
-                       memory_text(fullest->need_bytes), grouped(n_ctx), device,
+                       memory_text(fullest->need_bytes), thousands(n_ctx), device,
                        fullest->local ? "" : "'s memory shared with the computer",
                        memory_text(fullest->free_bytes));
 }
@@ -216,12 +205,12 @@ std::vector<Alternative> alternatives(const FitReport& report, const FitQuestion
     constexpr size_t kWanted = 3;
     std::vector<Alternative> list;
     if (report.best_n_ctx != 0 && report.best_n_ctx < report.n_ctx) {
-        list.push_back(
-            {.text = fmt::format("Open it with a context of {} tokens", grouped(report.best_n_ctx)),
-             .path = what.path,
-             .device = what.device,
-             .n_ctx = report.best_n_ctx,
-             .can_open = true});
+        list.push_back({.text = fmt::format("Open it with a context of {} tokens",
+                                            thousands(report.best_n_ctx)),
+                        .path = what.path,
+                        .device = what.device,
+                        .n_ctx = report.best_n_ctx,
+                        .can_open = true});
     }
     if (const FoundModel* const same = largest_that_fits(q, what, true)) {
         list.push_back(open_other(*same, q, what));

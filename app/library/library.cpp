@@ -52,15 +52,11 @@ DeviceFacts facts_of(const gpu::DeviceInfo& info) {
     return facts;
 }
 
-bool same_card(const gpu::DeviceInfo& a, const gpu::DeviceInfo& b) {
-    return (!a.uuid.empty() && a.uuid == b.uuid) || (!a.pci.empty() && a.pci == b.pci);
-}
-
 /// Each card once: the first driver that lists it, as pick_device has it.
 std::vector<gpu::DeviceInfo> cards(std::vector<gpu::DeviceInfo> all) {
     std::vector<gpu::DeviceInfo> once;
     for (gpu::DeviceInfo& info : all) {
-        const auto twin = [&](const gpu::DeviceInfo& other) { return same_card(info, other); };
+        const auto twin = [&](const gpu::DeviceInfo& other) { return gpu::same_card(info, other); };
         if (std::ranges::none_of(once, twin)) {
             once.push_back(std::move(info));
         }

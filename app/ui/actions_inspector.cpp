@@ -20,7 +20,7 @@ bool no_slider(const Panel&) {
 void zoom(Panel& p, double factor) {
     const auto linked = effective_key(p, selected_links(p, 0.7f, 1));
     const double query = double(p.state.selection.query) + 0.5;
-    zoom_matrix_keys(p, factor, linked ? double(*linked) + 0.5 : query, query);
+    zoom_matrix(p, factor, linked ? double(*linked) + 0.5 : query, query);
 }
 
 bool is_zoomed(const Panel& p) {

@@ -154,7 +154,6 @@ void Ui::release() {
     view.matrix_picture.release();
     view.heads_picture.release();
     view.minimap_picture.release();
-    view.strip_picture.release();
 }
 
 void Ui::draw(UiState& state) {

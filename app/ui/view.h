@@ -96,7 +96,7 @@ struct View {
     MatrixPlace matrix_place;  // where it was drawn last
     Rect minimap;
     ColorScale matrix_scale;
-    Picture matrix_picture, heads_picture, strip_picture, minimap_picture;
+    Picture matrix_picture, heads_picture, minimap_picture;
 
     int stage = int(model::SamplerStage::final);
     std::optional<TokenId> open_candidate;  // of the shown answer

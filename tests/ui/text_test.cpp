@@ -21,8 +21,8 @@ TEST_CASE("numbers are written as the design says") {
     CHECK(percent_fine(0.000098) == "0.0098 %");
     CHECK(percent(1.0) == "100 %");
     CHECK(percent(0.0) == "0.0 %");
-    CHECK(thousands(262144) == "262,144");
-    CHECK(thousands(999) == "999");
+    CHECK(app::thousands(262144) == "262,144");
+    CHECK(app::thousands(999) == "999");
     CHECK(fixed(-1.5, 2) == "−1.50");
     CHECK(fixed(-0.001, 2) == "0.00");
     CHECK(file_size(11656288) == "11.7 MB");

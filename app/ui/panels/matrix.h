@@ -13,8 +13,6 @@ Measure measure_of(const UiState& state);
 
 // matrix_place.cpp in this folder
 MatrixPlace place_matrix(Panel& p, const Rect& outer);
-/// Keys + - 0 and the wheel.
-void zoom_matrix(Panel& p, double factor, double key, double query);
 void pan_matrix(Panel& p, const MatrixPlace& m, double columns, double rows);
 void center_matrix(Panel& p, double key, double query);
 

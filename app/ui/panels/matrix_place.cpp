@@ -95,10 +95,6 @@ void zoom_matrix(Panel& p, double factor, double key, double query) {
     clamp_zoom(z, n);
 }
 
-void zoom_matrix_keys(Panel& p, double factor, double key, double query) {
-    zoom_matrix(p, factor, key, query);
-}
-
 void pan_matrix(Panel& p, const MatrixPlace& m, double columns, double rows) {
     MatrixZoom& z = p.view.zoom;
     if (z.whole) {

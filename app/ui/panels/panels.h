@@ -139,8 +139,8 @@ std::string display_name(const ModelInfo& model);
 std::string token_facts(const TokenInfo& token);
 /// local / global sign: band in the corner, or full triangle.
 void draw_layer_sign(const Gui& gui, float x, float cy, bool global, Color c);
-/// Zoom about a cell, as the keys + and - do.
-void zoom_matrix_keys(Panel& p, double factor, double key, double query);
+/// Zoom about a cell: the keys + and -, the wheel.
+void zoom_matrix(Panel& p, double factor, double key, double query);
 /// Moves the part of the matrix that is on the screen by an eighth of it.
 void pan_matrix_keys(Panel& p, double columns, double rows);
 /// Make sure that view.stages holds the stages of the selected row; false when there are no logits.

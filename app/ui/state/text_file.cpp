@@ -1,13 +1,13 @@
 #include "app/ui/state/text_file.h"
 
+#include <exception>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 
 #include <fmt/format.h>
 
 #include "app/ui/widgets/format.h"
+#include "model/file.h"
 #include "model/utf8.h"
 
 namespace app::ui {
@@ -25,11 +25,14 @@ std::optional<std::string> read_text_file(const std::string& path, std::string& 
                               file_size(kMostTextBytes));
         return std::nullopt;
     }
-    std::ifstream in(path, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (!in.good() && !in.eof()) {
+    std::string text;
+    try {
+        text = model::read_text(path, kMostTextBytes);
+    } catch (const std::exception&) {
         problem = "The file cannot be read.";
-    } else if (!model::utf8_valid(text) || text.find('\0') != std::string::npos) {
+        return std::nullopt;
+    }
+    if (!model::utf8_valid(text) || text.find('\0') != std::string::npos) {
         problem = "The file is no UTF-8 text.";
     } else if (text.empty()) {
         problem = "The file is empty.";

@@ -38,14 +38,6 @@ std::string percent_fine(double p) {
     return x < 0.0001 ? "<0.0001 %" : fmt::format("{:.4f} %", x);
 }
 
-std::string thousands(uint64_t n) {
-    std::string digits = std::to_string(n);
-    for (int64_t at = int64_t(digits.size()) - 3; at > 0; at -= 3) {
-        digits.insert(size_t(at), 1, ',');
-    }
-    return digits;
-}
-
 std::string fixed(double value, int digits) {
     if (std::isnan(value)) {
         return "–";

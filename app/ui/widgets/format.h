@@ -6,13 +6,14 @@
 #include <string_view>
 #include <vector>
 
+#include "app/numbers.h"
+
 namespace app::ui {
 
-/// Three significant digits down to 0.0001 %, then "< 0.0001 %". Without unit: percent_number.
+/// Three significant digits down to 0.0001 %, then "< 0.0001 %".
 std::string percent(double p);
 /// As percent, but with the digits a column of probabilities needs: 88.82 %, 0.0098 %.
 std::string percent_fine(double p);
-std::string thousands(uint64_t n);
 /// Fixed digits, minus sign U+2212, "–" for NaN.
 std::string fixed(double value, int digits);
 /// 11.7 MB, 253 MB, 2.6 GB (powers of 1000, as file managers show).

@@ -84,8 +84,6 @@ const char* path_of(Icon icon) {
         case Icon::keyboard:
             return "R1.8 4 12.4 8 1.2M4.4 6.6L4.4 6.7M8 6.6L8 6.7M11.6 6.6L11.6 6.7"
                    "M5.4 9.6L10.6 9.6";
-        case Icon::eject:
-            return "M3 9.4L8 3.6L13 9.4ZM3 12.6L13 12.6";
         case Icon::trash:
             return "M3 4.5L13 4.5M6.2 4.5L6.2 2.8L9.8 2.8L9.8 4.5M4.4 4.5L5 13.2L11 13.2"
                    "L11.6 4.5";

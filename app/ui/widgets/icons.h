@@ -38,7 +38,6 @@ enum class Icon : uint8_t {
     dot,
     ring,
     keyboard,
-    eject,
     trash,
     more,
     lines,

@@ -58,7 +58,6 @@ struct SliderOptions {
     bool logarithmic = false;
     std::string_view tooltip = {};
     bool enabled = true;
-    std::string off = {};  // what to write at the value that turns it off
 };
 /// Track in r, value at value_right; a dot after it when it differs from the model's own: click
 /// resets. True when the value changed.
