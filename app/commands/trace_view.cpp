@@ -132,7 +132,12 @@ private:
                 view_.grids.push_back(std::move(grid));
             }
         }
-        view_.title = "All heads, the largest weight of each cell";
+        const size_t n = view_.grids.size();
+        const size_t n_all = size_t{config_.num_hidden_layers} * config_.num_attention_heads;
+        view_.title = (n == 1      ? fmt::format("Layer {}, head {}", layers[0], chosen[0])
+                       : n < n_all ? fmt::format("{} heads", n)
+                                   : "All heads") +
+                      ", the largest weight of each cell";
         view_.badge = "pooled, max";
     }
 
