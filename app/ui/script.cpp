@@ -20,10 +20,10 @@ namespace app::ui {
 
 namespace {
 
-constexpr std::array<std::string_view, 24> kVerbs = {
-    "open",   "wait",    "send", "click",     "double", "hover",      "drag",   "wheel",
-    "away",   "key",     "type", "theme",     "scale",  "resize",     "shot",   "expect",
-    "refute", "timeout", "tab",  "inspector", "select", "chat_width", "triple", "context"};
+constexpr std::array<std::string_view, 25> kVerbs = {
+    "open", "wait",      "send",   "click",      "double", "hover",   "drag",   "wheel",  "away",
+    "key",  "type",      "theme",  "scale",      "resize", "shot",    "expect", "refute", "timeout",
+    "tab",  "inspector", "select", "chat_width", "triple", "context", "seed"};
 
 std::string_view trim(std::string_view s) {
     const size_t begin = s.find_first_not_of(" \t\r");
@@ -74,6 +74,9 @@ std::string wrong_words(const std::string& verb, const std::string& rest) {
     }
     if (verb == "inspector") {
         return is_one_of(rest, {"on", "off"}) ? "" : "inspector needs on or off";
+    }
+    if (verb == "seed") {
+        return is_whole(rest, 0, 1000000000) ? "" : "seed needs a number";
     }
     if (verb == "tab") {
         return is_whole(rest, 1, 4) ? "" : "tab needs a number from 1 to 4";
@@ -305,6 +308,8 @@ std::optional<Script::Step> Script::run_setting(Application& app, Stage& stage,
     } else if (line.verb == "scale") {
         v.config.scale_percent =
             std::clamp(std::atoi(line.rest.c_str()), Config::kMinScale, Config::kMaxScale);
+    } else if (line.verb == "seed") {
+        app.state.next_seed = uint64_t(std::atoll(line.rest.c_str()));
     } else if (line.verb == "timeout") {
         timeout_ = std::strtod(line.rest.c_str(), nullptr);
     } else if (line.verb == "inspector") {

@@ -4,8 +4,8 @@
 //   open PATH | open shipped     wait ready | idle | tokens N | frames N      send TEXT
 //   click ID [FX FY]   also double, triple, context (right button), hover: in the middle, or at
 //   these shares of the widget   drag ID DX DY [FX FY]   wheel ID STEPS   away key CHORD (F2,
-//   Ctrl+B, Escape)   type TEXT   theme dark|light|system|contrast   scale PERCENT resize WxH shot
-//   FILE   expect TEXT   refute TEXT   timeout SECONDS   # comment
+//   Ctrl+B, Escape)   type TEXT   seed N (of the next answer)   theme dark|light|system|contrast
+//   scale PERCENT resize WxH shot FILE   expect TEXT   refute TEXT   timeout SECONDS   # comment
 #pragma once
 
 #include <cstdint>

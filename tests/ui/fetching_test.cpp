@@ -106,3 +106,12 @@ TEST_CASE("ranks name the row that they are of until those of another row have c
     r.engine.hold_answers(false);
     r.play("wait idle\nexpect Bring most to this row\n");
 }
+
+TEST_CASE("the row that comes with a token is in that token's frame") {
+    Rig r;
+    std::string script = "wait ready\nsend What is it\n";
+    for (int n = 3; n < 30; ++n) {
+        script += fmt::format("wait tokens {}\nrefute is being fetched\n", n);
+    }
+    r.play(script);
+}

@@ -112,6 +112,9 @@ void UiState::follow() {
         return;
     }
     stand_at(*m, int64_t(m->tokens.size()) - (has_row_after_last() ? 0 : 1));
+    if (selected_cached()) {
+        hold_rows();  // the row that came with this token is in its frame
+    }
 }
 
 void UiState::reset_sampling() {
