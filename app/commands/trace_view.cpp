@@ -139,6 +139,7 @@ private:
                                    : "All heads") +
                       ", the largest weight of each cell";
         view_.badge = "pooled, max";
+        view_.facts.emplace_back("values", kThumbFact);
     }
 
     /// Number, id, the token's columns, and the rest.

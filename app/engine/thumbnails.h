@@ -14,6 +14,8 @@ namespace app {
 /// Weights in 8 bits, as pictures keep them: 16 steps an octave. 0: nothing, or below 2^-15.9.
 uint8_t log_code(float weight);
 float log_value(uint8_t code);
+/// What an export says of such values.
+constexpr const char* kThumbFact = "of 8 bits: 16 steps for each factor of 2";
 
 class ThumbnailPool {
 public:

@@ -219,14 +219,21 @@ ExportFormat export_format(std::string_view path) {
 std::string export_csv(const ViewExport& view) {
     std::string out;
     if (!view.grids.empty()) {
-        out = "layer,head,row,column," + view.grids.front().name + "\r\n";
+        const bool pooled = !view.grids.front().rest.empty();
+        out = "layer,head,row,column," + view.grids.front().name +
+              (pooled ? ",without_key_0\r\n" : "\r\n");
         for (const ExportGrid& grid : view.grids) {
             for (size_t i = 0; i < grid.values.size(); ++i) {
                 if (!std::isnan(grid.values[i])) {
-                    out += fmt::format("{},{},{},{},{}\r\n", grid.layer, grid.head,
-                                       grid.first_row + uint32_t(i / grid.n_cols) * grid.bin,
-                                       grid.first_col + uint32_t(i % grid.n_cols) * grid.bin,
-                                       grid.values[i]);
+                    const uint32_t row = uint32_t(i) / grid.n_cols, col = uint32_t(i) % grid.n_cols;
+                    out += fmt::format("{},{},{},{},{}", grid.layer, grid.head,
+                                       grid.first_row + row * grid.bin,
+                                       grid.first_col + col * grid.bin, grid.values[i]);
+                    if (pooled) {
+                        const float rest = col == 0 ? grid.rest[row] : grid.values[i];
+                        out += std::isnan(rest) ? "," : fmt::format(",{}", rest);
+                    }
+                    out += "\r\n";
                 }
             }
         }

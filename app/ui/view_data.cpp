@@ -89,6 +89,7 @@ void add_heads(const UiState& s, ViewExport& out) {
         fmt::format("All heads, the {} of each cell", mean ? "mean row mass" : "largest weight");
     out.badge = mean ? "pooled, mean" : "pooled, max";
     out.sink = SinkView(s.sink);
+    out.facts.emplace_back("values", kThumbFact);
     for (uint32_t l = 0; l < s.thumbs.n_layers(); ++l) {
         for (uint32_t h = 0; h < s.thumbs.n_heads(); ++h) {
             const HeadThumb* thumb = s.thumbs.find(l, h);

@@ -118,6 +118,15 @@ TEST_CASE("CSV holds every visible cell, and any text") {
     REQUIRE(cells.size() == 1 + 2 * 6);
     CHECK(cells[0] == std::vector<std::string>{"layer", "head", "row", "column", "pattern"});
     CHECK(cells[2] == std::vector<std::string>{"2", "1", "1", "0", "0.25"});
+    ViewExport pooled = matrix();
+    for (ExportGrid& grid : pooled.grids) {
+        grid.rest = {kNone, 0.125f, 0.0625f};
+    }
+    const auto both = parse_csv(export_csv(pooled));
+    CHECK(both[0].back() == "without_key_0");
+    CHECK(both[1] == std::vector<std::string>{"2", "1", "0", "0", "1", ""});
+    CHECK(both[2] == std::vector<std::string>{"2", "1", "1", "0", "0.25", "0.125"});
+    CHECK(both[3] == std::vector<std::string>{"2", "1", "1", "1", "0.75", "0.75"});
     const auto rows = parse_csv(export_csv(table()));
     REQUIRE(rows.size() == 3);
     CHECK(rows[1] == std::vector<std::string>{"0", kNasty, "0.5"});

@@ -326,8 +326,12 @@ void draw_row(Panel& p, const Rect& r, const MatrixPlace& place, const RowLinks&
     const bool here = p.state.matrix.has_row(links.query);
     const float cy = y + gui.px(10), words_y = y + gui.px(77);
     const float left = r.x + gui.px(18), right = r.right() - gui.px(18);
-    const std::string title =
-        fmt::format("Row {} {}", links.query, here ? "looks back" : "is being fetched");
+    // The arcs are of the weights themselves, whatever the matrix shows of them.
+    const bool other = p.state.sink == SinkMode::renormalized || p.state.sink == SinkMode::valued;
+    const std::string title = fmt::format("Row {} {}", links.query,
+                                          !here   ? "is being fetched"
+                                          : other ? "looks back, raw weights"
+                                                  : "looks back");
     const float x =
         gui.text({Face::medium, 12, Color::row_text}, r.x + gui.px(16), cy, title) + gui.px(12);
     RowLinks drawn = links;
