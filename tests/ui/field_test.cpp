@@ -72,3 +72,45 @@ TEST_CASE("a long line is drawn without being cut, and pasted whole") {
     paste(r, path + "5");
     CHECK((r.view().path_field == path + "5"));
 }
+
+// Bug: the breaks that a narrow field sets came along and were the user's own when pasted.
+TEST_CASE("what is copied or cut and pasted again is what was typed") {
+    Rig r(1280, 800);
+    r.play("wait ready\nclick composer.text\n");
+    std::string text;
+    for (int i = 0; i < 81; ++i) {
+        text += (i == 0 ? "w" : " w") + std::to_string(1000 + i);
+    }
+    paste(r, text);
+    REQUIRE(ui::line_count(r.view().composer) > 3);
+    r.play("key Ctrl+A\nkey Ctrl+C\nwait frames 2\n");
+    CHECK(ImGui::GetClipboardText() == text);
+    r.play("key Ctrl+A\nkey Ctrl+X\nwait frames 2\n");
+    CHECK(typed(r).empty());
+    r.play("key Ctrl+V\nwait frames 3\n");
+    CHECK(typed(r) == text);
+}
+
+// Bug: they took one half of the break, and the other was typed or did nothing.
+TEST_CASE("Backspace and Delete beside a soft break delete the character beyond it") {
+    Rig r(1280, 800);
+    r.play("wait ready\nclick composer.text\n");
+    std::string text;
+    for (int i = 0; i < 40; ++i) {
+        text += (i == 0 ? "w" : " w") + std::to_string(1000 + i);
+    }
+    for (const char* keys : {"key Ctrl+Home\nkey End\nkey Backspace\n",
+                             "key Ctrl+Home\nkey Down\nkey Home\nkey Backspace\n"}) {
+        INFO(keys);
+        paste(r, text);
+        const size_t line = r.view().composer.buffer.find("\r\n");
+        REQUIRE(line != std::string::npos);
+        r.play(std::string(keys) + "wait frames 2\n");
+        CHECK(typed(r) == std::string(text).erase(line - 1, 1));
+        r.play("key Ctrl+A\nkey Backspace\nwait frames 2\n");
+    }
+    paste(r, text);
+    const size_t line = r.view().composer.buffer.find("\r\n");
+    r.play("key Ctrl+Home\nkey End\nkey Delete\nwait frames 2\n");
+    CHECK(typed(r) == std::string(text).erase(line, 1));
+}

@@ -37,6 +37,58 @@ std::string unwrap(std::string_view text, size_t* cursor) {
     return out;
 }
 
+/// Backspace and Delete beside a soft break take one half of it, and mean the character beyond it.
+/// `before`: the text of the last frame; `now` and its cursor are put right.
+void delete_across(const std::string& before, std::string& now, size_t& cursor) {
+    if (now.size() + 1 != before.size()) {
+        return;
+    }
+    const auto differs = std::mismatch(now.begin(), now.end(), before.begin());
+    size_t at = size_t(differs.first - now.begin());
+    if (before.compare(at, 2, kSoftBreak) != 0) {
+        if (at == 0 || before.compare(at - 1, 2, kSoftBreak) != 0) {
+            return;
+        }
+        --at;
+    }
+    now = before;
+    if (ImGui::IsKeyDown(ImGuiKey_Backspace)) {
+        size_t begin = at;
+        do {
+            begin -= begin > 0 ? 1 : 0;
+        } while (begin > 0 && (static_cast<unsigned char>(now[begin]) & 0xC0) == 0x80);
+        now.erase(begin, at - begin);
+        cursor = begin;
+    } else if (at + 2 < now.size()) {
+        now.erase(at + 2, utf8_length(now, at + 2));
+        cursor = at + 2;
+    }
+}
+
+/// While it lives, what is copied loses its soft breaks.
+class PlainCopies {
+public:
+    PlainCopies() : set_(std::exchange(ImGui::GetPlatformIO().Platform_SetClipboardTextFn, &copy)) {
+        before_ = std::exchange(set_now_, set_);
+    }
+    ~PlainCopies() {
+        ImGui::GetPlatformIO().Platform_SetClipboardTextFn = set_;
+        set_now_ = before_;
+    }
+    PlainCopies(const PlainCopies&) = delete;
+    PlainCopies& operator=(const PlainCopies&) = delete;
+
+private:
+    using Set = void (*)(ImGuiContext*, const char*);
+    static void copy(ImGuiContext* context, const char* text) {
+        if (set_now_ != nullptr) {
+            set_now_(context, unwrap(text, nullptr).c_str());
+        }
+    }
+    static inline thread_local Set set_now_ = nullptr;
+    Set set_, before_;
+};
+
 struct WrapContext {
     Gui* gui = nullptr;
     TextStyle style;
@@ -137,7 +189,9 @@ int on_edit(ImGuiInputTextCallbackData* data) {
     field.wrapped = {};
     auto cursor = size_t(data->CursorPos);
     const bool selecting = data->SelectionStart != data->SelectionEnd;
-    const std::string plain = unwrap(now, &cursor);
+    std::string meant(now);
+    delete_across(field.buffer, meant, cursor);
+    const std::string plain = unwrap(meant, &cursor);
     if (refuse(data, field.buffer, plain.size(), *c->gui)) {
         return 0;
     }
@@ -210,6 +264,7 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
     // The stock field throws away what was typed since it got the keyboard.
     const bool escape = ImGui::IsKeyPressed(ImGuiKey_Escape, false);
     const std::string before = escape ? field.buffer : std::string();
+    const PlainCopies plain_copies;
     out.submitted = ImGui::InputTextMultiline(
         "##field", field.buffer.data(), field.buffer.size() + 1, {r.w, r.h},
         ImGuiInputTextFlags_EnterReturnsTrue |
