@@ -13,7 +13,7 @@ namespace {
 
 // What a signal handler may touch, hence global.
 std::atomic<bool> stop_asked{false};
-std::atomic<bool> end_asked{false};
+std::atomic<int> end_asked{0};  // the signal that asked
 std::atomic<int> wake_up{-1};
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
@@ -21,11 +21,11 @@ int pipe_ends[2] = {-1, -1};
 
 void on_signal(int signal_number) {
     const int error = errno;
-    if (signal_number == SIGTERM) {
-        end_asked.store(true);
-        std::signal(SIGTERM, SIG_DFL);
-    } else {
+    if (signal_number == SIGINT) {
         stop_asked.store(true);
+    } else {
+        end_asked.store(signal_number);
+        std::signal(signal_number, SIG_DFL);
     }
     // A flag alone is missed by a read that begins just after it was looked at.
     static_cast<void>(::write(wake_up.load(), "", 1) == 1);
@@ -43,19 +43,24 @@ void install_interrupt() {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
+    struct sigaction before {};
+    sigaction(SIGHUP, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) {  // nohup: it is to go on
+        sigaction(SIGHUP, &action, nullptr);
+    }
 }
 
 bool interrupted() {
-    return stop_asked.load() || end_asked.load();
+    return stop_asked.load() || asked_to_end();
 }
 bool asked_to_end() {
-    return end_asked.load();
+    return end_asked.load() != 0;
 }
 int interrupt_descriptor() {
     return pipe_ends[0];
 }
 int interrupted_exit_code() {
-    return 128 + (end_asked.load() ? SIGTERM : SIGINT);
+    return 128 + (asked_to_end() ? end_asked.load() : SIGINT);
 }
 
 void clear_interrupt() {

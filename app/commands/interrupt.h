@@ -3,11 +3,12 @@
 
 namespace app {
 
-/// Catches SIGINT and SIGTERM from now on. A second SIGTERM ends the program at once.
+/// Catches SIGINT, SIGTERM and SIGHUP (the terminal is gone) from now on. A second one of the
+/// latter two ends the program at once.
 void install_interrupt();
 /// Either of them came: stop what is being done.
 bool interrupted();
-/// SIGTERM came: stop, and end the program. Stays so.
+/// SIGTERM or SIGHUP came: stop, and end the program. Stays so.
 bool asked_to_end();
 /// Forgets Ctrl-C.
 void clear_interrupt();

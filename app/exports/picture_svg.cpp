@@ -141,8 +141,16 @@ std::string svg_patterns(const PictureColors& colors) {
 }  // namespace
 
 std::string markup(std::string_view text) {
+    // XML has neither U+FFFE nor U+FFFF.
+    constexpr std::string_view kNoCharacter = "\xEF\xBF\xBE", kNorThis = "\xEF\xBF\xBF";
     std::string out;
-    for (const char c : text) {
+    for (size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (text.compare(i, 3, kNoCharacter) == 0 || text.compare(i, 3, kNorThis) == 0) {
+            out += "\xEF\xBF\xBD";
+            i += 2;
+            continue;
+        }
         switch (c) {
             case '&':
                 out += "&amp;";

@@ -3,6 +3,7 @@
 #include "tests/support/temp_dir.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <sys/stat.h>
 
@@ -185,7 +186,8 @@ TEST_CASE("closed standard files are occupied") {
     CHECK(shell("$P chat -m " + kTiny + " <&-").exit_code == 0);
 }
 
-TEST_CASE("SIGTERM ends the chat: while it waits and in the middle of an answer") {
+TEST_CASE("SIGTERM and SIGHUP end the chat: while it waits and in the middle of an answer") {
+    const int signal = GENERATE(SIGTERM, SIGHUP);
     bool sent = false;
     support::ProgramInput input{.arguments = {"chat", "-s", "3", "--stop", "zzzzzz"},
                                 .standard_input = "Tell me a long story.\n",
@@ -196,15 +198,15 @@ TEST_CASE("SIGTERM ends the chat: while it waits and in the middle of an answer"
                                         sent |= now;
                                         return now;
                                     },
-                                .signal = SIGTERM,
+                                .signal = signal,
                                 .close_input = false};
     const ProgramResult answering = support::run_program(LAPIDARY_PROGRAM, input);
     INFO(answering.err);
-    CHECK(answering.exit_code == 143);
+    CHECK(answering.exit_code == 128 + signal);
     CHECK(contains(answering.err, "#"));  // it came to its own end
 
     input.interrupt = [&](const std::string& out) { return out.ends_with('\n'); };
-    CHECK(support::run_program(LAPIDARY_PROGRAM, input).exit_code == 143);
+    CHECK(support::run_program(LAPIDARY_PROGRAM, input).exit_code == 128 + signal);
 }
 
 TEST_CASE("Ctrl-C at a prompt says how to leave, a second one leaves") {

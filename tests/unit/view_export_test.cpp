@@ -1,5 +1,6 @@
 // Exported views: each format parses, and holds what it was given.
 #include "app/exports/view_export.h"
+#include "app/exports/picture.h"
 #include "model/json_reader.h"
 #include "tests/support/npz.h"
 #include "tests/support/temp_dir.h"
@@ -105,6 +106,12 @@ uint32_t big_endian(const std::vector<uint8_t>& bytes, size_t at) {
 }
 
 }  // namespace
+
+TEST_CASE("text in XML has no character that XML lacks") {
+    CHECK(markup("a<b>&\"\x01\n") == "a&lt;b&gt;&amp;&quot; \n");
+    CHECK(markup("\xEF\xBF\xBE-\xEF\xBF\xBF-\xEF\xBF\xBD") ==
+          "\xEF\xBF\xBD-\xEF\xBF\xBD-\xEF\xBF\xBD");
+}
 
 TEST_CASE("the format follows the ending") {
     CHECK(export_format("a.png") == ExportFormat::png);
