@@ -88,6 +88,22 @@ std::string_view without_tail_spaces(std::string_view word) {
     return word;
 }
 
+/// Is the word wider than that? Of a very long one its beginning tells: what is broken into many
+/// lines is not measured to its end for each of them.
+bool wider(const Gui& gui, const TextStyle& style, std::string_view word, float width) {
+    constexpr size_t kBeginning = 2048;
+    if (word.size() > kBeginning) {
+        size_t cut = kBeginning;
+        while (cut < word.size() && (static_cast<unsigned char>(word[cut]) & 0xC0) == 0x80) {
+            ++cut;
+        }
+        if (gui.width(style, word.substr(0, cut)) > width) {
+            return true;
+        }
+    }
+    return gui.width(style, without_tail_spaces(word)) > width;
+}
+
 }  // namespace
 
 void TextLayout::new_line(Cursor& at) {
@@ -155,12 +171,12 @@ void TextLayout::flow(const Gui& gui, const Run& run, const TextStyle& style, Cu
     for (size_t i = 0; i < text.size();) {
         size_t n = next_word(text, i);
         std::string_view word = text.substr(i, n);
-        if (at.x + gui.width(style, without_tail_spaces(word)) > at.right) {
+        if (wider(gui, style, word, at.right - at.x)) {
             if (at.in_line && at.x > at.left) {
                 new_line(at);
             }
             // A word longer than the line is broken where it must be.
-            while (gui.width(style, without_tail_spaces(word)) > at.right - at.left && n > 1) {
+            while (n > 1 && wider(gui, style, word, at.right - at.left)) {
                 size_t fit = 0;
                 float w = 0;
                 while (fit < n) {
