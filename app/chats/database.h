@@ -65,7 +65,7 @@ public:
     bool is_open() const { return handle_ != nullptr; }
     /// Statements without parameters and results.
     bool exec(const std::string& sql);
-    /// The prepared statement of this text, ready for its parameters; kept for the next time.
+    /// The prepared statement of this literal, ready for its parameters; kept by its address.
     Statement& use(const char* sql);
     /// The first column of the first row; `missing` when there is none.
     int64_t value(const char* sql, int64_t missing = 0);

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "app/chats/database.h"
 #include "app/recordings/recording.h"
@@ -36,6 +38,12 @@ public:
             refuse(field, std::to_string(found), std::to_string(expected));
         }
     }
+    void each_once(std::string_view field, std::vector<TokenId> ids) const;
+    /// A row's text and bytes of a token, in bytes.
+    void token_sizes(size_t text, size_t bytes) const;
+    /// The table has at most so many rows. To be asked before they are read in order: what is not
+    /// to be read is not to be sorted either. `counted` is a literal, as Database keeps it.
+    void rows_at_most(Database& db, const char* table, const char* counted, double most);
     /// Everything could be read.
     void sound(const Database& db) const {
         if (db.failed()) {
@@ -52,6 +60,10 @@ private:
     const char* table_ = "";
     int64_t position_ = -1, layer_ = -1;
 };
+
+/// Nothing in the file may make rows or work of its own: it has tables with what is stored in them,
+/// no views, triggers, virtual tables or computed columns. Throws base::Error(model).
+void check_recorded_schema(Database& db, const RecordingChecks& check);
 
 /// The tables rows; steps, lens and lens_mid. Throw base::Error(model). (recording_read_rows.cpp,
 /// recording_read_steps.cpp)

@@ -16,6 +16,7 @@ namespace app {
 
 class RecordingMaker {
 public:
+    // Readers refuse more than these (and one, that was drawn): to raise them takes a new schema.
     static constexpr uint32_t kNextTokens = 256;  // likeliest tokens kept of each row
     static constexpr uint32_t kStageTokens = 64;  // of each stage of the sampler
     static constexpr uint32_t kLensTokens = 10;   // of each layer

@@ -49,6 +49,11 @@ public:
         if (!db_.open(path, false)) {
             check_.refuse("the recording cannot be opened: " + db_.fault().message);
         }
+        // The schema is a stranger's too: its functions are not trusted, its constraints not
+        // computed.
+        db_.exec(
+            "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
+            "PRAGMA ignore_check_constraints=ON;");
         schema_ = db_.value("PRAGMA user_version");
         if (schema_ > kRecordingSchema) {
             check_.refuse(
@@ -56,6 +61,7 @@ public:
                             "from a newer Lapidary",
                             schema_, kRecordingSchema));
         }
+        check_recorded_schema(db_, check_);
         Statement& check = db_.use("PRAGMA quick_check(1)");
         const bool sound = check.step() && check.text(0) == "ok";
         check.reset();
@@ -76,6 +82,9 @@ public:
         if (schema_ > 1) {
             read_sequence(r);
             read_turns(r);
+        }
+        check_last_row(r);
+        if (schema_ > 1) {
             read_recorded_steps(db_, check_, r, schema_);
         }
         check_.sound(db_);
@@ -102,6 +111,15 @@ private:
     }
 
     std::string fault() const { return db_.failed() ? ": " + db_.fault().message : std::string(); }
+
+    /// Only a token that was drawn need not have been through the model.
+    void check_last_row(const Recording& r) {
+        if (r.captures.back()->live.empty() && !r.drawn()) {
+            check_.at("rows", int64_t(r.tokens.size()) - 1);
+            check_.refuse("the number of layers", "0",
+                          fmt::format("{}: no token was drawn", r.info.n_layers));
+        }
+    }
 
     std::string meta(std::string_view key) {
         Statement& row = db_.use("SELECT value FROM meta WHERE key = ?").bind(1, key);
@@ -175,6 +193,7 @@ private:
     }
 
     void read_tokens(Recording& r) {
+        check_.rows_at_most(db_, "tokens", "SELECT count(*) FROM tokens", most_tokens(r));
         Statement& row = db_.use(
             "SELECT position, id, text, bytes, control, facts FROM tokens ORDER BY position");
         while (row.step()) {
@@ -188,6 +207,7 @@ private:
             t.id = TokenId(row.integer(1));
             t.text = row.text(2);
             const auto bytes = row.bytes(3);
+            check_.token_sizes(t.text.size(), bytes.size());
             t.bytes.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
             check_.within("control", double(row.integer(4)), 0, 1);
             t.control = row.integer(4) != 0;
@@ -242,9 +262,15 @@ private:
             check_.within("a logprob of top", other.value_or(kNone), -kMostNumber, kMostLogprob);
             t.top.push_back({TokenId(*id), "", float(*other)});
         }
+        std::vector<TokenId> ids;
+        for (const TopToken& other : t.top) {
+            ids.push_back(other.id);
+        }
+        check_.each_once("an id of top", std::move(ids));
     }
 
     void read_texts(Recording& r) {
+        check_.rows_at_most(db_, "texts", "SELECT count(*) FROM texts", r.info.vocab_size);
         auto texts = std::make_shared<std::vector<std::string>>(r.info.vocab_size);
         auto all_bytes =
             std::make_shared<std::vector<std::optional<std::string>>>(r.info.vocab_size);
@@ -256,8 +282,9 @@ private:
             check_.at("texts");
             check_.within("id", double(id), 0, double(r.info.vocab_size) - 1);
             (*texts)[size_t(id)] = row.text(1);
+            const auto bytes = row.bytes(2);
+            check_.token_sizes((*texts)[size_t(id)].size(), bytes.size());
             if (row.integer(3) != 0) {
-                const auto bytes = row.bytes(2);
                 (*all_bytes)[size_t(id)] =
                     std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
             }
@@ -294,6 +321,7 @@ private:
         check_hash(r.model_hash);
         r.finish = FinishReason(finish);
         r.stats.prompt_n = fields.count("prompt_n").value_or(0);
+        check_.within("prompt_n", double(r.stats.prompt_n), 0, double(r.tokens.size()));
         r.stats.predicted_n = fields.count("predicted_n").value_or(0);
         for (const auto& [name, value] : {std::pair{"prompt_ms", &r.stats.prompt_ms},
                                           std::pair{"predicted_ms", &r.stats.predicted_ms},
@@ -323,6 +351,9 @@ private:
             const std::optional<double> value = fields.real(field.name);
             if (value) {
                 check_.within(field.name, *value, field.min, field.max);
+                if (field.integer && *value != std::floor(*value)) {
+                    check_.refuse(field.name, fmt::format("{}", *value), "a whole number");
+                }
                 model::set_field(params, field, *value);
             }
         }

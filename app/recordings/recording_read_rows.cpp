@@ -93,12 +93,20 @@ void read_recorded_rows(Database& db, RecordingChecks& check, Recording& r) {
         captures.back()->first_position = i;
         captures.back()->n_positions = 1;
     }
+    check.rows_at_most(db, "rows", "SELECT count(*) FROM rows",
+                       double(r.tokens.size()) * r.info.n_layers);
     const RowReader reader(check, r);
     Statement& row = db.use(
         "SELECT layer, position, first_key, n_keys, data FROM rows ORDER BY position, layer");
     while (row.step()) {
         model::LiveRows rows = reader.read(row);
-        captures[rows.position]->live.push_back(std::move(rows));
+        // In order and as many as there are layers: each of them once.
+        std::vector<model::LiveRows>& live = captures[rows.position]->live;
+        if (!live.empty() && rows.layer <= live.back().layer) {
+            check.refuse("layer", fmt::format("{} after {}", rows.layer, live.back().layer),
+                         "each layer once, in order");
+        }
+        live.push_back(std::move(rows));
     }
     check.sound(db);
     // The last token of an answer has been drawn but not been through the model.

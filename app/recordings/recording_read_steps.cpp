@@ -7,6 +7,7 @@
 #include <span>
 
 #include "app/recordings/recording_checks.h"
+#include "app/recordings/recording_maker.h"
 #include "gpu/base.h"
 
 namespace app {
@@ -14,6 +15,7 @@ namespace app {
 namespace {
 
 constexpr double kMostFloat = std::numeric_limits<float>::max();
+constexpr double kMostNumber = std::numeric_limits<double>::max();
 constexpr double kMostLogprob = 1e-3;  // rounding of a certain token's
 constexpr double kSumSlack = 0.01;
 
@@ -47,6 +49,7 @@ public:
     StepReader(RecordingChecks& check, Recording& r) : check_(check), r_(r) {}
 
     void read_steps(Database& db) {
+        check_.rows_at_most(db, "steps", "SELECT count(*) FROM steps", double(r_.tokens.size()));
         Statement& row =
             db.use("SELECT position, next, stages, lens_ids FROM steps ORDER BY position");
         while (row.step()) {
@@ -60,17 +63,24 @@ public:
             while (ids.more()) {
                 step.lens_ids.push_back(id("lens_ids", ids.take<TokenId>()));
             }
+            check_.each_once("lens_ids", step.lens_ids);
+            at_most("the number of lens_ids", step.lens_ids.size(), RecordingMaker::kLensAsked + 1);
         }
         check_.sound(db);
         check_.at("steps");
         check_.equal("the number of positions", int64_t(r_.steps.size()), r_.n_rows());
     }
 
-    void read_lens(Database& db, const char* table, std::vector<LensAnswer> RecordedStep::*to,
-                   bool may_lack) {
-        const std::string query = fmt::format(
-            "SELECT position, layer, top, asked FROM {} ORDER BY position, layer", table);
-        Statement& row = db.use(query.c_str());
+    struct LensTable {
+        const char *name, *counted, *rows;  // queries: literals, as Database keeps them
+        std::vector<LensAnswer> RecordedStep::*to;
+        bool may_lack;
+    };
+
+    void read_lens(Database& db, const LensTable& from) {
+        const auto& [table, counted, rows, to, may_lack] = from;
+        check_.rows_at_most(db, table, counted, double(r_.steps.size()) * r_.info.n_layers);
+        Statement& row = db.use(rows);
         while (row.step()) {
             const int64_t position = row.integer(0);
             check_.at(table);
@@ -93,6 +103,9 @@ public:
     }
 
 private:
+    void at_most(std::string_view field, size_t found, uint32_t most) const {
+        check_.within(field, double(found), 0, double(most));
+    }
     TokenId id(std::string_view field, TokenId found) const {
         check_.within(field, double(found), 0, double(r_.info.vocab_size) - 1);
         return found;
@@ -112,11 +125,14 @@ private:
             next.logprobs.push_back(logprob("next.logprob", from.take<float>()));
             sum += std::exp(double(next.logprobs.back()));
         }
+        check_.within("the number of tokens of next", double(next.ids.size()), 1,
+                      RecordingMaker::kNextTokens + 1);
         check_.within("the sum of next", sum, 1 - kSumSlack, 1 + kSumSlack);
-        std::vector<TokenId> ids = next.ids;
-        std::sort(ids.begin(), ids.end());
-        if (const auto twice = std::adjacent_find(ids.begin(), ids.end()); twice != ids.end()) {
-            check_.refuse("next.id", fmt::format("{} twice", *twice), "each token once");
+        check_.each_once("next.id", next.ids);
+        for (size_t i = 1; i < next.ids.size(); ++i) {
+            // The likeliest first, up to rounding.
+            check_.within("next.logprob", double(next.logprobs[i]), -kMostNumber,
+                          double(next.logprobs[i - 1]) + kMostLogprob);
         }
     }
 
@@ -130,7 +146,8 @@ private:
             result.n_left = from.take<uint32_t>();
             check_.within("stages.n_left", double(result.n_left), 1, double(r_.info.vocab_size));
             const auto n = from.take<uint32_t>();
-            check_.within("stages.n", double(n), 0, double(result.n_left));
+            check_.within("stages.n", double(n), 0,
+                          double(std::min(result.n_left, RecordingMaker::kStageTokens)));
             result.other = from.take<double>();
             check_.within("stages.other", result.other, -kMostLogprob, 1 + kMostLogprob);
             double sum = result.other;
@@ -163,6 +180,7 @@ private:
             other.logprob = logprob("top.logprob", top.take<float>());
             other.text = (*r_.info.token_texts)[size_t(other.id)];
         }
+        at_most("the number of tokens of top", answer.top.size(), RecordingMaker::kLensTokens);
         while (asked.more()) {
             answer.asked.push_back(logprob("asked", asked.take<float>()));
         }
@@ -180,9 +198,14 @@ private:
 void read_recorded_steps(Database& db, RecordingChecks& check, Recording& r, int64_t schema) {
     StepReader reader(check, r);
     reader.read_steps(db);
-    reader.read_lens(db, "lens", &RecordedStep::lens, false);
+    reader.read_lens(db, {"lens", "SELECT count(*) FROM lens",
+                          "SELECT position, layer, top, asked FROM lens ORDER BY position, layer",
+                          &RecordedStep::lens, false});
     if (schema > 2) {
-        reader.read_lens(db, "lens_mid", &RecordedStep::lens_mid, true);
+        reader.read_lens(
+            db, {"lens_mid", "SELECT count(*) FROM lens_mid",
+                 "SELECT position, layer, top, asked FROM lens_mid ORDER BY position, layer",
+                 &RecordedStep::lens_mid, true});
     }
 }
 

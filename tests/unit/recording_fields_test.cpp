@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 
 using namespace app;
 
@@ -44,6 +45,14 @@ TEST_CASE("a recording with one bent field is refused by that field's name") {
         {"UPDATE tokens SET bytes=x'41' WHERE position=0", "none of a control token"},
         {"UPDATE tokens SET control=7 WHERE position=4", "control is 7, expected 0 to 1"},
         {"UPDATE texts SET id=100 WHERE id=62", "texts: id is 100, expected 0 to 99"},
+        {"UPDATE tokens SET text=printf('%.*c',4097,'W') WHERE position=4",
+         "tokens of position 4: the length of text is 4097, expected 0 to 4096"},
+        {"UPDATE tokens SET bytes=CAST(printf('%.*c',513,'W') AS BLOB) WHERE position=4",
+         "tokens of position 4: the length of bytes is 513, expected 0 to 512"},
+        {"UPDATE texts SET text=printf('%.*c',4097,'W') WHERE id=62",
+         "texts: the length of text is 4097, expected 0 to 4096"},
+        {"UPDATE texts SET bytes=CAST(printf('%.*c',400000,'W') AS BLOB) WHERE id=62",
+         "texts: the length of bytes is 400000, expected 0 to 512"},
         // rows
         {"DELETE FROM rows WHERE position=9", "the number of layers is 0, expected 3"},
         {"DELETE FROM rows WHERE position=9 AND layer=1", "the number of layers is 2, expected 3"},
@@ -57,6 +66,14 @@ TEST_CASE("a recording with one bent field is refused by that field's name") {
         {"UPDATE rows SET n_keys=11 WHERE position=9 AND layer=1", "n_keys is 11, expected 10"},
         {"UPDATE rows SET data=substr(data,1,length(data)-2) WHERE position=9 AND layer=1",
          "data is 54 bytes, expected 56 of 2 heads and 10 keys"},
+        {"CREATE TABLE r AS SELECT * FROM rows; DROP TABLE rows; ALTER TABLE r RENAME TO rows; "
+         "UPDATE rows SET layer=0, first_key=2, n_keys=8, data=(SELECT data FROM rows WHERE "
+         "layer=0 "
+         "AND position=9) WHERE layer=1 AND position=9",
+         "rows of position 9, layer 0: layer is 0 after 0, expected each layer once"},
+        {"WITH RECURSIVE n(x) AS (SELECT 0 UNION ALL SELECT x+1 FROM n WHERE x<60) INSERT INTO "
+         "rows SELECT 3, x, 0, 0, '' FROM n",
+         "rows: the number of rows is 118, expected 0 to 60"},
         // LSE: absent, NaN, infinite, of another row
         {"UPDATE rows SET data=substr(data,1,8)||substr(data,13) WHERE position=9 AND layer=1",
          "data is 52 bytes"},
@@ -88,6 +105,11 @@ TEST_CASE("a recording with one bent field is refused by that field's name") {
          "WHERE "
          "position=3",
          "next.logprob is 1"},
+        {"UPDATE steps SET next=x'000000000000F03F' WHERE position=3",
+         "steps of position 3: the number of tokens of next is 0, expected 1 to 257"},
+        {"UPDATE steps SET next=CAST(substr(next,1,8)||substr(next,17,16)||substr(next,9,8) AS "
+         "BLOB) WHERE position=3",
+         "steps of position 3: next.logprob is -0.5, expected a number up to -2.999"},
         {"UPDATE steps SET next=substr(next,1,11) WHERE position=3", "next is 11 bytes"},
         {"UPDATE steps SET stages=CAST(x'09000000'||substr(stages,5) AS BLOB) WHERE position=3",
          "stages.stage is 9, expected 0 to 6"},
@@ -110,7 +132,17 @@ TEST_CASE("a recording with one bent field is refused by that field's name") {
         {"UPDATE steps SET lens_ids=x'64000000' WHERE position=3", "lens_ids is 100"},
         {"UPDATE steps SET lens_ids=x'07000000' WHERE position=3",
          "the number of asked is 2, expected 1"},
+        {"UPDATE steps SET lens_ids=x'0700000007000000' WHERE position=3",
+         "steps of position 3: lens_ids is 7 twice"},
+        {"INSERT INTO steps SELECT position+30, next, stages, lens_ids FROM steps",
+         "steps: the number of rows is 38, expected 0 to 20"},
         // lens
+        {"UPDATE lens SET top=CAST(top||top||top||top||top||top||top||top||top||top||top AS BLOB) "
+         "WHERE "
+         "position=3 AND layer=2",
+         "lens of position 3, layer 2: the number of tokens of top is 11, expected 0 to 10"},
+        {"INSERT INTO lens SELECT position+30, layer, top, asked FROM lens",
+         "lens: the number of rows is 114, expected 0 to 57"},
         {"DELETE FROM lens WHERE position=3 AND layer=2", "the number of layers is 2, expected 3"},
         {"DELETE FROM lens WHERE position=3 AND layer=0", "position 3: layer is 1, expected 0"},
         {"UPDATE lens SET position=19 WHERE position=3", "lens: position is 19, expected 0 to 18"},
@@ -143,8 +175,8 @@ TEST_CASE("a recording with one bent field is refused by that field's name") {
         {"meta", "key='info'", "$.n_kv_heads", "4", "n_kv_heads is 4, expected 1 to 2"},
         {"meta", "key='info'", "$.vocab_size", "19",
          "an id of top is 51, expected a whole number up to 18"},
-        {"meta", "key='info'", "$.n_ctx", "10", "the number of tokens is 12, expected 1 to 11"},
-        {"meta", "key='info'", "$.windows", "[8,0]", "layer is 2, expected 0 to 1"},
+        {"meta", "key='info'", "$.n_ctx", "10", "the number of rows is 20, expected 0 to 11"},
+        {"meta", "key='info'", "$.windows", "[8,0]", "the number of rows is 57, expected 0 to 40"},
         {"meta", "key='info'", "$.windows", "[8,0,8,0]", "the number of layers is 3, expected 4"},
         {"meta", "key='info'", "$.windows", "[]", "the number of windows"},
         {"meta", "key='info'", "$.windows", "[8,-1,8]", "a window is -1"},
@@ -156,6 +188,11 @@ TEST_CASE("a recording with one bent field is refused by that field's name") {
         {"meta", "key='sequence'", "$.answer_begin", "0", "answer_begin is 0, expected 1 to 20"},
         {"meta", "key='sequence'", "$.finish", "9", "finish is 9, expected 0 to 3"},
         {"meta", "key='sequence'", "$.prompt_ms", "-1", "prompt_ms is -1"},
+        {"meta", "key='sequence'", "$.prompt_n", "21", "prompt_n is 21, expected 0 to 20"},
+        {"meta", "key='sequence'", "$.sampling.top_k", "1.5",
+         "sequence: top_k is 1.5, expected a whole number"},
+        {"meta", "key='sequence'", "$.answer_begin", "20",
+         "rows of position 19: the number of layers is 0, expected 3: no token was drawn"},
         {"meta", "key='sequence'", "$.model_hash", "\"md5:1\"", "model_hash is 'md5:1'"},
         {"meta", "key='sequence'", "$.sampling.temperature", "-1", "temperature is -1"},
         {"meta", "key='sequence'", "$.sampling.seed", "\"-7\"", "seed is '-7'"},
@@ -171,8 +208,73 @@ TEST_CASE("a recording with one bent field is refused by that field's name") {
         {"tokens", "position=4", "$.top[0][0]", "100", "an id of top is 100"},
         {"tokens", "position=4", "$.top[0][1]", "2", "a logprob of top is 2"},
         {"tokens", "position=4", "$.top[0][1]", "null", "a logprob of top is nan"},
+        {"tokens", "position=4", "$.top[1][0]", "51", "an id of top is 51 twice"},
     };
     for (const auto& n : numbers) {
         refused(json_set(n.table, n.where, n.path, n.value), n.field);
     }
+}
+
+TEST_CASE("a recording whose tables are no tables is refused by their names") {
+    const support::TempDir dir;
+    const std::string good = (dir.path() / "good.lapidary").string();
+    const std::string bent = (dir.path() / "bent.lapidary").string();
+    write_recording(support::small_recording(), good);
+    // None of the views ends: reading one would never come back.
+    const std::string endless =
+        "WITH RECURSIVE r(x) AS (SELECT 0 UNION ALL SELECT x+1 FROM r) SELECT ";
+    const std::pair<std::string, const char*> bends[] = {
+        {"DROP TABLE texts; CREATE VIEW texts AS " + endless +
+             "0 AS id, 't' AS text, x'' AS bytes "
+             "FROM r",
+         "'texts' is a view, expected only tables"},
+        {"ALTER TABLE rows RENAME TO r2; CREATE VIEW rows AS " + endless + "r2.* FROM r2, r",
+         "'rows' is a view"},
+        {"DROP TABLE meta; CREATE VIEW meta AS " + endless + "'no' AS key, '' AS value FROM r",
+         "'meta' is a view"},
+        {"DROP TABLE tokens; CREATE VIEW tokens AS " + endless +
+             "x AS position, 1 AS id, 'a' AS text, x'61' AS bytes, 0 AS control, '{}' AS facts "
+             "FROM r",
+         "'tokens' is a view"},
+        {"CREATE VIEW other AS SELECT 1", "'other' is a view"},
+        {"CREATE TRIGGER t AFTER INSERT ON meta BEGIN DELETE FROM meta; END", "'t' is a trigger"},
+        {"DROP TABLE texts; CREATE VIRTUAL TABLE texts USING fts5(id, text, bytes)",
+         "'texts' is a virtual table"},
+        {"ALTER TABLE texts ADD COLUMN more TEXT AS (printf('%.*c', 900000000, 'x'))",
+         "'texts' computes its column 'more'"},
+    };
+    for (const auto& [sql, said] : bends) {
+        std::filesystem::copy_file(good, bent, std::filesystem::copy_options::overwrite_existing);
+        support::run_sql(bent, sql);
+        const std::string message = support::refusal_of(bent);
+        INFO(sql << "\n" << message);
+        CHECK(message.find(std::string("bent.lapidary: ") + said) != std::string::npos);
+    }
+    // An index changes nothing that is read.
+    std::filesystem::copy_file(good, bent, std::filesystem::copy_options::overwrite_existing);
+    support::run_sql(bent, "CREATE INDEX i ON tokens(text)");
+    CHECK(support::refusal_of(bent).empty());
+}
+
+TEST_CASE("constraints of a recording are not computed") {
+    const support::TempDir dir;
+    const std::string path = (dir.path() / "a.lapidary").string();
+    write_recording(support::small_recording(), path);
+    support::run_sql(path,
+                     "PRAGMA ignore_check_constraints=ON; ALTER TABLE meta RENAME TO m; CREATE "
+                     "TABLE meta(key TEXT, value TEXT CHECK(key = 'never')); INSERT INTO meta "
+                     "SELECT * FROM m; DROP TABLE m");
+    CHECK(support::refusal_of(path).empty());
+}
+
+TEST_CASE("a recording of one token without rows is refused") {
+    const support::TempDir dir;
+    const std::string path = (dir.path() / "a.lapidary").string();
+    write_recording(support::small_recording(), path);
+    support::run_sql(path,
+                     "DELETE FROM tokens WHERE position>0; DELETE FROM rows; DELETE FROM steps; "
+                     "DELETE FROM lens; DELETE FROM lens_mid; UPDATE meta SET "
+                     "value=json_set(value,'$.answer_begin',1) WHERE key='sequence'");
+    CHECK(support::refusal_of(path).find("rows of position 0: the number of layers is 0") !=
+          std::string::npos);
 }

@@ -138,6 +138,8 @@ TEST_CASE("a recording of the first schema is still read, and says what it lacks
     const std::string path = (dir.path() / "old.lapidary").string();
     Recording old = made();
     old.steps.clear();
+    old.tokens.pop_back();  // nothing was drawn: all tokens have rows
+    old.captures.pop_back();
     write_recording(old, path);
     run_sql(path,
             "DROP TABLE steps; DROP TABLE lens; DROP TABLE lens_mid; DELETE FROM meta WHERE key IN "
