@@ -117,6 +117,46 @@ TEST_CASE("any token is found by text or id, with its rank and probability (V5)"
     CHECK(number(r, "candidate.0.rank") >= 1);
 }
 
+TEST_CASE("only the answer's tokens are said to be drawn") {
+    test::Rig r(1440, 900);
+    r.play("wait ready\nsend What is it\nwait idle\nwait frames 3\n");
+    r.view().tab = Tab::next_token;
+    const auto says = [&](std::string_view words) {
+        const auto& texts = r.registry().texts();
+        return std::any_of(texts.begin(), texts.end(),
+                           [&](const DrawnText& t) { return t.text == words; });
+    };
+    const auto look_at = [&](uint32_t position) {
+        r.state().select_position(position);
+        r.play("wait idle\nwait frames 4\n");
+        REQUIRE(r.view().stages.stages.size() > 0);
+        REQUIRE(r.state().distribution.row == position - 1);
+        r.view().open_candidate = r.state().selected()->tokens[position].id;
+        r.play("wait frames 2\n");
+    };
+    const uint32_t begin = r.state().selected()->answer_begin;
+    REQUIRE(begin > 2);
+    look_at(begin - 1);  // bug: the last token of the prompt was "drawn"
+    CHECK(says("given"));
+    CHECK_FALSE(says("drawn"));
+    CHECK(says("if drawn"));  // what the sampler would do
+    CHECK(says("This is the one that was given"));
+    look_at(begin);
+    CHECK(says("This is the one that was drawn"));
+    CHECK_FALSE(says("if drawn"));
+    CHECK_FALSE(says("given"));
+    // A branch begins with what the user chose, and before it stands what was there.
+    const TokenId other = r.engine.id_of(" red");
+    REQUIRE(r.state().selected()->tokens[begin + 2].id != other);
+    r.state().branch(begin + 2, other);
+    r.play("wait idle\nwait frames 3\n");
+    look_at(begin + 2);
+    CHECK(says("This is the one that was chosen"));
+    CHECK(says("if drawn"));
+    look_at(begin + 1);
+    CHECK(says("This is the one that was drawn"));
+}
+
 TEST_CASE("zoom and search end with the sequence that they were made for") {
     test::Rig r(1440, 900);
     r.play("wait ready\nsend What is it\nwait idle\nwait frames 3\n");

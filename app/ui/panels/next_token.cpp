@@ -38,6 +38,25 @@ const TokenInfo& drawn_token(const UiState& s, const Message& m) {
     return s.selection.after_last ? none : m.tokens[shown_position(s, m)];
 }
 
+/// How the token at the shown position came to be there: the model drew those of its answer only,
+/// and of a branch not the one it begins with.
+enum class Origin { given, chosen, drawn };
+
+Origin shown_origin(const UiState& s, const Message& m) {
+    const uint32_t position = shown_position(s, m);
+    if (m.given || s.selection.after_last) {
+        return Origin::given;
+    }
+    if (m.branch && m.branch->position == position) {
+        return Origin::chosen;
+    }
+    return position < m.answer_begin ? Origin::given : Origin::drawn;
+}
+
+std::string_view origin_word(Origin origin) {
+    return origin == Origin::given ? "given" : origin == Origin::chosen ? "chosen" : "drawn";
+}
+
 }  // namespace
 
 bool compute_stages(Panel& p) {
@@ -252,8 +271,10 @@ Columns columns_of(const Gui& gui, const Rect& r, float token_w) {
     return c;
 }
 
-void draw_bar(Panel& p, const Bar& bar, const Columns& c, float cy, bool drawn) {
+/// `word`: what to say beside the bar of the token that stands here; empty for the others.
+void draw_bar(Panel& p, const Bar& bar, const Columns& c, float cy, std::string_view word) {
     Gui& gui = p.gui;
+    const bool drawn = !word.empty();
     const Rect track{std::round(c.bar), std::round(cy - gui.px(4)), std::round(c.bar_w),
                      std::round(gui.px(8))};
     gui.fill(track, p.view.open_candidate == bar.id ? Color::edge : Color::bar_track, 2);
@@ -267,12 +288,14 @@ void draw_bar(Panel& p, const Bar& bar, const Columns& c, float cy, bool drawn) 
                  2);
     }
     if (drawn && track.w - filled > gui.px(48)) {
-        gui.text(type::kBadge, track.x + filled + gui.px(7), cy, "drawn");
+        gui.text(type::kBadge, track.x + filled + gui.px(7), cy, word);
     }
 }
 
-void draw_bar_row(Panel& p, const Bar& bar, size_t index, const Columns& c, float cy, bool drawn) {
+void draw_bar_row(Panel& p, const Bar& bar, size_t index, const Columns& c, float cy,
+                  std::string_view word) {
     Gui& gui = p.gui;
+    const bool drawn = !word.empty();
     const TokenFace face = fitted(gui, face_of_id(p, bar.id), c.bar - c.token - gui.px(10));
     const float w = std::max(token_width(gui, face), gui.px(24));
     const Rect box{std::round(c.token), std::round(cy - gui.px(10)),
@@ -298,7 +321,7 @@ void draw_bar_row(Panel& p, const Bar& bar, size_t index, const Columns& c, floa
         gui.registry().bind(id + ".rank", double(*bar.rank), rank);
         gui.text_fit(type::kNote, c.bar, cy, c.final - gui.px(52) - c.bar, "rank " + rank);
     } else {
-        draw_bar(p, bar, c, cy, drawn);
+        draw_bar(p, bar, c, cy, word);
     }
     if (bar.final) {
         gui.number({Face::mono_medium, 12, Color::text}, c.final, cy, id + ".final", *bar.final,
@@ -323,7 +346,9 @@ float draw_branch_row(Panel& p, const Rect& r, TokenId id, float y) {
     const float cy = y + gui.px(15);
     const float x = r.x + gui.px(16);
     if (drawn_token(p.state, m).id == id) {
-        gui.text_fit(type::kNote, x, cy, r.w - gui.px(32), "This is the one that was drawn");
+        gui.text_fit(
+            type::kNote, x, cy, r.w - gui.px(32),
+            fmt::format("This is the one that was {}", origin_word(shown_origin(p.state, m))));
         return gui.px(30);
     }
     if (!obstacle.empty()) {
@@ -408,6 +433,7 @@ void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, bool f
     const float token_w = full ? std::clamp(r.w - gui.px(330), gui.px(kTokenColumn), gui.px(140))
                                : gui.px(kTokenColumn);
     const Columns c = columns_of(gui, r, token_w);
+    const std::string_view word = origin_word(shown_origin(p.state, *p.state.selected()));
     double listed = 0, listed_final = 0;
     for (size_t i = 0; i < ids.size(); ++i) {
         const Bar bar = make_bar(p, ids[i], drawn);
@@ -435,7 +461,7 @@ void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, bool f
         if (hit.clicked) {
             p.view.open_candidate = open ? std::nullopt : std::optional(ids[i]);
         }
-        draw_bar_row(p, bar, i, c, row.cy(), ids[i] == drawn.id);
+        draw_bar_row(p, bar, i, c, row.cy(), ids[i] == drawn.id ? word : std::string_view());
         y += gui.px(26);
         if (open) {
             y += draw_branch_row(p, r, ids[i], y) + gui.px(4);
@@ -511,7 +537,11 @@ void draw_next_token(Panel& p, const Rect& r, bool full) {
     const TextStyle head = with(type::kNote, Color::text3);
     constexpr std::string_view kStageWords[] = {
         "raw", "after repeat", "after temp.", "after top-k", "after top-p", "after min-p", "final"};
-    const std::string_view stage_word = kStageWords[size_t(p.view.stage)];
+    // What a sampler would do is no claim that one did.
+    const bool drawn_here = shown_origin(p.state, m) == Origin::drawn;
+    const bool final = p.view.stage == int(model::SamplerStage::final);
+    const std::string_view stage_word =
+        final && !drawn_here ? "if drawn" : kStageWords[size_t(p.view.stage)];
     if (have) {
         gui.text_right(head, right - gui.px(66), facts_y + gui.px(24), stage_word);
     }
