@@ -112,6 +112,43 @@ TEST_CASE("an answer streams into the conversation and the selection follows it"
     CHECK(bytes == m->text);
 }
 
+TEST_CASE("live is the newest answer that is shown, wherever one looked before") {
+    Ready r;
+    r.state.send("What is it");
+    settle(r.state, r.engine);
+    const NodeId first = r.state.selection.branch;
+    r.state.send("What is this");
+    settle(r.state, r.engine);
+    const NodeId second = r.state.selection.branch;
+    REQUIRE(second != first);
+    const auto look_back = [&] {
+        r.state.selection.branch = first;  // as a click into its text does
+        r.state.select_position(3);
+        REQUIRE(r.state.selection.locked);
+    };
+    look_back();
+    r.state.go_live();
+    CHECK(r.state.selection.branch == second);
+    CHECK_FALSE(r.state.selection.locked);
+    CHECK(r.state.selection.position == r.state.selected()->tokens.size() - 1);
+    settle(r.state, r.engine);
+    CHECK(r.state.selected_in_cache());
+    // While one is written it is that one.
+    r.state.send("Write a Python function");
+    write_tokens(r.state, r.engine, 3);
+    const NodeId third = r.state.selection.branch;
+    look_back();
+    r.state.go_live();
+    CHECK(r.state.selection.branch == third);
+    CHECK(r.state.selection.position == r.state.selected()->tokens.size() - 1);
+    settle(r.state, r.engine);
+    // The user's own wording has no tokens.
+    REQUIRE(r.state.edit_answer(third, "Another wording"));
+    look_back();
+    r.state.go_live();
+    CHECK(r.state.selection.branch == second);
+}
+
 TEST_CASE("regenerate, edit and branch keep what was there") {
     Ready r;
     r.state.send("What is it");

@@ -100,7 +100,24 @@ void UiState::select_head(int64_t layer, int64_t head) {
     selected_cached() ? hold_rows() : choose_sight();
 }
 
+/// The newest answer that is shown; messages that the user worded have no tokens to follow.
+NodeId UiState::newest_answer() const {
+    const std::vector<NodeId> path = chat().path();
+    for (auto it = path.rbegin(); it != path.rend(); ++it) {
+        const Message& m = chat().at(*it);
+        if (m.role == model::Role::model && !m.edited && m.state != AnswerState::none) {
+            return *it;
+        }
+    }
+    return selection.branch;
+}
+
 void UiState::go_live() {
+    if (const NodeId newest = newest_answer(); newest != selection.branch) {
+        selection.branch = newest;
+        forget_row_answers();
+        restore_wanted_ = true;
+    }
     selection.locked = false;
     selection.key.reset();
     follow();

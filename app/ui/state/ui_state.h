@@ -115,6 +115,7 @@ public:
     bool has_row_after_last() const;
     void select_key(std::optional<uint32_t> key);
     void select_head(int64_t layer, int64_t head);
+    /// To the last token of the newest answer that is shown.
     void go_live();
     void reset_sampling();
     /// Once a frame: ask for what the open views lack, one question of a kind at a time.
@@ -224,6 +225,7 @@ private:
     void forget_row_answers();
     void stand_at(const Message& m, int64_t position);
     void follow();
+    NodeId newest_answer() const;
     void choose_head(const model::LiveRows& rows, float& best);
     void choose_head_of_last_row(const Message& m);
     void fail_generation(const Failed& e);
