@@ -105,6 +105,7 @@ void Worker::prefill(Generation& g) {
         common_prefix(sequence_, g.ids, [](const TokenInfo& info) { return info.id; });
     const bool scored = g.request.score_prompt;
     std::copy_n(sequence_.begin(), n_known, g.prompt.begin());
+    take_known(g);
     if (scored) {
         if (logits_valid_ && n_same == n_cached && n_same > 0 && n_same < g.ids.size()) {
             score(g.prompt[n_same], session_->logits());
@@ -142,6 +143,17 @@ void Worker::prefill(Generation& g) {
         emit(PromptReady{g.request.id, g.prompt, result.n_reused, true}, false);
     }
     sequence_ = g.prompt;
+}
+
+void Worker::take_known(Generation& g) {
+    const std::vector<TokenInfo>& known = g.request.known;
+    const uint32_t n = common_prefix(known, g.ids, [](const TokenInfo& info) { return info.id; });
+    for (uint32_t i = 1; i < n; ++i) {
+        if (g.prompt[i].rank < 0) {
+            g.prompt[i] = known[i];
+            g.prompt[i].position = i;
+        }
+    }
 }
 
 /// Chunk by chunk; what is asked of the chunks that are there is answered in between.

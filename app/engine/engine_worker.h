@@ -110,6 +110,8 @@ private:
     void generate(const Generate& request);
     void prepare(Generation& g);
     void prefill(Generation& g);
+    /// Scores that came with the request, where there are none yet.
+    void take_known(Generation& g);
     model::SyncResult sync_in_steps(std::span<const TokenId> ids, uint32_t n_same, bool all,
                                     const model::LogitsSink& on_logits);
     FinishReason decode(Generation& g);

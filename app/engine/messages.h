@@ -43,6 +43,27 @@ struct CancelLoad {
 };
 struct UnloadModel {};
 
+struct TopToken {
+    TokenId id = 0;
+    std::string text;  // display form
+    float logprob = 0;
+};
+
+/// One position of the sequence. logprob, rank, entropy, top: of the distribution this token was
+/// drawn from (that is, after the row position - 1); NaN / -1 / empty where there is none (position
+/// 0) or it was not computed.
+struct TokenInfo {
+    uint32_t position = 0;
+    TokenId id = 0;
+    std::string text;   // display form: "·hello", "↵×2", "<0xE2>", "<end_of_turn>"
+    std::string bytes;  // exact bytes; empty for control tokens
+    bool control = false;
+    float logprob = 0;
+    int32_t rank = -1;
+    float entropy = 0;
+    std::vector<TopToken> top;
+};
+
 /// Answer a conversation (turns), or continue exact ids (tokens not empty: branches, completion).
 /// Branch: tokens = ids before n + the chosen id. The prefix shared with the cache is reused.
 /// A text that is only read (text not empty): BOS and its tokens without any frame, as `score`
@@ -59,6 +80,9 @@ struct Generate {
     model::SamplingParams sampling;
     int32_t max_tokens = -1;   // -1: until a stop or the context is full
     bool score_prompt = true;  // also surprise, rank and entropy of every prompt token
+    /// What the asker has been told of these tokens; taken as far as the ids are the prompt's. So a
+    /// sequence that is computed again without scores leaves none out for the one that shares it.
+    std::vector<TokenInfo> known;
 };
 struct Stop {
     RequestId id = 0;
@@ -118,27 +142,6 @@ using Command = std::variant<LoadModel, CancelLoad, UnloadModel, Generate, Stop,
                              Inspect, Record, Shutdown>;
 
 // ---- events: engine -> UI ----
-
-struct TopToken {
-    TokenId id = 0;
-    std::string text;  // display form
-    float logprob = 0;
-};
-
-/// One position of the sequence. logprob, rank, entropy, top: of the distribution this token was
-/// drawn from (that is, after the row position - 1); NaN / -1 / empty where there is none (position
-/// 0) or it was not computed.
-struct TokenInfo {
-    uint32_t position = 0;
-    TokenId id = 0;
-    std::string text;   // display form: "·hello", "↵×2", "<0xE2>", "<end_of_turn>"
-    std::string bytes;  // exact bytes; empty for control tokens
-    bool control = false;
-    float logprob = 0;
-    int32_t rank = -1;
-    float entropy = 0;
-    std::vector<TopToken> top;
-};
 
 struct LayerInfo {
     uint32_t window = 0;  // 0: global

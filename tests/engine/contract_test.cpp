@@ -189,6 +189,42 @@ TEST_CASE("engine: scores are the same from a kept prefix, after the answer, and
     }
 }
 
+TEST_CASE("engine: a chat behind one that was computed again without scores lacks none") {
+    EngineDriver& driver = shared();
+    const Answer first = driver.answer(ask("Hello", 4));
+    std::vector<TokenInfo> known = first.scored.tokens;
+    known.insert(known.end(), first.tokens.begin(), first.tokens.end());
+    app::Generate text;  // shares BOS only
+    text.text = "Once upon a time";
+    text.max_tokens = 0;
+    REQUIRE(driver.answer(text).finished.has_value());
+    app::Generate again = go_on(ids_of(known), 0);  // as the window turns to a chat from before
+    again.score_prompt = false;
+    again.known = known;
+    REQUIRE(driver.answer(again).finished.has_value());
+    // Bug: what both begin with had no prediction.
+    const Answer other = driver.answer(ask("Tell me a story.", 1));
+    REQUIRE(other.scored.n_reused > 2);
+    for (size_t i = 1; i < other.scored.tokens.size(); ++i) {
+        INFO(i);
+        CHECK(other.scored.tokens[i].rank >= 0);
+    }
+    for (size_t i = 0; i < other.scored.n_reused; ++i) {
+        require_same(other.scored.tokens[i], first.scored.tokens[i]);
+    }
+    // Of other ids nothing is believed.
+    again.tokens[3] += 1;
+    again.score_prompt = true;
+    const Answer changed = driver.answer(again);
+    EngineDriver fresh;
+    fresh.load();
+    again.known.clear();
+    const Answer cold = fresh.answer(again);
+    for (size_t i = 0; i < again.tokens.size(); ++i) {
+        require_same(changed.scored.tokens[i], cold.scored.tokens[i]);
+    }
+}
+
 TEST_CASE("engine: a branch keeps the ids before it and uses their cache") {
     EngineDriver& driver = shared();
     const Answer trunk = driver.answer(ask("Tell me a story.", 20));

@@ -149,6 +149,21 @@ TEST_CASE("live is the newest answer that is shown, wherever one looked before")
     CHECK(r.state.selection.branch == second);
 }
 
+TEST_CASE("a sequence that is computed again hands on what is known of its tokens") {
+    Ready r;
+    r.state.send("What is it");
+    settle(r.state, r.engine);
+    const auto tokens = r.state.selected()->tokens;
+    r.state.restore_selected();
+    const auto* sent = std::get_if<Generate>(&r.state.outbox.back());
+    REQUIRE(sent != nullptr);
+    REQUIRE(sent->known.size() == tokens.size());
+    for (size_t i = 0; i < tokens.size(); ++i) {
+        CHECK(sent->known[i].id == tokens[i].id);
+        CHECK(sent->known[i].rank == tokens[i].rank);
+    }
+}
+
 TEST_CASE("regenerate, edit and branch keep what was there") {
     Ready r;
     r.state.send("What is it");

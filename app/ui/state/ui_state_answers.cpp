@@ -367,6 +367,7 @@ void UiState::restore_selected() {
     command.sampling = sampling;
     command.max_tokens = 0;
     command.score_prompt = false;
+    command.known = m->tokens;
     const Selection keep = selection;
     forget_cache();
     cache_node_ = node;
