@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "app/chats/chat_export.h"
+#include "app/ui/state/cut_message.h"
 #include "tests/support/catch.h"
 #include "tests/support/chat_window.h"
 #include "tests/support/temp_dir.h"
@@ -27,6 +28,32 @@ TokenId other_token(const Message& m, uint32_t position) {
     const auto it = std::find_if(m.tokens[position].top.begin(), m.tokens[position].top.end(),
                                  [&](const TopToken& t) { return t.id != m.tokens[position].id; });
     return it->id;
+}
+
+/// "<x>" is a control token; all others are their bytes.
+std::vector<TokenInfo> tokens_of(const std::vector<std::string>& pieces) {
+    std::vector<TokenInfo> out;
+    for (const std::string& piece : pieces) {
+        TokenInfo t;
+        t.position = uint32_t(out.size());
+        t.control = piece.front() == '<';
+        t.text = piece;
+        t.bytes = t.control ? "" : piece;
+        out.push_back(t);
+    }
+    return out;
+}
+
+/// An answer to "Tell me about a kite." whose sequence was cut at `position` for ".".
+Message branched(std::vector<std::string> pieces, uint32_t position, uint32_t answer_begin) {
+    pieces.resize(position);
+    pieces.insert(pieces.end(), {".", " So"});
+    Message m;
+    m.role = model::Role::model;
+    m.tokens = tokens_of(pieces);
+    m.answer_begin = answer_begin;
+    m.branch = BranchNote{position, ".", "x"};
+    return m;
 }
 
 }  // namespace
@@ -133,6 +160,65 @@ TEST_CASE("the prompt can be branched, but for its first token (V6)") {
             CHECK(sent->tokens.size() == at + 1);
         }
     }
+}
+
+TEST_CASE("a branch inside a message says what the model read of it") {
+    const std::vector<std::string> whole = {"<bos>",   "<start>", "user",  "\n", "Tell",  " me",
+                                            " about",  " a",      " kite", ".",  "<end>", "\n",
+                                            "<start>", "model",   "\n",    "It", " is"};
+    const auto cut_at = [&](uint32_t position, uint32_t begin, const std::string& system = {}) {
+        Conversation chat;
+        chat.info.system = system;
+        const NodeId user = chat.add(kNoNode, model::Role::user, "Tell me about a kite.");
+        return cut_message(chat, chat.insert(user, branched(whole, position, begin)));
+    };
+    const auto cut = cut_at(6, 6);
+    REQUIRE(cut);
+    CHECK(cut->user);
+    CHECK(cut->read == "Tell me");
+    CHECK(cut->cut == " about a kite.");
+    const std::string words = cut_words(*cut, ".");
+    CHECK(words.find("read “Tell me”, then “.”,") != std::string::npos);
+    CHECK(words.find("not shown “ about a kite.”") != std::string::npos);
+    CHECK(words.find("next question goes behind the whole chat") != std::string::npos);
+    // The first token of the message; its last; the token that ends the turn.
+    CHECK(cut_at(4, 4)->read.empty());
+    CHECK(cut_at(4, 4)->cut == "Tell me about a kite.");
+    CHECK(cut_at(10, 10)->cut.empty());
+    // A branch of the cut answer is still one to the cut message.
+    CHECK(cut_at(7, 6)->read == "Tell me");
+    // In the answer, at its first token and behind it, the whole message was read.
+    CHECK_FALSE(cut_at(15, 15));
+    CHECK_FALSE(cut_at(16, 15));
+    // Another message's beginning is told, and nothing made up about this one.
+    Conversation chat;
+    const NodeId user = chat.add(kNoNode, model::Role::user, "And a boat?");
+    const auto other = cut_message(chat, chat.insert(user, branched(whole, 6, 6)));
+    REQUIRE(other);
+    CHECK(other->read == "Tell me");
+    CHECK(other->cut.empty());
+    CHECK(turn_before(tokens_of(whole), 16)->text == "It");
+    CHECK_FALSE(turn_before(tokens_of(whole), 16)->user);
+    CHECK_FALSE(turn_before(tokens_of(whole), 3));
+}
+
+TEST_CASE("what a branch inside a message did stands above its answer") {
+    test::Rig r(1440, 900);
+    r.play("wait ready\nsend What is it\nwait idle\nwait frames 3\n");
+    UiState& s = r.state();
+    const NodeId id = s.selection.branch;
+    const std::string note = "chat." + std::to_string(id) + ".cut";
+    CHECK(r.registry().find(note) == nullptr);
+    // The engine here writes no role's line; a real one's tokens stand in.
+    Message& m = s.chat().at(id);
+    const Message cut = branched({"<bos>", "<start>", "user", "\n", "What"}, 5, 5);
+    m.tokens = cut.tokens;
+    m.answer_begin = 5;
+    m.n_prompt = 6;
+    m.branch = cut.branch;
+    s.select_position(5);
+    r.play("wait frames 3\nexpect " + note + "\n");
+    CHECK(r.registry().has_text("of it the model read “What”"));
 }
 
 TEST_CASE("Undo of a branch restores the selection (V6)") {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "app/ui/panels/panels.h"
+#include "app/ui/state/cut_message.h"
 #include "app/ui/text/text_field.h"
 
 namespace app::ui {
@@ -345,13 +346,30 @@ float draw_dropped_mark(Panel& p, float x, float y, float column) {
     return y + gui.px(32);
 }
 
+/// That the answer below is no answer to the whole message above it.
+float draw_cut_mark(Panel& p, NodeId id, float x, float y, float column) {
+    const std::optional<CutMessage> cut = cut_message(p.state.chat(), id);
+    if (!cut) {
+        return y;
+    }
+    Gui& gui = p.gui;
+    const std::string words = cut_words(*cut, p.state.chat().at(id).branch->chosen);
+    const float h = gui.paragraph(with(type::kNote, Color::row_text), x, y, column, 18, words);
+    gui.registry().add("chat." + std::to_string(id) + ".cut",
+                       {{x, y, column, h}, {}, "note", words, true});
+    return y + h + gui.px(12);
+}
+
 }  // namespace
 
 float draw_above_message(Panel& p, NodeId id, float x, float y, float column) {
     if (p.state.chat().at(id).parent == kNoNode && !p.state.chat().info.system.empty()) {
         y = draw_system_card(p, x, y, column);
     }
-    return id == first_seen(p.state) ? draw_dropped_mark(p, x, y, column) : y;
+    if (id == first_seen(p.state)) {
+        y = draw_dropped_mark(p, x, y, column);
+    }
+    return draw_cut_mark(p, id, x, y, column);
 }
 
 // ---- a chat that has outgrown the context ----

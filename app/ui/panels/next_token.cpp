@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "app/ui/panels/panels.h"
+#include "app/ui/state/cut_message.h"
 #include "app/ui/text/text_field.h"
 
 namespace app::ui {
@@ -368,8 +369,19 @@ float draw_branch_row(Panel& p, const Rect& r, TokenId id, float y) {
                   &taken)) {
         branch_with(p, position, id);
     }
-    gui.text_fit(type::kNote, taken.right() + gui.px(10), cy,
-                 r.right() - taken.right() - gui.px(24), "this reply stays");
+    const float beside = taken.right() + gui.px(10), room = r.right() - gui.px(14) - beside;
+    const auto turn = turn_before(m.tokens, position);
+    if (position >= m.answer_begin) {
+        gui.text_fit(type::kNote, beside, cy, room, "this reply stays");
+    } else if (turn && turn->user) {
+        gui.text_choice(type::kNote, beside, cy, room,
+                        {"the model goes on from here in your own message; this reply stays",
+                         "the model goes on in your own message", "goes on in your message"});
+    } else {
+        gui.text_choice(type::kNote, beside, cy, room,
+                        {"the model goes on from here in the prompt; this reply stays",
+                         "the model goes on in the prompt", "goes on in the prompt"});
+    }
     return gui.px(30);
 }
 
