@@ -60,14 +60,14 @@ TEST_CASE("stop: the answer ends as stopped, with the tokens it would have had a
 TEST_CASE("stop: an id that does not run is ignored") {
     EngineDriver driver;
     driver.load();
-    const app::RequestId id = driver.send_generate(ask("Hello", 5));
+    const app::RequestId id = driver.send_generate(ask("Tell me a long story about a dog.", 5));
     driver.send(app::Stop{id + 1000});
     driver.send(app::Stop{0});
     driver.send(app::CancelLoad{id});
     driver.wait([&] { return driver.ended(id); });
     REQUIRE(driver.answer_of(id).ids.size() == 5);
     driver.send(app::Stop{id});  // late
-    REQUIRE(driver.answer(ask("Hello", 5)).ids.size() == 5);
+    REQUIRE(driver.answer(ask("Tell me a long story about a dog.", 5)).ids.size() == 5);
 }
 
 namespace {
