@@ -43,6 +43,11 @@ std::optional<size_t> chat_beside(const Panel& p, int step) {
     return listed[size_t(wanted)];
 }
 
+/// A window that shows a recording shows nothing else.
+bool may_start_chat(const Panel& p) {
+    return p.state.replay_obstacle().empty();
+}
+
 bool has_versions(const Panel& p) {
     return has_answer(p) && !p.state.busy() && p.state.chat().sibling_count(last_answer(p)) > 1;
 }
@@ -88,7 +93,7 @@ bool has_marked(const Panel& p) {
 // Arrows, Page Up, Enter and their like stay with a text field that has the keyboard, whatever is
 // held with them; what must work while typing has a letter or a sign.
 const Action kActions[] = {
-    {"chat.new", "New chat", "Chat", "Ctrl+N", Where::anywhere, nullptr,
+    {"chat.new", "New chat", "Chat", "Ctrl+N", Where::anywhere, may_start_chat,
      [](Panel& p) {
          p.state.new_chat();
          p.view.fold_list_over();
@@ -123,7 +128,8 @@ const Action kActions[] = {
          });
      }},
     {"chat.fork", "Go on from the last answer in a new chat", "Chat", "Ctrl+Shift+N",
-     Where::anywhere, [](const Panel& p) { return has_answer(p) && !p.state.busy(); },
+     Where::anywhere,
+     [](const Panel& p) { return has_answer(p) && !p.state.busy() && may_start_chat(p); },
      [](Panel& p) { p.state.fork(last_answer(p)); }},
     {"chat.export", "Save this chat as a file", "Chat", "Ctrl+S", Where::anywhere, has_chat,
      [](Panel& p) { p.view.chat_list.show_export = true; }},

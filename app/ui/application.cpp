@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <new>
 #include <utility>
@@ -255,6 +256,9 @@ bool Application::pump_writes() {
 /// its own.
 bool Application::open_elsewhere(const std::string& path) {
     std::error_code error;
+    if (path.empty() && replays_ && path != first_path_) {
+        return open_shipped_elsewhere();
+    }
     const bool own = path.empty() || (replays_ && path == first_path_);
     if (own || !std::filesystem::exists(path, error) ||
         (!replays_ && !(std::filesystem::is_regular_file(path, error) && is_recording(path)))) {
@@ -272,6 +276,24 @@ bool Application::open_elsewhere(const std::string& path) {
     state.trouble = Trouble{std::string(what) + " needs a window of its own, and " + problem,
                             "In a terminal: lapidary " + one_line(path, 200), false};
     return true;
+}
+
+/// From a recording's window: by its path, as a window without one opens the model of last time.
+bool Application::open_shipped_elsewhere() {
+    try {
+        return open_elsewhere(shipped_model_path());
+    } catch (const std::exception& error) {
+        state.trouble =
+            Trouble{error.what(), "Install the program again, or open another model.", false};
+        return true;
+    }
+}
+
+/// What the system shows as the window's name.
+std::string Application::window_title() const {
+    const std::string chat = one_line(state.chat().title(), 80);
+    return replays_ ? (chat.empty() ? "Recording" : "Recording: " + chat) + " – Lapidary"
+                    : "Lapidary";
 }
 
 /// A chat that was saved as a file comes back, read in a thread of its own; false: it is none.

@@ -63,6 +63,7 @@ public:
     void flush();
     /// A file or folder was dropped on the window.
     void drop(const std::string& path);
+    std::string window_title() const;
 
     UiState state;
     Ui ui;
@@ -71,6 +72,7 @@ private:
     void save_config();
     bool drop_chat(const std::string& path);
     bool open_elsewhere(const std::string& path);
+    bool open_shipped_elsewhere();
     bool pump_history();
     bool pump_writes();
     bool pump_reads();

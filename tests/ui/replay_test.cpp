@@ -65,8 +65,7 @@ struct Replay {
     ReplayEngine engine;
     std::unique_ptr<ui::Offscreen> screen;
 
-    explicit Replay(const Recording& recording) : engine(recording) {
-        ui::StartOptions start;
+    explicit Replay(const Recording& recording, ui::StartOptions start = {}) : engine(recording) {
         start.model_path = recording.info.path;
         start.replay_text = recording.text;
         start.replay_given = !recording.drawn();
@@ -342,4 +341,70 @@ TEST_CASE(
     CHECK(r.screen->registry().number("candidate.0.rank")->value == 4);
     r.screen->app().ui.view.search = "no such token";
     r.play("wait frames 3\nexpect No token of the recording has this text\n");
+}
+
+// New chat led to a page without an input box, and its cards to an error.
+TEST_CASE("a replay's window leads nowhere where something would have to be computed") {
+    Replay r(recorded_answer());
+    r.play("wait ready\nwait idle\nkey Ctrl+B\nkey Escape\nwait frames 4\n");
+    const ui::UiState& state = r.screen->app().state;
+    const ui::Registry& registry = r.screen->registry();
+    const std::string user = "chat." + std::to_string(state.chat().last(model::Role::user));
+    const std::string answer = "chat." + std::to_string(state.chat().last(model::Role::model));
+    for (const std::string& id :
+         {std::string("rail.new"), user + ".edit", answer + ".regenerate"}) {
+        INFO(id);
+        REQUIRE(registry.find(id) != nullptr);
+        CHECK_FALSE(registry.find(id)->enabled);
+    }
+    CHECK(registry.find(user + ".edit")->label == "This is a recording: nothing can be computed");
+    r.play("click rail.new\nkey Ctrl+N\nkey Ctrl+Shift+N\nwait frames 4\n");
+    CHECK(state.chats.size() == 1);
+    r.play("hover rail.new\nwait frames 60\nexpect nothing can be computed\n");
+    // Where the chat is put away, the cards of the start page stay dead.
+    r.play("key Ctrl+Shift+D\nwait frames 4\n");
+    REQUIRE(registry.find("welcome.try.0") != nullptr);
+    CHECK_FALSE(registry.find("welcome.try.0")->enabled);
+    r.play("click welcome.try.0\nwait frames 4\nrefute A text that was read\n");
+    CHECK(state.chat().empty());
+}
+
+TEST_CASE("a replay's window says in its title that it is one, and why nothing is found") {
+    {
+        Rig live;
+        live.play("wait ready\nsend What is attention\nwait idle\nrefute Recording:\n");
+        CHECK(live.screen->app().window_title() == "Lapidary");
+    }
+    Replay r(recorded_answer());
+    r.play(
+        "wait ready\nwait idle\nkey Ctrl+F\nwait frames 4\ntype quartz\nwait frames 4\n"
+        "expect Recording: What is attention\nrefute Chats are not searched in a recording's w…\n");
+    CHECK(r.screen->app().window_title() == "Recording: What is attention – Lapidary");
+    std::string said;
+    for (const ui::DrawnText& t : r.screen->registry().texts()) {
+        const bool goes_on = !said.empty() && said.find("window") == std::string::npos;
+        said += goes_on || t.text.starts_with("Chats are not") ? t.text + " " : "";
+    }
+    std::erase(said, ' ');
+    CHECK(said == "Chatsarenotsearchedinarecording'swindow");
+}
+
+// The click did nothing at all.
+TEST_CASE("from a recording's window the shipped model opens in one of its own") {
+    std::string opened;
+    ui::StartOptions start;
+    start.open_window = [&opened](const std::string& file) {
+        opened = file;
+        return std::string();
+    };
+    Recording recording = recorded_answer();
+    recording.info.path = "talk.lapidary";
+    recording.info.shipped = false;
+    Replay r(recording, start);
+    r.play(
+        "wait ready\nwait idle\nclick top.model\nwait frames 4\nclick menu.shipped\nwait "
+        "frames 4\nexpect in a window of its own\n");
+    CHECK(opened.ends_with("lapidary-demo.gguf"));
+    CHECK_FALSE(r.screen->app().state.loading());
+    CHECK(r.screen->app().state.model->replayed);
 }

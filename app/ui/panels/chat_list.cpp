@@ -39,14 +39,18 @@ constexpr float kRow = 34, kHit = 62;
 
 void draw_new(Panel& p, const Rect& top) {
     Gui& gui = p.gui;
-    const bool can = !p.state.busy() && !p.state.chat().empty();
+    const std::string obstacle = p.state.replay_obstacle();
+    const bool can = !p.state.busy() && !p.state.chat().empty() && obstacle.empty();
     const Hit fresh = gui.hit("rail.new", top, "button", "New chat", can);
-    gui.card(top, fresh.hovered ? Color::hover : Color::card, Color::edge, 7);
+    gui.tooltip(obstacle);
+    const bool lit = fresh.hovered && obstacle.empty();
+    gui.card(top, lit ? Color::hover : Color::card, Color::edge, 7);
     if (fresh.focused) {
         gui.focus_ring(top, 7);
     }
-    gui.icon(Icon::plus, top.x + gui.px(18), top.cy(), 14, Color::text);
-    gui.text(type::kControl, top.x + gui.px(32), top.cy(), "New chat");
+    const Color ink = obstacle.empty() ? Color::text : Color::text3;
+    gui.icon(Icon::plus, top.x + gui.px(18), top.cy(), 14, ink);
+    gui.text(with(type::kControl, ink), top.x + gui.px(32), top.cy(), "New chat");
     key_cap(gui, top.right() - gui.px(8) - key_cap_width(gui, "Ctrl N"), top.cy(), "Ctrl N");
     if (fresh.clicked) {
         p.view.fold_list_over();
@@ -185,17 +189,15 @@ float draw_hits(Panel& p, float x, float y, float w) {
     Gui& gui = p.gui;
     const ChatSearch& search = p.state.file.search;
     const Rect seen = gui.clip();
-    const bool replayed = p.state.model != nullptr && p.state.model->replayed;
     const std::string head =
-        replayed                 ? "Chats are not searched while a recording is open"
-        : !p.state.file.readable ? "The chats' file cannot be read"
-        : search.hits.empty()    ? (search.waiting ? "Searching" : "Nothing was found")
+        !p.state.replay_obstacle().empty() ? "Chats are not searched in a recording's window"
+        : !p.state.file.readable           ? "The chats' file cannot be read"
+        : search.hits.empty()              ? (search.waiting ? "Searching" : "Nothing was found")
         : search.hits.size() >= HistoryThreads::kMaxHits
             ? "The newest " + thousands(search.hits.size()) + " messages"
             : thousands(search.hits.size()) + (search.hits.size() == 1 ? " message" : " messages");
-    gui.text_fit(with(type::kNote, Color::text2), x + gui.px(8), y + gui.px(10), w - gui.px(16),
-                 head);
-    y += gui.px(26);
+    y += gui.px(8) + gui.paragraph(with(type::kNote, Color::text2), x + gui.px(8), y + gui.px(1),
+                                   w - gui.px(16), 18, head);
     for (size_t i = 0; i < search.hits.size(); ++i) {
         const SearchHit& found = search.hits[i];
         const Rect row{x, std::round(y), w, std::round(gui.px(kHit - 4))};

@@ -97,21 +97,25 @@ void draw_user_actions(Panel& p, NodeId id, const Rect& card) {
     const std::string base = "chat." + std::to_string(id);
     const float cy = card.bottom() + gui.px(14);
     float x = card.right() - gui.px(12);
-    const auto action = [&](const char* name, Icon icon, const char* tooltip) {
-        const bool clicked = icon_button(gui, base + name, x, cy, icon, tooltip, true, 24);
+    const std::string obstacle = p.state.replay_obstacle();
+    const auto action = [&](const char* name, Icon icon, std::string_view tooltip,
+                            bool enabled = true) {
+        const bool clicked = icon_button(gui, base + name, x, cy, icon, tooltip, enabled, 24);
         x -= gui.px(30);
         return clicked;
     };
     if (action(".more", Icon::more, "More")) {
         open_message_menu(p, id, card.right() - gui.px(24), cy + gui.px(12));
     }
-    if (action(".edit", Icon::pencil, "Edit and send again")) {
+    if (action(".edit", Icon::pencil,
+               obstacle.empty() ? std::string_view("Edit and send again") : obstacle,
+               obstacle.empty())) {
         begin_edit(p, id);
     }
     if (action(".copy", Icon::copy, "Copy")) {
         copy_text(p, m.text);
     }
-    if (m.children.empty() && p.state.ready() &&
+    if (m.children.empty() && p.state.computes() &&
         action(".answer", Icon::refresh, "Answer this message")) {
         p.later([id](UiState& s) { s.answer(id); });
     }
@@ -199,7 +203,7 @@ float draw_failure(Panel& p, NodeId id, float x, float y, float column) {
     const std::string base = "chat." + std::to_string(id);
     const float cy = card.bottom() - gui.px(24);
     if (button_at(gui, base + ".retry", card.x + gui.px(42), cy, "Try again",
-                  {Look::outline, Icon::refresh, {}, {}, p.state.ready() && !p.state.busy()},
+                  {Look::outline, Icon::refresh, {}, {}, p.state.computes() && !p.state.busy()},
                   &taken)) {
         p.later([id](UiState& s) { s.regenerate(id); });
     }
@@ -242,7 +246,7 @@ void draw_answer_actions(Panel& p, NodeId id, float x, float y, float column) {
         return;
     }
     float at = x + room + gui.px(114);
-    const auto action = [&](const char* name, Icon icon, const char* tooltip, bool enabled) {
+    const auto action = [&](const char* name, Icon icon, std::string_view tooltip, bool enabled) {
         const bool clicked = icon_button(gui, base + name, at, cy, icon, tooltip, enabled, 24);
         at -= gui.px(30);
         return clicked;
@@ -253,8 +257,11 @@ void draw_answer_actions(Panel& p, NodeId id, float x, float y, float column) {
     if (action(".edit", Icon::pencil, "Edit; the model's wording stays", !m.text.empty())) {
         begin_edit(p, id);
     }
-    if (action(".regenerate", Icon::refresh, "Write another answer; this one stays",
-               p.state.computes())) {
+    const std::string obstacle = p.state.replay_obstacle();
+    if (action(
+            ".regenerate", Icon::refresh,
+            obstacle.empty() ? std::string_view("Write another answer; this one stays") : obstacle,
+            p.state.computes())) {
         p.later([id](UiState& s) { s.regenerate(id); });
     }
     if (action(".copy", Icon::copy, "Copy the answer", !m.text.empty())) {
@@ -268,9 +275,10 @@ void message_menu_items(Panel& p, NodeId id) {
         return;
     }
     const Message& m = p.state.chat().at(id);
-    const bool free = !p.state.busy();
+    const bool free = !p.state.busy(), replayed = !p.state.replay_obstacle().empty();
+    const bool can_edit = free && !m.text.empty() && (m.role == model::Role::model || !replayed);
     menu_separator(gui);
-    if (menu_item(gui, "message.edit", "Edit", {}, false, Icon::pencil, free && !m.text.empty())) {
+    if (menu_item(gui, "message.edit", "Edit", {}, false, Icon::pencil, can_edit)) {
         begin_edit(p, id);
     }
     if (m.role == model::Role::model) {
@@ -296,7 +304,8 @@ void message_menu_items(Panel& p, NodeId id) {
             p.view.recording.show = true;
         }
     }
-    if (menu_item(gui, "message.fork", "New chat from here", {}, false, Icon::branch, free)) {
+    if (menu_item(gui, "message.fork", "New chat from here", {}, false, Icon::branch,
+                  free && !replayed)) {
         p.later([id](UiState& s) { s.fork(id); });
     }
 }

@@ -23,9 +23,10 @@ void draw_folded(Panel& p, const Rect& r) {
     gui.fill(r, Color::rail);
     gui.vline(r.right() - gui.whole(1), r.y, r.h);
     gui.gem(cx, r.y + gui.px(24), 24);
-    const bool can_new = !p.state.busy() && !p.state.chat().empty();
-    if (icon_button(gui, "rail.new", cx, r.y + gui.px(72), Icon::plus, "New chat (Ctrl N)", can_new,
-                    32)) {
+    const std::string no_chat = p.state.replay_obstacle();
+    const bool can_new = !p.state.busy() && !p.state.chat().empty() && no_chat.empty();
+    if (icon_button(gui, "rail.new", cx, r.y + gui.px(72), Icon::plus,
+                    no_chat.empty() ? "New chat (Ctrl N)" : no_chat, can_new, 32)) {
         p.later([](UiState& s) { s.new_chat(); });
     }
     if (icon_button(gui, "rail.chats", cx, r.y + gui.px(112), Icon::chat, "Chats (Ctrl B)", true,

@@ -148,7 +148,8 @@ void draw_replay_card(Panel& p, const Rect& r) {
                      s.top_k, s.top_p, s.min_p > 0 ? fmt::format(", min-p {:g}", s.min_p) : "",
                      s.repeat_penalty != 1 ? fmt::format(", repeat penalty {:g}", s.repeat_penalty)
                                            : "")
-               : "A text that was read: no token was drawn");
+         : answer == nullptr ? "The recorded answer is not on the screen"
+                             : "A text that was read: no token was drawn");
     line("replay.hash", 58, with(type::kNote, Color::text3),
          (m.model_hash.empty() ? "The model's hash was not recorded" : "Model " + m.model_hash) +
              (m.recorded_by.empty() ? "" : ", by " + m.recorded_by));

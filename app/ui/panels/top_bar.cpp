@@ -164,7 +164,8 @@ void draw_top_bar(Panel& p, const Rect& r, float chips_x) {
     if (p.state.model != nullptr) {
         draw_chips(p, *p.state.model, chips_x + gui.px(16), right, place);
     }
-    const std::string title = p.state.chat().title();
+    const bool replayed = !p.state.replay_obstacle().empty();
+    const std::string title = (replayed ? "Recording: " : "") + p.state.chat().title();
     const float title_x = r.x + gui.px(20);
     if (chips_x - title_x > gui.px(120)) {
         gui.text_fit({Face::semibold, 14, Color::text}, title_x, cy, chips_x - title_x - gui.px(8),

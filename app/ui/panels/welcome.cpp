@@ -49,17 +49,20 @@ void draw_starters(Panel& p, const Rect& r) {
         if (card.bottom() > r.bottom() + 1) {
             break;
         }
+        const std::string obstacle = p.state.replay_obstacle();
+        const bool can = obstacle.empty();
         const Hit hit =
-            gui.hit("welcome.try." + std::to_string(i), card, "button", kStarters[i].prompt);
-        if (hit.hovered) {
+            gui.hit("welcome.try." + std::to_string(i), card, "button", kStarters[i].prompt, can);
+        gui.tooltip(obstacle);
+        if (hit.hovered && can) {
             gui.fill(card, Color::hover, 10);
         }
         gui.frame(card, Color::edge, 10);
         if (hit.focused) {
             gui.focus_ring(card, 10);
         }
-        gui.paragraph({Face::regular, 14, Color::text}, card.x + gui.px(16), card.y + gui.px(14),
-                      card.w - gui.px(32), 21, kStarters[i].card);
+        gui.paragraph({Face::regular, 14, can ? Color::text : Color::text3}, card.x + gui.px(16),
+                      card.y + gui.px(14), card.w - gui.px(32), 21, kStarters[i].card);
         const float foot = card.bottom() - gui.px(22);
         if (h > gui.px(88)) {
             gui.text(type::kNote, card.x + gui.px(16), foot, kStarters[i].note);

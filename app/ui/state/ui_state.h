@@ -49,6 +49,8 @@ public:
     std::string continue_obstacle(NodeId answer) const;
     /// A model is at hand that can write; not of a recording.
     bool computes() const { return ready() && !model->replayed; }
+    /// Why nothing new can be asked in this window, which shows a recording; empty: it is no such.
+    std::string replay_obstacle() const;
     /// From its last token, with the seed it was begun with.
     void continue_answer(NodeId answer);
     void choose_context(ContextChoice choice);

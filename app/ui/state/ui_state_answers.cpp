@@ -58,6 +58,10 @@ void UiState::regenerate(NodeId answer, bool same_seed) {
     start(node, std::move(command), same_seed ? &drawn : nullptr);
 }
 
+std::string UiState::replay_obstacle() const {
+    return ready() && model->replayed ? "This is a recording: nothing can be computed" : "";
+}
+
 std::string UiState::edit_obstacle(NodeId message) const {
     if (!chat().valid(message) || chat().at(message).given) {
         return "this is no message that can be edited";

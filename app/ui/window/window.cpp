@@ -320,6 +320,10 @@ bool Window::draw_frame(Application& app) {
     }
     const double begin = glfwGetTime();
     update_scale(app);
+    if (const std::string title = app.window_title(); title != title_) {
+        title_ = title;
+        glfwSetWindowTitle(window_, title.c_str());
+    }
     ImGui_ImplVulkan_NewFrame();
     ImGui_ImplGlfw_NewFrame();
     app.prepare_frame();

@@ -52,6 +52,7 @@ private:
     Script::Step script_step(Application& app);
 
     GLFWwindow* window_ = nullptr;
+    std::string title_ = "Lapidary";
     ImGuiContext* context_ = nullptr;
     std::unique_ptr<Presenter> presenter_;
     VkSurfaceKHR surface_ = VK_NULL_HANDLE;
