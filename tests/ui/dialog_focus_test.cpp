@@ -2,6 +2,7 @@
 #include "tests/support/catch.h"
 
 #include "app/ui/text/text_field.h"
+#include "tests/support/temp_dir.h"
 #include "tests/ui/rig.h"
 
 using namespace app::ui;
@@ -69,4 +70,27 @@ TEST_CASE("after a dialog the search for chats goes on, and a command may take t
         "key Enter\nwait frames 4\ntype is\nwait frames 2\n");
     CHECK(r.view().search == "is");
     CHECK(r.view().composer.buffer.empty());
+}
+
+// Once an option had been clicked, Enter did nothing in the export dialog.
+TEST_CASE("Enter presses a dialog's primary button wherever no text field has the keyboard") {
+    const support::TempDir dir;
+    Rig r;
+    r.play("wait ready\nsend What is it\nwait idle\nkey Escape\nwait frames 4\n");
+    r.view().exporting.path = (dir.path() / "x.png").string();
+    r.play(
+        "key E\nwait frames 4\nclick export.format.CSV\nwait frames 4\nkey Enter\nwait frames "
+        "4\nrefute Export a view\n");
+    CHECK(std::filesystem::exists(dir.path() / "lapidary-matrix.csv"));
+    // From the field it is pressed once, as before.
+    r.play("key E\nwait frames 4\nkey Enter\nwait frames 4\nrefute Export a view\n");
+    CHECK(std::filesystem::exists(dir.path() / "lapidary-matrix-2.csv"));
+    // A button that Tab has chosen is what Enter presses.
+    r.play("key E\nwait frames 4\nkey Shift+Tab\nkey Shift+Tab\nwait frames 4\nkey Enter\n");
+    CHECK_FALSE(std::filesystem::exists(dir.path() / "lapidary-matrix-3.csv"));
+    r.play("key Escape\nwait frames 4\n");
+    r.view().path_field = "/nowhere/at/all.gguf";
+    r.play(
+        "key Ctrl+O\nwait frames 4\ndrag open.go -300 0\nwait frames 4\nrefute There is no "
+        "such\nkey Enter\nwait frames 4\nexpect There is no such file or folder.\n");
 }

@@ -65,6 +65,7 @@ void draw_chat_export_dialog(Panel& p) {
     const Rect field{at.x, std::round(at.y + gui.px(62)), w, std::round(gui.px(34))};
     bool go = line_field(gui, "save_chat.path", field, v.export_path, "/path/to/chat.md",
                          gui.px(12), focus);
+    go |= enter_presses_primary();
     const float cy = at.y + gui.px(132);
     const ButtonOptions primary{Look::primary}, quiet{Look::quiet};
     Rect taken;

@@ -160,6 +160,7 @@ void draw_export_dialog(Panel& p) {
         gui.text_fit(with(type::kNote, Color::error), at.x + gui.px(22), at.y + gui.px(238),
                      w - gui.px(22), e.problem);
     }
+    go |= enter_presses_primary();
     const float cy = at.y + gui.px(270);
     const ButtonOptions primary{Look::primary};
     Rect taken;

@@ -180,6 +180,7 @@ void draw_text_dialog(Panel& p) {
     const ButtonOptions primary{Look::primary, Icon::none, {}, "Score it (Ctrl Enter)"};
     Rect taken;
     const float go_w = button_width(gui, "Score it", primary);
+    go |= enter_presses_primary();
     go |= button_at(gui, "text.go", at.x + room.x - go_w, cy, "Score it", primary, &taken);
     const float cancel_w = button_width(gui, "Cancel", quiet);
     const bool cancel = button_at(gui, "text.cancel", taken.x - gui.px(8) - cancel_w, cy, "Cancel",

@@ -448,7 +448,8 @@ void draw_system_dialog(Panel& p) {
     Rect taken;
     const float save_w = button_width(gui, "Keep", primary);
     const bool save =
-        button_at(gui, "system.keep", at.x + room.x - save_w, cy, "Keep", primary, &taken);
+        button_at(gui, "system.keep", at.x + room.x - save_w, cy, "Keep", primary, &taken) ||
+        enter_presses_primary();
     const float cancel_w = button_width(gui, "Cancel", quiet);
     const bool cancel =
         button_at(gui, "system.cancel", taken.x - gui.px(8) - cancel_w, cy, "Cancel", quiet) ||

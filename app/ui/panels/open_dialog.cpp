@@ -168,6 +168,7 @@ void draw_open_dialog(Panel& p) {
         gui.text_fit(with(type::kNote, wrong ? Color::error : Color::text2), at.x + gui.px(22),
                      at.y + gui.px(108), w - gui.px(22), p.view.path_problem);
     }
+    go |= enter_presses_primary();
     bool opened = false;
     if (lists) {
         draw_folders(p, at.x, at.y + gui.px(136), w);

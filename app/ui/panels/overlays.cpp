@@ -21,6 +21,13 @@ bool begin_dialog(Gui& gui, const char* name) {
     return open;
 }
 
+bool enter_presses_primary() {
+    return !ImGui::IsWindowAppearing() && !ImGui::GetIO().WantTextInput &&
+           !ImGui::GetIO().NavVisible &&
+           (ImGui::IsKeyPressed(ImGuiKey_Enter, false) ||
+            ImGui::IsKeyPressed(ImGuiKey_KeypadEnter, false));
+}
+
 void end_dialog() {
     ImGui::EndPopup();
     ImGui::PopStyleVar(3);

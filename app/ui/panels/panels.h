@@ -82,6 +82,9 @@ std::string sampling_label(const Panel& p);
 /// A dialog in the middle of the window: between these two, when the first says so. Position and
 /// size are set before.
 bool begin_dialog(Gui& gui, const char* name);
+/// Enter in the open dialog, where neither a text field nor a button that keys have chosen takes
+/// it.
+bool enter_presses_primary();
 void end_dialog();
 void draw_open_dialog(Panel& p);
 void draw_export_dialog(Panel& p);

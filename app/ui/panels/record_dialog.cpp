@@ -45,6 +45,7 @@ bool draw_fields(Panel& p, const ImVec2& at, float w, bool focus) {
     const Rect field{at.x, std::round(at.y + gui.px(74)), w, std::round(gui.px(34))};
     bool go =
         line_field(gui, "record.path", field, v.path, "/path/to/talk.lapidary", gui.px(12), focus);
+    go |= enter_presses_primary();
     const float cy = at.y + gui.px(144);
     if (!obstacle.empty()) {
         gui.text_fit(with(type::kNote, Color::row_text), at.x, cy, w - gui.px(190),
