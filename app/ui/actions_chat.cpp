@@ -120,13 +120,7 @@ const Action kActions[] = {
     {"chat.undelete", "Bring back the chat that was deleted last", "Chat", "Ctrl+Shift+T",
      Where::anywhere,
      [](const Panel& p) { return !p.state.deleted_chats.empty() && !p.state.busy(); },
-     [](Panel& p) {
-         p.later([](UiState& s) {
-             if (!s.deleted_chats.empty()) {
-                 s.undelete_chat(s.deleted_chats.back());
-             }
-         });
-     }},
+     bring_back_deleted},
     {"chat.fork", "Go on from the last answer in a new chat", "Chat", "Ctrl+Shift+N",
      Where::anywhere,
      [](const Panel& p) { return has_answer(p) && !p.state.busy() && may_start_chat(p); },

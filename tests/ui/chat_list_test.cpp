@@ -182,3 +182,30 @@ TEST_CASE("a deleted chat comes back long after its notice, until it is gone for
     r.state().undelete_chat(chat);
     CHECK(r.state().listed_chats().empty());
 }
+
+// The list went on saying that nothing was found, and the notice offered to undo what was undone.
+TEST_CASE("a chat that is brought back is searched again, and its notice goes") {
+    Chats c;
+    c.talk();
+    c.rig->play("key Ctrl+F\nwait frames 4\ntype quartz\nwait idle\n");
+    const auto wait_hits = [&](size_t n) {
+        for (int i = 0;
+             i < 2000 && (c.state().file.search.waiting || c.state().file.search.hits.size() != n);
+             ++i) {
+            c.rig->screen->frame();
+        }
+        CHECK_FALSE(c.state().file.search.waiting);
+        CHECK(c.state().file.search.hits.size() == n);
+    };
+    wait_hits(1);
+    c.rig->play("click rail.hit.0\nwait frames 4\nkey Ctrl+Shift+D\nwait frames 4\n");
+    REQUIRE(c.state().chat().title() == "Write a Python function");
+    wait_hits(0);
+    c.rig->play("expect Nothing was found\nexpect toast.action\n");
+    c.rig->play("key Ctrl+Shift+T\nwait frames 4\nrefute toast.action\n");
+    wait_hits(1);
+    c.rig->play("wait frames 2\nrefute Nothing was found\nexpect rail.hit.0\n");
+    // By the notice's button, too.
+    c.rig->play("key Ctrl+Shift+D\nwait frames 4\nclick toast.action\n");
+    wait_hits(1);
+}

@@ -23,6 +23,10 @@ void begin_rename(Panel& p, size_t index) {
     }
 }
 
+static std::string deletion_of(size_t index) {
+    return "deletion of " + std::to_string(index);
+}
+
 void delete_with_undo(Panel& p, size_t index) {
     if (index >= p.state.chats.size() || p.state.chats[index].info.deleted) {
         return;
@@ -30,7 +34,15 @@ void delete_with_undo(Panel& p, size_t index) {
     const std::string title = one_line(p.state.chats[index].title(), 40);
     p.later([index](UiState& s) { s.delete_chat(index); });
     p.view.say(title.empty() ? "Chat deleted" : "“" + title + "” deleted",
-               {"Undo", [index](UiState& s) { s.undelete_chat(index); }});
+               {"Undo", [index](UiState& s) { s.undelete_chat(index); }, deletion_of(index)});
+}
+
+void bring_back_deleted(Panel& p) {
+    if (!p.state.deleted_chats.empty()) {
+        const size_t index = p.state.deleted_chats.back();
+        p.later([index](UiState& s) { s.undelete_chat(index); });
+        p.view.toasts.withdraw(deletion_of(index));
+    }
 }
 
 namespace {

@@ -23,6 +23,8 @@ void draw_chat_menu(Panel& p);
 void draw_chat_export_dialog(Panel& p);
 void begin_rename(Panel& p, size_t index);
 void delete_with_undo(Panel& p, size_t index);
+/// The chat that was deleted last.
+void bring_back_deleted(Panel& p);
 /// On the start page: what is typed while no field has the keyboard goes into the composer.
 void type_into_composer(Panel& p);
 /// Why what is written now is not saved, in lines of this width.

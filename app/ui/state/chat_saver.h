@@ -72,6 +72,7 @@ struct ChatSearch {
     bool waiting = false;
     std::vector<SearchHit> hits;
     double ms = 0;
+    std::optional<uint64_t> again_after;  // asked once more when the saver's change is in the file
 };
 
 struct ChatFile {

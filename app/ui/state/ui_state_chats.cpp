@@ -149,6 +149,10 @@ void UiState::undelete_chat(size_t index) {
     if (std::erase(deleted_chats, index) != 0) {
         chats[index].info.deleted = false;
         file.saver.hidden(chats[index], false);
+        if (!trimmed(file.search.words).empty() && file.readable && file.saver.on()) {
+            file.search.waiting = true;
+            file.search.again_after = file.saver.last_serial();
+        }
         show_chat(index);
     }
 }
@@ -299,7 +303,7 @@ void UiState::apply_history(const HistoryAnswer& answer) {
         }
     } else if (const auto* found = std::get_if<SearchRead>(&answer)) {
         if (found->serial == file.search.serial) {
-            file.search.waiting = false;
+            file.search.waiting = file.search.again_after.has_value();
             file.search.hits = found->hits;
             file.search.ms = found->ms;
         }
@@ -312,6 +316,10 @@ void UiState::note_saved(uint64_t serial, const std::optional<HistoryProblem>& p
         if (problem && !problem->can_retry) {
             file.saver.end();
         }
+    }
+    const std::optional<uint64_t> again = file.search.again_after;
+    if (again && (serial >= *again || file.problem)) {
+        search_chats(std::exchange(file.search.words, {}));
     }
     // What cannot be saved is said in the window; it does not keep anybody from chatting.
     if (file.held && (serial >= file.held->second || file.problem)) {
@@ -335,6 +343,7 @@ void UiState::search_chats(const std::string& words) {
         return;
     }
     file.search.words = words;
+    file.search.again_after.reset();
     ++file.search.serial;
     if (trimmed(words).empty()) {
         file.search.hits.clear();

@@ -66,6 +66,14 @@ void Toasts::dismiss() {
     since_.reset();
 }
 
+void Toasts::withdraw(const std::string& id) {
+    const auto meant = [&](const Toast& t) { return t.action && t.action->id == id; };
+    if (!queue_.empty() && meant(queue_.front())) {
+        dismiss();
+    }
+    std::erase_if(queue_, meant);
+}
+
 std::optional<double> Toasts::due(double now) const {
     if (queue_.empty()) {
         return std::nullopt;

@@ -15,6 +15,7 @@ class UiState;
 struct ToastAction {
     std::string label;                  // of the button: "Undo"
     std::function<void(UiState&)> run;  // after the frame, as every change of messages
+    std::string id = {};                // for Toasts::withdraw; empty: it is never withdrawn
 };
 
 struct Toast {
@@ -34,6 +35,8 @@ public:
     /// Its button: hands the action over and ends the toast.
     std::optional<ToastAction> take_action();
     void dismiss();
+    /// Those whose action has this id: what they offer was done in another way.
+    void withdraw(const std::string& id);
 
     bool empty() const { return queue_.empty(); }
     /// The one on the screen has a button.
