@@ -244,24 +244,56 @@ bool read_chat_json(std::string_view text, LoadedChat& chat, std::string& proble
     return true;
 }
 
+namespace {
+
+constexpr std::string_view kEllipsis = "…";
+
+/// Bytes of U+2000 to U+206F at `at`, such as a dash, a quotation mark or the ellipsis; 0: none.
+size_t punctuation_at(std::string_view text, size_t at) {
+    const bool there = text.size() - at >= 3 && text[at] == '\xE2' &&
+                       (text[at + 1] == '\x80' || text[at + 1] == '\x81');
+    return there ? 3 : 0;
+}
+
+/// No more than `most` bytes, ended at a word where there is one; `inside`: the end is a part of
+/// one.
+void cut_at_word(std::string& name, size_t most, bool inside) {
+    if (name.size() > most) {
+        inside = name[most] != ' ';
+        size_t end = most;
+        while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) {
+            --end;
+        }
+        name.resize(end);
+    }
+    name.resize(name.find_last_not_of(' ') + 1);
+    const size_t space = name.rfind(' ');
+    if (inside && space != std::string::npos) {
+        name.resize(space);
+    }
+    name.resize(name.find_last_not_of(" -") + 1);
+}
+
+}  // namespace
+
 std::string chat_file_name(const std::string& title) {
     std::string out;
-    for (const char c : title) {
-        const auto b = static_cast<unsigned char>(c);
-        const bool plain = std::isalnum(b) != 0 || b >= 0x80 || c == ' ' || c == '-' || c == '_';
-        out += plain ? c : ' ';
+    for (size_t i = 0; i < title.size(); ++i) {
+        const auto b = static_cast<unsigned char>(title[i]);
+        const size_t sign = punctuation_at(title, i);
+        if (sign == 0 && (std::isalnum(b) != 0 || b >= 0x80 || b == '-' || b == '_')) {
+            out += title[i];
+        } else if (!out.empty() && out.back() != ' ') {
+            out += ' ';
+        }
+        i += sign == 0 ? 0 : sign - 1;
     }
-    const size_t begin = out.find_first_not_of(" -");
-    if (begin == std::string::npos) {
-        return "chat";
-    }
-    out = out.substr(begin, out.find_last_not_of(' ') - begin + 1);
-    while (out.size() > 80 || (!out.empty() && out.back() == ' ')) {
-        do {
-            out.pop_back();
-        } while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xC0) == 0x80);
-    }
-    return out;
+    out.erase(0, std::min(out.find_first_not_of(" -"), out.size()));
+    // A title that was cut ends in an ellipsis, within a word unless a space stands before it.
+    const bool cut = title.ends_with(kEllipsis);
+    const size_t before = title.size() - std::min(title.size(), kEllipsis.size() + 1);
+    cut_at_word(out, 60, cut && title[before] != ' ');
+    return out.empty() ? "chat" : out;
 }
 
 std::string write_new_file(const std::string& path, std::string_view text) {

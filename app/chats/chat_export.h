@@ -22,7 +22,8 @@ bool read_chat_json(std::string_view text, LoadedChat& chat, std::string& proble
 /// The same of a file, whose size is looked at before anything is read.
 bool read_chat_file(const std::string& path, LoadedChat& chat, std::string& problem);
 
-/// A name for the chat's file: letters, digits, spaces, dashes; never empty.
+/// A name for the chat's file: letters, digits, dashes and single spaces, cut at a word to at most
+/// 60 bytes; never empty.
 std::string chat_file_name(const std::string& title);
 /// Writes a new file whole or not at all, and replaces none. Empty: done; else what went wrong.
 std::string write_new_file(const std::string& path, std::string_view text);
