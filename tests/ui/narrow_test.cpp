@@ -47,6 +47,34 @@ void check_chat(Rig& r, float scale) {
     }
 }
 
+/// What lies around the matrix of a head: no text under a control, and the honest line whole.
+void check_head(const Registry& registry) {
+    std::vector<std::pair<std::string, Rect>> controls;
+    for (const auto& [id, widget] : registry.widgets()) {
+        if (id.starts_with("sink.") || id.starts_with("shape.") || id.starts_with("pooling.") ||
+            id == "matrix.badge" || id == "matrix.zoom_in") {
+            for (const auto& [other, rect] : controls) {
+                INFO(id << " beside " << other);
+                const Rect both = intersect(widget.rect, rect);
+                CHECK((both.w <= 1 || both.h <= 1));  // parts of one control are rounded
+            }
+            controls.emplace_back(id, widget.rect);
+        }
+    }
+    REQUIRE(controls.size() >= 6);
+    std::string all;
+    for (const DrawnText& t : registry.texts()) {
+        all += t.text + " ";
+        for (const auto& [id, rect] : controls) {
+            INFO(t.text << " under " << id);
+            const Rect both = intersect(t.rect, rect);
+            const bool inside = t.rect.x >= rect.x - 1 && t.rect.right() <= rect.right() + 1;
+            CHECK((inside || both.w <= 0.5f || both.h <= 1));
+        }
+    }
+    CHECK(all.find("Attention is not explanation") != std::string::npos);
+}
+
 }  // namespace
 
 TEST_CASE("with large text the chat keeps its room beside the opened list") {
@@ -100,4 +128,24 @@ TEST_CASE("the list that lies over the chat goes when a chat is chosen, outside,
     // Beside the chat it stays.
     r.play(std::string("scale 100\nwait frames 4\n") + kOpen +
            "click rail.chat.1\nwait frames 4\nexpect rail.search_text\n");
+}
+
+// The scale's end ran under the sink modes, the head's name under its badge, and of the honest line
+// two words were left.
+TEST_CASE(
+    "with large text nothing around the matrix lies under anything, and the honest line is whole") {
+    for (const char* const size : {"1440x900", "1280x720", "1920x1080"}) {
+        Rig r;
+        r.play("wait ready\nsend What is it\nwait idle\nscale 150\nresize " + std::string(size) +
+               "\nwait frames 6\n");
+        for (const SinkMode mode :
+             {SinkMode::raw, SinkMode::gutter, SinkMode::renormalized, SinkMode::valued}) {
+            for (const char* const head : {"select head 0 0\n", "select head 5 1\n"}) {
+                INFO(size << ", sink mode " << int(mode) << ", " << head);
+                r.state().sink = mode;
+                r.play(std::string(head) + "wait idle\nwait frames 4\n");
+                check_head(r.registry());
+            }
+        }
+    }
 }

@@ -34,12 +34,15 @@ void draw_head_title(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
     const Selection& s = p.state.selection;
     const float cy = r.y + gui.px(18);
-    float x = gui.text({Face::semibold, 14, Color::text}, r.x + gui.px(16), cy,
-                       fmt::format("Layer {}, head {}", s.layer, s.head));
     const float right = r.right() - gui.px(16);
     std::string_view detail;
     const Source source = source_of_row(p, detail);
     const float left = badge(gui, "matrix.badge", right, cy, source, detail);
+    const float begin = r.x + gui.px(16);
+    const float x = gui.text_choice(
+        {Face::semibold, 14, Color::text}, begin, cy, left - begin - gui.px(28),
+        {fmt::format("Layer {}, head {}", s.layer, s.head), fmt::format("L{} H{}", s.layer, s.head),
+         fmt::format("{}.{}", s.layer, s.head)});
     if (!p.state.ready()) {
         return;  // nobody knows what such a layer sees
     }
@@ -373,9 +376,13 @@ void draw_head(Panel& p, const Rect& r) {
         y += gui.px(24);
     }
     const float matrix_y = y + gui.px(77 + 59);
-    const Rect area{r.x + gui.px(16), std::round(matrix_y), r.w - gui.px(32),
-                    r.bottom() - matrix_y - gui.px(90)};
-    const MatrixPlace place = place_matrix(p, area);
+    Rect area{r.x + gui.px(16), std::round(matrix_y), r.w - gui.px(32),
+              r.bottom() - matrix_y - gui.px(90)};
+    MatrixPlace place = place_matrix(p, area);
+    for (int i = 0; i < 2; ++i) {  // a smaller matrix may need one more line
+        area.h = r.bottom() - matrix_y - legend_height(p, place);
+        place = place_matrix(p, area);
+    }
     if (p.state.selection.position > 0 && links.query < m.tokens.size()) {
         draw_row(p, r, place, links, key, y);
     } else {

@@ -30,6 +30,8 @@ void draw_readout(Panel& p, const MatrixPlace& m, const CellAt& cell, bool hover
 bool prints_values(const Gui& gui, const MatrixPlace& m);
 
 // matrix_legend.cpp
+/// Room below the cells for the axis and the legend, which takes more lines where it is narrow.
+float legend_height(const Panel& p, const MatrixPlace& m);
 void draw_matrix_legend(Panel& p, const MatrixPlace& m, const ColorScale& scale, uint32_t query,
                         std::optional<uint32_t> key);
 

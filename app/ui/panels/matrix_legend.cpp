@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -20,17 +21,86 @@ void draw_ramp(const Gui& gui, const Rect& ramp) {
     }
 }
 
+constexpr std::string_view kHonest = "Attention is not explanation.";
+constexpr std::array<std::string_view, kSinkModes> kModes = {"raw", "gutter", "renorm.", "value"};
+constexpr std::array<std::string_view, 2> kShapes = {"square", "band"};
+constexpr std::array<std::string_view, 2> kPooling = {"max", "mean"};
+constexpr float kAxis = 38, kLine = 30,
+                kBelow = 22;  // first line's centre, from line to line, rest
+
+/// Lines that the legend takes beyond its two where these have no room; the honest line is whole on
+/// one of its own where the words beside the tools leave none.
+struct LegendLines {
+    int modes = 0;         // the sink modes below the scale; 2: in two halves
+    bool pooling = false;  // below the other tools
+    float honest = 0;      // pixels of the line of its own
+};
+
+std::string pixel_words(const Panel& p, const MatrixPlace& m) {
+    const auto cells = [](double n) { return std::max(1L, std::lround(std::ceil(n))); };
+    return fmt::format("{} of {} × {} cells a pixel",
+                       p.state.sight.pooling == Pooling::max ? "Max" : "Mean row mass",
+                       cells(m.rows_per_pixel), cells(m.columns_per_pixel));
+}
+
+/// What is to be said of the sink mode and the pixels; empty: nothing.
+std::string legend_words(const Panel& p, const MatrixPlace& m) {
+    const std::string& why = p.state.sight.values_not_captured;
+    switch (p.state.sink) {
+        case SinkMode::renormalized:
+            return "Rows without BOS, scaled to 100 %";
+        case SinkMode::valued:
+            return why.empty() ? "Weight × norm of what the head adds" : why;
+        default:
+            return m.pooled() ? pixel_words(p, m) : std::string();
+    }
+}
+
+LegendLines legend_lines(const Panel& p, const MatrixPlace& m) {
+    const Gui& gui = p.gui;
+    LegendLines out;
+    const float w = m.outer.w;
+    const float modes = segmented_width(gui, kModes);
+    const bool valued = p.state.sink == SinkMode::valued;  // the longest that are written
+    const float scale = gui.width(type::kValue, valued ? "≤ 1.23e-05" : "≤ 0.01 %") +
+                        gui.width(type::kValue, valued ? "1.23e-05" : "100.0 %") +
+                        gui.px(6 + 30 + 6 + 10);
+    out.modes = modes > w ? 2 : scale + modes > w ? 1 : 0;
+    float tools = gui.px(56 + 6);
+    tools += m.window != 0 ? segmented_width(gui, kShapes) + gui.px(6) : 0;
+    const float pooling = m.pooled() ? segmented_width(gui, kPooling) + gui.px(6) : 0;
+    out.pooling = tools + pooling > w;
+    tools += out.pooling ? 0 : pooling;
+    const std::string words = legend_words(p, m);
+    const std::string whole =
+        words.empty() ? std::string(kHonest)
+                      : words + (words.ends_with('.') ? " " : ". ") + std::string(kHonest);
+    const bool beside = gui.width(type::kNote, whole) <= w - tools;
+    out.honest = beside ? 0 : gui.paragraph(type::kNote, 0, 0, w, 18, kHonest, true);
+    return out;
+}
+
+/// The sink modes, right-aligned, in `halves` lines; `taken`: the first of them.
+void draw_modes(Panel& p, float right, float cy, int halves, Rect* taken) {
+    const std::span<const std::string_view> all = kModes;
+    const size_t n = all.size() / size_t(halves);
+    for (size_t first = 0; first < all.size(); first += n) {
+        const int mode = segmented(p.gui, "sink", right, cy, all.subspan(first, n),
+                                   int(p.state.sink) - int(first), first == 0 ? taken : nullptr);
+        if (mode >= 0) {
+            p.state.sink = SinkMode(mode + int(first));
+        }
+        cy += p.gui.px(kLine);
+    }
+}
+
 /// Scale and sink modes.
-void draw_scale(Panel& p, const MatrixPlace& m, const ColorScale& scale, float cy) {
+void draw_scale(Panel& p, const MatrixPlace& m, const ColorScale& scale, float cy, int below) {
     Gui& gui = p.gui;
     const float left = m.outer.x, right = m.outer.right();
-    constexpr std::array<std::string_view, kSinkModes> kModes = {"raw", "gutter", "renorm.",
-                                                                 "value"};
-    Rect taken;
-    const int mode = segmented(gui, "sink", right, cy, kModes, int(p.state.sink), &taken);
-    if (mode >= 0) {
-        p.state.sink = SinkMode(mode);
-    }
+    Rect taken{right, cy, 0, 0};
+    draw_modes(p, right, cy + (below > 0 ? gui.px(kLine) : 0), std::max(below, 1),
+               below > 0 ? nullptr : &taken);
     const std::string low = "≤ " + shown_number(p.state, double(scale.low));
     const std::string high = shown_number(p.state, double(scale.high));
     float x = gui.text(type::kValue, left, cy, low) + gui.px(6);
@@ -44,8 +114,9 @@ void draw_scale(Panel& p, const MatrixPlace& m, const ColorScale& scale, float c
                     {mean ? "log, in view" : "log, per head", "log", ""});
 }
 
-/// From the right: zoom, band, what a pixel shows. Returns what is left.
-float draw_tools(Panel& p, const MatrixPlace& m, float cy, uint32_t query,
+/// From the right: zoom, band, what a pixel shows (one line below where there is no room). Returns
+/// what is left.
+float draw_tools(Panel& p, const MatrixPlace& m, float cy, bool pooling_below, uint32_t query,
                  std::optional<uint32_t> key) {
     Gui& gui = p.gui;
     float right = m.outer.right();
@@ -59,7 +130,6 @@ float draw_tools(Panel& p, const MatrixPlace& m, float cy, uint32_t query,
     }
     right -= gui.px(56);
     if (m.window != 0) {
-        constexpr std::array<std::string_view, 2> kShapes = {"square", "band"};
         Rect taken;
         const int shape = segmented(gui, "shape", right, cy, kShapes, m.band ? 1 : 0, &taken);
         if (shape >= 0) {
@@ -68,55 +138,65 @@ float draw_tools(Panel& p, const MatrixPlace& m, float cy, uint32_t query,
         right = taken.x - gui.px(6);
     }
     if (m.pooled()) {
-        constexpr std::array<std::string_view, 2> kPooling = {"max", "mean"};
         Rect taken;
-        const int pooling =
-            segmented(gui, "pooling", right, cy, kPooling, int(p.state.sight.pooling), &taken);
+        const int pooling = pooling_below
+                                ? segmented(gui, "pooling", m.outer.right(), cy + gui.px(kLine),
+                                            kPooling, int(p.state.sight.pooling))
+                                : segmented(gui, "pooling", right, cy, kPooling,
+                                            int(p.state.sight.pooling), &taken);
         if (pooling >= 0) {
             p.state.sight.pooling = Pooling(pooling);
         }
-        right = taken.x - gui.px(6);
+        right = pooling_below ? right : taken.x - gui.px(6);
     }
     return right;
 }
 
-std::string pixel_words(const Panel& p, const MatrixPlace& m) {
-    const auto cells = [](double n) { return std::max(1L, std::lround(std::ceil(n))); };
-    return fmt::format("{} of {} × {} cells a pixel",
-                       p.state.sight.pooling == Pooling::max ? "Max" : "Mean row mass",
-                       cells(m.rows_per_pixel), cells(m.columns_per_pixel));
-}
-
 }  // namespace
+
+float legend_height(const Panel& p, const MatrixPlace& m) {
+    const LegendLines lines = legend_lines(p, m);
+    return p.gui.px(kAxis + kLine + kBelow + kLine * float(lines.modes + (lines.pooling ? 1 : 0))) +
+           lines.honest;
+}
 
 void draw_matrix_legend(Panel& p, const MatrixPlace& m, const ColorScale& scale, uint32_t query,
                         std::optional<uint32_t> key) {
     Gui& gui = p.gui;
-    draw_scale(p, m, scale, m.area.bottom() + gui.px(38));
-    const float cy = m.area.bottom() + gui.px(68);
-    const float right = draw_tools(p, m, cy, query, key);
+    const LegendLines lines = legend_lines(p, m);
+    const float top = m.area.bottom() + gui.px(kAxis);
+    draw_scale(p, m, scale, top, lines.modes);
+    const float cy = top + gui.px(kLine * float(1 + lines.modes));
+    const float right = draw_tools(p, m, cy, lines.pooling, query, key);
     const float left = m.outer.x, room = right - gui.px(6) - left;
+    const bool odd =
+        p.state.sink == SinkMode::renormalized ||
+        (p.state.sink == SinkMode::valued && !p.state.sight.values_not_captured.empty());
+    const std::string words = legend_words(p, m);
+    if (lines.honest > 0) {
+        const float y = cy + gui.px(kLine * (lines.pooling ? 1.5f : 0.5f));
+        gui.paragraph(type::kNote, left, y, m.outer.w, 18, kHonest);
+    }
+    const std::string with_honest =
+        words + (words.ends_with('.') ? " " : ". ") + std::string(kHonest);
+    const std::string_view first = lines.honest > 0 ? std::string_view(words) : with_honest;
+    const TextStyle style = with(type::kNote, odd ? Color::row_text : Color::text2);
     if (p.state.sink == SinkMode::renormalized) {
-        gui.text_choice(with(type::kNote, Color::row_text), left, cy, room,
-                        {"Rows without BOS, scaled to 100 %. Attention is not explanation.",
-                         "Rows without BOS, scaled to 100 %", "Scaled without BOS", "No BOS"});
+        gui.text_choice(style, left, cy, room, {first, words, "Scaled without BOS", "No BOS", ""});
     } else if (p.state.sink == SinkMode::valued) {
-        const std::string& why = p.state.sight.values_not_captured;
         gui.text_choice(
-            with(type::kNote, why.empty() ? Color::text2 : Color::row_text), left, cy, room,
-            {why.empty() ? "Weight × norm of what the head adds. Attention is not explanation."
-                         : std::string_view(why),
-             why.empty() ? "Weight × norm of what it adds" : "Values: not captured", "× value"});
+            style, left, cy, room,
+            {first, words, odd ? "Values: not captured" : "Weight × norm of what it adds",
+             "× value", ""});
     } else if (m.pooled()) {
-        const std::string words = pixel_words(p, m);
-        gui.text_choice(type::kNote, left, cy, room,
-                        {words + ". Attention is not explanation.", words,
+        gui.text_choice(style, left, cy, room,
+                        {first, words,
                          fmt::format("{} × {}", std::lround(std::ceil(m.rows_per_pixel)),
-                                     std::lround(std::ceil(m.columns_per_pixel)))});
-    } else {
-        gui.text_choice(type::kNote, left, cy, room,
-                        {"Attention is not explanation: it says where a head read from.",
-                         "Attention is not explanation.", "Not explanation"});
+                                     std::lround(std::ceil(m.columns_per_pixel))),
+                         ""});
+    } else if (lines.honest <= 0) {
+        gui.text_choice(style, left, cy, room,
+                        {"Attention is not explanation: it says where a head read from.", kHonest});
     }
 }
 

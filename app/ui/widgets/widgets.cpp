@@ -287,14 +287,20 @@ float badge(Gui& gui, std::string_view id, float right, float cy, Source capture
     return r.x;
 }
 
-int segmented(Gui& gui, std::string_view id, float right, float cy,
-              std::span<const std::string_view> labels, int current, Rect* taken) {
-    const TextStyle style{Face::medium, 12, Color::text};
+constexpr TextStyle kSegment{Face::medium, 12, Color::text};
+
+float segmented_width(const Gui& gui, std::span<const std::string_view> labels) {
     float total = gui.px(3);
     for (const std::string_view label : labels) {
-        total += gui.width(style, label) + gui.px(16);
+        total += gui.width(kSegment, label) + gui.px(16);
     }
-    total = std::ceil(total + gui.px(3));
+    return std::ceil(total + gui.px(3));
+}
+
+int segmented(Gui& gui, std::string_view id, float right, float cy,
+              std::span<const std::string_view> labels, int current, Rect* taken) {
+    const TextStyle style = kSegment;
+    const float total = segmented_width(gui, labels);
     const float h = std::round(gui.px(24));
     const Rect r{std::round(right - total), std::round(cy - h / 2), total, h};
     gui.card(r, Color::card, Color::edge, 7);

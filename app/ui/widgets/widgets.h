@@ -64,6 +64,7 @@ struct SliderOptions {
 bool slider(Gui& gui, std::string_view id, const Rect& r, float value_right, double& value,
             const SliderOptions& options);
 
+float segmented_width(const Gui& gui, std::span<const std::string_view> labels);
 /// Right-aligned; -1 when nothing was clicked.
 int segmented(Gui& gui, std::string_view id, float right, float cy,
               std::span<const std::string_view> labels, int current, Rect* taken = nullptr);
