@@ -82,10 +82,14 @@ std::vector<model::TokenId> parse_ids(const std::string& text) {
     return ids;
 }
 
-void add_session(CLI::App* app, Options& o) {
-    add_device(app, o);
+void add_context(CLI::App* app, Options& o) {
     add_number(app, "-c,--ctx-size", o.session.n_ctx,
                "Positions in the context; 0: 4096, or the model's if it has fewer");
+}
+
+void add_session(CLI::App* app, Options& o) {
+    add_device(app, o);
+    add_context(app, o);
     add_number(app, "--ubatch-size", o.session.n_ubatch,
                "(-ub) Largest prefill chunk; 0: 256. Larger ones are split");
     add_text(app, "--cache-type-k", "(-ctk) Type of the key cache: f16 or f32",
@@ -365,6 +369,7 @@ void add_top_level(CLI::App& app, Options& o, bool has_window) {
     }
     add_name(&app, "file,-m,--model", o.model, "Model to open in the window")->type_name("PATH");
     add_device(&app, o);
+    add_context(&app, o);
     app.add_flag("--safe-mode", o.safe_mode,
                  "Start without opening a model, and without Vulkan's implicit layers");
     app.add_option("--script", o.script, "Play this script in the window, then end")

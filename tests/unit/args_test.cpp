@@ -45,6 +45,7 @@ TEST_CASE("flags of llama.cpp with one dash and several letters") {
     CHECK(o.n_predict == -1);
     CHECK(o.seed == 5u);
     CHECK(parse({"chat", "-sys", "Be brief.", "-st"}).system == "Be brief.");
+    CHECK(parse({"f.gguf", "-c", "8192"}).session.n_ctx == 8192);  // the window's
 }
 
 TEST_CASE("a value is never taken for a flag") {
