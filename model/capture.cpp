@@ -93,7 +93,7 @@ bool CaptureSpec::wants(Tap tap, uint32_t layer) const {
 
 uint16_t LiveRows::log16_of(float max, float score) {
     const double steps = (double(max) - double(score)) * 2048;
-    return steps < 65534.5 ? uint16_t(std::lround(steps)) : uint16_t(65535);
+    return steps < 65534.5 ? uint16_t(steps + 0.5) : uint16_t(65535);  // none is negative
 }
 
 void LiveRows::append(std::span<const float> scores) {
