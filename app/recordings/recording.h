@@ -6,13 +6,13 @@
 //   meta(key, value)   "info": the model, JSON; "text": what was read; "program"; since 2
 //                      "sequence": whose it is, JSON; "turns": the conversation, JSON
 //   tokens(position, id, text, bytes, control, facts)   facts: logprob, rank, entropy, top; JSON
-//   texts(id, text, bytes)    of every id that occurs: display text, exact bytes where they are
-//   known rows(layer, position, first_key, n_keys, data)      log16 as in model::LiveRows: f32 max
-//   and
+//   texts(id, text, bytes)   of every id that occurs: display text, exact bytes where known
+//   rows(layer, position, first_key, n_keys, data)      log16 as in model::LiveRows: f32 max and
 //                                                       lse [n_heads], u16 [n_heads, n_keys]
-//   steps(position, rest, next, stages, lens_ids)       next: i32 id, f32 logprob each; stages: u32
-//                                                       stage, n_left, n, f64 other, then i32 id,
-//                                                       f32 logit, f32 p each; lens_ids: i32
+//   steps(position, next, stages, lens_ids)             next: f64 rest, then i32 id, f32 logprob
+//                                                       each; stages: u32 stage, n_left, n, f64
+//                                                       other, then i32 id, f32 logit, f32 p each;
+//                                                       lens_ids: i32
 //   lens(position, layer, top, asked)                   top: as next; asked: f32 per lens id
 //   lens_mid                                            the same, of resid_mid; may be empty
 #pragma once
