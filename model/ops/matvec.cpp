@@ -61,10 +61,12 @@ Teams teams(const gpu::DeviceInfo& device, DType dtype, uint64_t weights, uint32
                 .one_subgroup = 1,
                 .groups = cpu_groups(weights)};
     }
-    const uint32_t lanes = best_lanes(subgroup, subs);
+    const uint64_t n_rows = weights / cols;
+    const uint32_t rows = n_rows * subgroup < 2 * kBusyInvocations ? 1 : 2;
+    const uint32_t lanes = gpu_lanes(subgroup, subs, n_rows / rows);
     return {.workgroup = std::max(128u, subgroup),
             .lanes = lanes,
-            .rows = 2,
+            .rows = rows,
             .fixed = 0,
             .whole = uint32_t(lanes == subgroup),
             .one_subgroup = 0,
