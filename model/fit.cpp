@@ -57,10 +57,6 @@ bool more_bits(uint32_t layer, uint32_t n_layers) {
     return layer < eighth || layer >= 7 * n_layers / 8 || (layer - eighth) % 3 == 2;
 }
 
-uint64_t matrix_bytes(DType dtype, uint64_t rows, uint64_t cols) {
-    return rows * row_bytes(with_fallback(dtype, cols), cols);
-}
-
 /// Elements of the f32 vectors of one layer, and of the final norm.
 uint64_t layer_norms(const Config& c) {
     const uint64_t d = c.hidden_size;
@@ -90,18 +86,31 @@ ParameterCounts count_parameters(const Config& c) {
     return counts;
 }
 
+DType mixed_type(QuantMix mix, MixRole role, uint64_t row_length, uint32_t layer,
+                 uint32_t n_layers) {
+    DType dtype = role == MixRole::embedding ? embedding_type(mix) : base_type(mix);
+    if (role == MixRole::rich && mix == QuantMix::q4_k_m && more_bits(layer, n_layers)) {
+        dtype = DType::q6_k;
+    }
+    return with_fallback(dtype, row_length);
+}
+
 uint64_t weight_bytes(const Config& c, QuantMix mix) {
-    const DType base = base_type(mix);
+    const uint32_t n = c.num_hidden_layers;
     const uint64_t d = c.hidden_size;
     const uint64_t ff = c.intermediate_size;
-    uint64_t bytes = matrix_bytes(embedding_type(mix), c.embedding_rows, d);
+    const auto bytes_of = [&](MixRole role, uint32_t layer, uint64_t rows, uint64_t cols) {
+        return rows * row_bytes(mixed_type(mix, role, cols, layer, n), cols);
+    };
+    uint64_t bytes = bytes_of(MixRole::embedding, 0, c.embedding_rows, d);
     bytes *= c.tied_embeddings ? 1 : 2;
-    for (uint32_t l = 0; l < c.num_hidden_layers; ++l) {
-        const bool richer = mix == QuantMix::q4_k_m && more_bits(l, c.num_hidden_layers);
-        const DType rich = richer ? DType::q6_k : base;
-        bytes += matrix_bytes(base, c.q_width(), d) + matrix_bytes(base, c.kv_width(), d) +
-                 matrix_bytes(rich, c.kv_width(), d) + matrix_bytes(base, d, c.q_width()) +
-                 2 * matrix_bytes(base, ff, d) + matrix_bytes(rich, d, ff) + 4 * layer_norms(c);
+    for (uint32_t l = 0; l < n; ++l) {
+        bytes += bytes_of(MixRole::matrix, l, c.q_width(), d) +
+                 bytes_of(MixRole::matrix, l, c.kv_width(), d) +
+                 bytes_of(MixRole::rich, l, c.kv_width(), d) +
+                 bytes_of(MixRole::matrix, l, d, c.q_width()) +
+                 2 * bytes_of(MixRole::matrix, l, ff, d) + bytes_of(MixRole::rich, l, d, ff) +
+                 4 * layer_norms(c);
     }
     return bytes + 4 * d;
 }

@@ -17,6 +17,14 @@ enum class QuantMix : uint8_t { bf16, q8_0, q6_k, q4_k_m, q4_0 };
 std::string_view quant_mix_name(QuantMix mix);
 std::span<const QuantMix> quant_mixes();
 
+/// What a mix distinguishes: the embedding, and in the layers attn_v and ffn_down (`rich`), which
+/// some layers of an _M mix keep with more bits.
+enum class MixRole : uint8_t { embedding, matrix, rich };
+/// The type of a tensor with rows of `row_length` in a file of that mix (spec 5.4); `layer` of
+/// `n_layers` where it belongs to one.
+DType mixed_type(QuantMix mix, MixRole role, uint64_t row_length, uint32_t layer = 0,
+                 uint32_t n_layers = 0);
+
 /// Parameters by role; `embedding` counted once, as in a file without output.weight.
 struct ParameterCounts {
     uint64_t embedding = 0, output = 0, attention = 0, mlp = 0, norms = 0;

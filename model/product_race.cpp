@@ -8,6 +8,7 @@
 #include "gpu/build_id.h"
 #include "gpu/checked_file.h"
 #include "gpu/shader_source.h"
+#include "model/session.h"
 
 namespace model {
 namespace {
@@ -23,13 +24,20 @@ double race_flops(const gpu::DeviceInfo& device) {
 
 /// Less shows how long a dispatch takes, not how fast a kernel is.
 constexpr double kLeastFlops = 0.1e9;
-constexpr uint32_t kRaceTokens = 128;
+/// A GPU gets the chunk it will have: with fewer rows it waits more than it computes.
+constexpr uint32_t kLeastTokens = 128;
+uint32_t race_tokens(const gpu::DeviceInfo& device) {
+    return device.type == gpu::DeviceType::cpu ? kLeastTokens : default_chunk(device);
+}
+
+constexpr double kRoundSeconds = 2e-3;  // a submit of less tells how long a submit takes
+constexpr uint32_t kMostProducts = 16;  // of one submit
 constexpr int kRaceRounds = 8;  // the best counts; on a busy machine few are undisturbed
 
 /// The first rows of the matrix, as many as the race has time for.
-Matrix shortened(const Matrix& w, double flops) {
+Matrix shortened(const Matrix& w, double flops, uint32_t n_tokens) {
     Matrix out = w;
-    const double rows = flops / (2.0 * kRaceTokens * w.cols);
+    const double rows = flops / (2.0 * n_tokens * w.cols);
     MatrixSlab slab = w.slabs[0];
     slab.n_rows = std::min(slab.n_rows, std::max(uint32_t(rows), 64u) / 64 * 64);
     out.rows = slab.n_rows;
@@ -37,12 +45,15 @@ Matrix shortened(const Matrix& w, double flops) {
     return out;
 }
 
-double seconds_of(gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w, const Tensor& x,
-                  const ops::ProductScratch& scratch) {
+/// Of one of n products in one submit.
+double seconds_of(uint32_t n, gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w,
+                  const Tensor& x, const ops::ProductScratch& scratch) {
     const auto begin = std::chrono::steady_clock::now();
-    ops::product(cmd, y, w, ops::product_input(cmd, x, scratch, {w.dtype}));
+    for (uint32_t i = 0; i < n; i++) {
+        ops::product(cmd, y, w, ops::product_input(cmd, x, scratch, {w.dtype}));
+    }
     cmd.finish();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / n;
 }
 
 /// Kernels have another form for plain numbers, and one of them none for F32.
@@ -119,9 +130,9 @@ ProductKind pick_product(std::span<const ProductKind> candidates, const std::fil
 
 ProductKind race_products(gpu::CommandBuffer& cmd, const RaceTrack& track) {
     const gpu::DeviceInfo& device = cmd.device().info();
-    const Matrix w = shortened(track.w, race_flops(device));
-    const uint32_t n = std::min({kRaceTokens, track.x.shape.rows, track.y.shape.rows});
-    if (n < kRaceTokens || 2.0 * n * w.rows * w.cols < kLeastFlops) {
+    const uint32_t n = std::min({race_tokens(device), track.x.shape.rows, track.y.shape.rows});
+    const Matrix w = shortened(track.w, race_flops(device), std::max(n, 1u));
+    if (n < kLeastTokens || 2.0 * n * w.rows * w.cols < kLeastFlops) {
         return ProductKind::fixed;
     }
     const Tensor x = track.x.first_rows(n);
@@ -134,10 +145,13 @@ ProductKind race_products(gpu::CommandBuffer& cmd, const RaceTrack& track) {
             ops::ProductScratch scratch = track.scratch;
             scratch.kind = kind;
             cmd.fill(x.range, kOne);
-            seconds_of(cmd, y, w, x, scratch);  // the driver may compile now
-            double best = seconds_of(cmd, y, w, x, scratch);
+            seconds_of(1, cmd, y, w, x, scratch);  // the driver may compile now
+            const double once = seconds_of(1, cmd, y, w, x, scratch);
+            const auto n_products =
+                uint32_t(std::clamp<double>(kRoundSeconds / once, 1, kMostProducts));
+            double best = once;
             for (int round = 1; round < kRaceRounds; round++) {
-                best = std::min(best, seconds_of(cmd, y, w, x, scratch));
+                best = std::min(best, seconds_of(n_products, cmd, y, w, x, scratch));
             }
             return best;
         } catch (const base::Error& error) {
@@ -163,22 +177,23 @@ ProductKind choose_product(Runtime& runtime, const Matrix& w, const std::functio
     if (const auto known = runtime.products.find(key); known != runtime.products.end()) {
         return known->second;
     }
-    const Matrix track = shortened(w, race_flops(runtime.device.info()));
+    const uint32_t n = race_tokens(runtime.device.info());
+    const Matrix track = shortened(w, race_flops(runtime.device.info()), n);
     const auto buffer = [&](const char* name, uint64_t bytes) {
         return gpu::Buffer(runtime.device, bytes, gpu::Memory::device, name);
     };
-    const gpu::Buffer x = buffer("race's tokens", 4 * uint64_t{kRaceTokens} * track.cols);
-    const gpu::Buffer y = buffer("race's products", 4 * uint64_t{kRaceTokens} * track.rows);
+    const gpu::Buffer x = buffer("race's tokens", 4 * uint64_t{n} * track.cols);
+    const gpu::Buffer y = buffer("race's products", 4 * uint64_t{n} * track.rows);
     const gpu::Buffer codes =
-        buffer("race's codes", ops::ProductScratch::codes_bytes(kRaceTokens, track.cols));
+        buffer("race's codes", ops::ProductScratch::codes_bytes(n, track.cols));
     const gpu::Buffer scales =
-        buffer("race's scales", ops::ProductScratch::scales_bytes(kRaceTokens, track.cols));
+        buffer("race's scales", ops::ProductScratch::scales_bytes(n, track.cols));
     gpu::CommandBuffer cmd(runtime.device, runtime.kernels);
     cmd.set_stop(stop);
     const ProductKind winner =
         race_products(cmd, {track,
-                            {"x", DType::f32, {kRaceTokens, track.cols}, x.range()},
-                            {"y", DType::f32, {kRaceTokens, track.rows}, y.range()},
+                            {"x", DType::f32, {n, track.cols}, x.range()},
+                            {"y", DType::f32, {n, track.rows}, y.range()},
                             {codes.range(), scales.range()}});
     runtime.products[key] = winner;
     return winner;

@@ -27,12 +27,16 @@ namespace ops {
 enum class ProductKind : uint8_t;  // model/fast_ops.h
 }
 
-inline constexpr uint32_t kDefaultChunk = 256;  // rows; larger chunks are split
+/// Rows of a prompt's chunk; larger ones are split.
+inline constexpr uint32_t kDefaultChunk = 256, kLargestChunk = 512;
+/// What suits a device: a GPU with memory of its own wants more rows at once.
+uint32_t default_chunk(const gpu::DeviceInfo& device);
 
 struct SessionOptions {
     Path path = Path::plain;
-    uint32_t n_ctx = 0;     // 0: min(kDefaultContext, the model's)
-    uint32_t n_ubatch = 0;  // largest prefill chunk; 0: 256. Larger values are split
+    uint32_t n_ctx = 0;  // 0: min(kDefaultContext, the model's)
+    uint32_t n_ubatch =
+        0;  // largest prefill chunk; 0: default_chunk(), or 256 where no device is known
     DType type_k = DType::f16;
     DType type_v = DType::f16;
     std::optional<ops::ProductKind>

@@ -261,7 +261,7 @@ void check_before_device(const Options& options, const std::vector<BenchTest>& t
 std::vector<BenchTest> planned_tests(const BenchOptions& options) {
     std::vector<BenchTest> tests = bench_tests(options);
     for (BenchTest& test : tests) {
-        if (test.n_batch < (test.n_ubatch == 0 ? model::kDefaultChunk : test.n_ubatch)) {
+        if (test.n_batch < (test.n_ubatch == 0 ? model::kLargestChunk : test.n_ubatch)) {
             test.n_ubatch = test.n_batch;
         }
     }

@@ -197,6 +197,7 @@ void Worker::make_session(const LoadModel& request, std::vector<std::string>& no
                                   .n_ctx = request.n_ctx != 0
                                                ? std::min(request.n_ctx, most)
                                                : std::min(model::kDefaultContext, most),
+                                  .n_ubatch = model::default_chunk(runtime_->device.info()),
                                   .type_k = kv_type(request.type_k),
                                   .type_v = kv_type(request.type_v),
                                   .stop = while_in(kKernelStage)};

@@ -19,6 +19,7 @@ model::SessionOptions least_session(const FitQuestion& q, const gpu::DeviceInfo&
     const bool fast = model::Session::fast_obstacle(device, q.config).empty();
     return {.path = fast ? model::Path::fast : model::Path::plain,
             .n_ctx = n_ctx,
+            .n_ubatch = model::default_chunk(device),
             .type_k = q.type_k,
             .type_v = q.type_v};
 }

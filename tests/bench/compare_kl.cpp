@@ -5,6 +5,7 @@
 //   compare_kl MODEL N [--path NAME] [PEER.gguf...]    prints a line for each way of each engine
 //
 // N is the number of ids. PEER.gguf holds tensors `tokens` and `logits`, as llama-results writes.
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -135,7 +136,13 @@ void print_row(const std::string& who, const support::Agreement& a) {
 void compare(const Arguments& a) {
     std::vector<uint32_t> tokens = support::golden_text("long").tokens;
     tokens.resize(a.n);
-    const support::ReferenceWeights weights(*model::open_model(a.model));
+    const auto source = model::open_model(a.model);
+    const uint32_t largest = *std::ranges::max_element(tokens);
+    if (largest >= source->config.vocab_size) {
+        fail(fmt::format("{} has {} ids; the text is written in those of Gemma 3, up to {}",
+                         a.model, source->config.vocab_size, largest));
+    }
+    const support::ReferenceWeights weights(*source);
     support::Reference64 forward(weights, {});
     forward.run(tokens);
     for (const std::string& peer : a.peers) {

@@ -136,10 +136,11 @@ TEST_CASE("matmul_coopmat, a tile that the device has room for, or none") {
     const gpu::MatrixShape small{16, 16, 16}, large{32, 32, 16}, flat{16, 8, 16};
     // The largest was taken whatever the device allowed.
     CHECK_FALSE(tile({}, 48 << 10, 1024));
-    CHECK(tile({large, small}, 48 << 10, 1024)->shape == large);
-    CHECK(model::ops::coopmat_shared_bytes(*tile({large}, 48 << 10, 1024)) == 47'104);
-    CHECK(model::ops::coopmat_shared_bytes(*tile({small}, 48 << 10, 1024)) == 19'456);
-    CHECK(tile({large, small}, 32 << 10, 1024)->shape == small);  // rather than a smaller tile
+    CHECK(tile({large, small}, 96 << 10, 1024)->shape == large);
+    CHECK(model::ops::coopmat_shared_bytes(*tile({large}, 96 << 10, 1024)) == 69'632);
+    CHECK(model::ops::coopmat_shared_bytes(*tile({large}, 48 << 10, 1024)) == 44'032);
+    CHECK(model::ops::coopmat_shared_bytes(*tile({small}, 48 << 10, 1024)) == 26'624);
+    CHECK(tile({large, small}, 48 << 10, 1024)->shape == small);  // rather than a smaller tile
     for (const gpu::MatrixShape& shape : {small, large, flat}) {
         for (const uint32_t shared_bytes : {12u << 10, 16u << 10, 32u << 10, 48u << 10}) {
             for (const uint32_t workgroup : {32u, 128u, 1024u}) {
@@ -161,11 +162,14 @@ TEST_CASE("matmul_coopmat, a tile that the device has room for, or none") {
 TEST_CASE("matmul_coopmat, the tiles of a device with little room") {
     skip_without_matrices();
     const gpu::MatrixShape shape = chosen().shape;
-    run({DType::q4_k, 70, 512, 40},
-        {.shape = shape, .subgroups = 4, .row_groups = 2, .rows = 2, .tokens = 2});
-    run({DType::q4_k, 70, 512, 40},
-        {.shape = shape, .subgroups = 4, .row_groups = 2, .rows = 1, .tokens = 1});
-    run({DType::q4_k, 70, 512, 40}, {.shape = shape, .rows = 1, .tokens = 1});
+    const Product product{DType::q5_0, 150, 544, 70};  // 17 sub-blocks: the last step is half empty
+    run(product,
+        {.shape = shape, .subgroups = 8, .row_groups = 4, .rows = 1, .tokens = 2, .subs = 2});
+    run(product,
+        {.shape = shape, .subgroups = 4, .row_groups = 2, .rows = 1, .tokens = 2, .subs = 2});
+    run(product,
+        {.shape = shape, .subgroups = 4, .row_groups = 2, .rows = 1, .tokens = 1, .subs = 2});
+    run(product, {.shape = shape, .rows = 1, .tokens = 1});
 }
 
 TEST_CASE("matmul_coopmat, every type") {
