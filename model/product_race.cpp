@@ -32,7 +32,7 @@ uint32_t race_tokens(const gpu::DeviceInfo& device) {
 
 constexpr double kRoundSeconds = 2e-3;  // a submit of less tells how long a submit takes
 constexpr uint32_t kMostProducts = 16;  // of one submit
-constexpr int kRaceRounds = 8;  // the best counts; on a busy machine few are undisturbed
+constexpr int kRaceRounds = 8;          // the best counts; on a busy machine few are undisturbed
 
 /// The first rows of the matrix, as many as the race has time for.
 Matrix shortened(const Matrix& w, double flops, uint32_t n_tokens) {
@@ -190,11 +190,10 @@ ProductKind choose_product(Runtime& runtime, const Matrix& w, const std::functio
         buffer("race's scales", ops::ProductScratch::scales_bytes(n, track.cols));
     gpu::CommandBuffer cmd(runtime.device, runtime.kernels);
     cmd.set_stop(stop);
-    const ProductKind winner =
-        race_products(cmd, {track,
-                            {"x", DType::f32, {n, track.cols}, x.range()},
-                            {"y", DType::f32, {n, track.rows}, y.range()},
-                            {codes.range(), scales.range()}});
+    const ProductKind winner = race_products(cmd, {track,
+                                                   {"x", DType::f32, {n, track.cols}, x.range()},
+                                                   {"y", DType::f32, {n, track.rows}, y.range()},
+                                                   {codes.range(), scales.range()}});
     runtime.products[key] = winner;
     return winner;
 }
