@@ -25,8 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gemma import Gemma
-from gguf_file import read_weights
+import gguf_file
 from marks import EVAL_SEED, mean, question, story_losses, summary
 from skills import WEIGHTS, Skills
 from tokenizer import BOS, Tokenizer
@@ -74,12 +73,6 @@ def as_line(turns, **fields):
     return dict(turns=said[:-1], **fields)
 
 
-def load(path):
-    model = Gemma()
-    model.load_state_dict(read_weights(path))
-    return model.eval()
-
-
 def skills_command(args):
     items = []
     names = args.only.split(",") if args.only else list(WEIGHTS)
@@ -103,7 +96,7 @@ def skills_command(args):
 
 
 def stories_command(args):
-    losses = story_losses(load(args.model), Tokenizer(args.tokenizer), args.data)
+    losses = story_losses(gguf_file.read(args.model).eval(), Tokenizer(args.tokenizer), args.data)
     story, chat = summary(losses)
     told = sum(t for _, _, t, _ in losses)
     print(f"stories {story:.4f} nats a piece ({told}), with the requests {chat:.4f} "
@@ -127,7 +120,7 @@ def samples_command(args):
 
 def agree_command(args):
     """100 held-out prompts: every logit of every position."""
-    model, tokenizer = load(args.model), Tokenizer(args.tokenizer)
+    model, tokenizer = gguf_file.read(args.model).eval(), Tokenizer(args.tokenizer)
     skills, worst, total = Skills(EVAL_SEED + 1, "eval"), 0.0, 0
     names = list(WEIGHTS)
     with tempfile.TemporaryDirectory() as folder:
@@ -173,7 +166,7 @@ def head_scores(model, seed=5):
 
 
 def heads_command(args):
-    scores = head_scores(load(args.model))
+    scores = head_scores(gguf_file.read(args.model).eval())
     print("| layer | head | previous | duplicate | induction | sink |\n|--:|--:|--:|--:|--:|--:|")
     layers, heads = scores["sink"].shape
     for layer in range(layers):

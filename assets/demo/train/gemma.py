@@ -1,8 +1,8 @@
-"""The model in PyTorch: the structure of Gemma 2 at a size that two CPU cores can train.
+"""The model in PyTorch: the structure of Gemma 2 at the sizes of SHAPES.
 
 Four RMSNorms a layer, grouped-query attention with rotary positions, soft-caps on the scores and on
-the logits, GeGLU, a tied and scaled embedding; layers 0, 2, 4 look back `window` positions, layers
-1, 3, 5 over the whole text. Texts that share a row do not see each other.
+the logits, GeGLU, a tied and scaled embedding; layers 0, 2, 4 .. look back `window` positions,
+layers 1, 3, 5 .. over the whole text. Texts that share a row do not see each other.
 
 Shapes: B rows, T positions, H query heads, K KV heads, G = H / K, D the size of a head.
 """
@@ -19,19 +19,26 @@ MASKED = -1e9  # added to the score of a pair that may not see each other
 @dataclass(frozen=True)
 class Shape:
     """Every number that decides the structure; written into checkpoints and into the GGUF."""
+    width: int
+    layers: int
+    heads: int
+    kv_heads: int
+    feed_forward: int
     vocab: int = 4096
-    width: int = 256
-    layers: int = 6
-    heads: int = 4
-    kv_heads: int = 2
     head_size: int = 64
-    feed_forward: int = 768
     window: int = 32
     context: int = 512
     epsilon: float = 1e-6
     rope_base: float = 1e4
     score_cap: float = 50.0
     logit_cap: float = 30.0
+
+
+SHAPES = {
+    "small": Shape(width=256, layers=6, heads=4, kv_heads=2, feed_forward=768),      # 5.8 M weights
+    "shipped": Shape(width=384, layers=8, heads=8, kv_heads=4, feed_forward=960),    # 15.1 M
+    "teacher": Shape(width=640, layers=12, heads=10, kv_heads=5, feed_forward=1728)  # 57.2 M
+}
 
 
 class Norm(nn.Module):
@@ -64,9 +71,9 @@ def capped(scores, cap):
 
 
 class Layer(nn.Module):
-    def __init__(self, shape, local):
+    def __init__(self, shape, local, dropout):
         super().__init__()
-        self.shape, self.local = shape, local
+        self.shape, self.local, self.dropout = shape, local, dropout
         queries, keys = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
 
         def matrix(n_in, n_out):
@@ -146,31 +153,42 @@ class Layer(nn.Module):
         b, t, _ = x.shape
         q, k, v = self.project(self.n1(x), cos, sin)
         heads = self.attend(q, k, v, text).flatten(1, 2).transpose(1, 2).reshape(b, t, -1)
-        x = x + self.n2(self.o(heads))
+        x = x + F.dropout(self.n2(self.o(heads)), self.dropout, self.training)
+        return x + F.dropout(self.mix(x), self.dropout, self.training)
+
+    def mix(self, x):
+        """What the second half of the layer adds to x."""
         y = self.n3(x)
-        y = F.gelu(self.gate(y), approximate="tanh") * self.up(y)
-        return x + self.n4(self.down(y))
+        return self.n4(self.down(F.gelu(self.gate(y), approximate="tanh") * self.up(y)))
 
 
 class Gemma(nn.Module):
-    def __init__(self, shape=Shape()):
+    def __init__(self, shape, dropout=0.0):
+        """`dropout`: share of what a layer adds that is left out in training."""
         super().__init__()
         self.shape = shape
         self.emb = nn.Embedding(shape.vocab, shape.width)
-        self.layers = nn.ModuleList(Layer(shape, i % 2 == 0) for i in range(shape.layers))
+        self.layers = nn.ModuleList(Layer(shape, i % 2 == 0, dropout) for i in range(shape.layers))
         self.nf = Norm(shape.width, shape.epsilon)
         nn.init.normal_(self.emb.weight, 0, 0.02)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, 0, module.in_features ** -0.5)
 
-    def forward(self, tokens):
-        """Logits [B, T, vocab] of the token after each of tokens [B, T]."""
+    def forward(self, tokens, layers=None):
+        """Logits [B, T, vocab] of the token after each of tokens [B, T]; `layers`: the layers in
+        another form, such as compiled."""
+        return self.head(self.body(tokens, layers or self.layers))
+
+    def body(self, tokens, layers):
         text = (tokens == BOS).cumsum(1)
         cos, sin = rotary(torch.arange(tokens.shape[1], device=tokens.device), self.shape)
         x = self.emb(tokens) * self.shape.width ** 0.5
-        for layer in self.layers:
+        for layer in layers:
             x = layer(x, cos, sin, text)
+        return x
+
+    def head(self, x):
         return capped(F.linear(self.nf(x), self.emb.weight).float(), self.shape.logit_cap)
 
     @torch.no_grad()

@@ -10,7 +10,7 @@ import numpy as np
 import sentencepiece
 import torch
 
-from gemma import Shape
+from gemma import Gemma, Shape
 from tokenizer import BOS, CHAT_TEMPLATE, EOS, PAD, TURN_ENDS, UNKNOWN
 
 TYPES = {"f16": gguf.GGMLQuantizationType.F16, "q8_0": gguf.GGMLQuantizationType.Q8_0}
@@ -80,8 +80,9 @@ def write(saved, tokenizer, path, kind):
     shape = Shape(**saved["shape"])
     writer = gguf.GGUFWriter(path, "gemma2")
     writer.add_name("Lapidary demo")
-    writer.add_description("A 5.8 M parameter model of Gemma 2's architecture, trained from "
-                           "scratch for demonstration")
+    millions = sum(v.numel() for v in saved["model"].values()) / 1e6
+    writer.add_description(f"A {millions:.1f} M parameter model of Gemma 2's architecture, trained "
+                           "from scratch for demonstration")
     writer.add_license("apache-2.0")
     put_shape(writer, shape)
     put_tokenizer(writer, tokenizer)
@@ -100,15 +101,29 @@ def write(saved, tokenizer, path, kind):
     writer.close()
 
 
-def read_weights(path):
-    """The weights of a GGUF as the PyTorch model names them, in float32."""
-    tensors = {t.name: t for t in gguf.GGUFReader(path).tensors}
-    found = {}
-    for ours, (theirs, norm) in names(Shape().layers).items():
+def read_shape(reader):
+    def value(key):
+        field = reader.fields["gemma2." + key]
+        return field.parts[field.data[0]][0].item()
+
+    return Shape(
+        width=value("embedding_length"), layers=value("block_count"),
+        heads=value("attention.head_count"), kv_heads=value("attention.head_count_kv"),
+        feed_forward=value("feed_forward_length"), head_size=value("attention.key_length"),
+        window=value("attention.sliding_window"), context=value("context_length"))
+
+
+def read(path):
+    """The PyTorch model of a GGUF, its weights in float32."""
+    reader = gguf.GGUFReader(path)
+    tensors = {t.name: t for t in reader.tensors}
+    model, found = Gemma(read_shape(reader)), {}
+    for ours, (theirs, norm) in names(model.shape.layers).items():
         t = tensors[theirs]
         value = torch.from_numpy(np.array(gguf.quants.dequantize(t.data, t.tensor_type)))
         found[ours] = value - 1 if norm else value
-    return found
+    model.load_state_dict(found)
+    return model
 
 
 def main():

@@ -13,10 +13,11 @@ from tokenizer import PAD
 EVAL_SEED = 10**6 + 99
 
 
-def padded(texts):
-    """[B, T] of lists of ids; T is a multiple of 32."""
+def padded(texts, model):
+    """[B, T] of lists of ids, where the model is; T is a multiple of 32."""
     longest = -(-max(map(len, texts)) // 32) * 32
-    return torch.tensor([t + [PAD] * (longest - len(t)) for t in texts])
+    return torch.tensor([t + [PAD] * (longest - len(t)) for t in texts],
+                        device=model.emb.weight.device)
 
 
 def question(tokenizer, turns):
@@ -41,12 +42,18 @@ def exact_match(model, tokenizer, per_skill, names=tuple(WEIGHTS)):
         good = set()
         for start in range(0, len(texts), 32):
             part = texts[start:start + 32]
-            best = model(padded([ids for _, ids, _ in part])).argmax(-1)
+            best = model(padded([ids for _, ids, _ in part], model)).argmax(-1).cpu()
             for row, (item, ids, begin) in enumerate(part):
                 if best[row, begin - 1:len(ids) - 1].tolist() == ids[begin:]:
                     good.add(item)
         found[name] = len(good) / per_skill
     return found
+
+
+def by_need(weights, marks):
+    """How often each skill is drawn from now on: the more often, the worse its mark."""
+    return {name: 0.5 * weights[name] + 0.5 * base * (0.4 + 3.0 * (1.0 - marks[name]))
+            for name, base in WEIGHTS.items()}
 
 
 @torch.no_grad()
@@ -60,10 +67,10 @@ def story_losses(model, tokenizer, data, part=slice(None), context=512):
     for start in range(0, len(chats), 8):
         batch = [((b + s + [tokenizer.ends])[:context + 1], len(b)) for b, s in
                  chats[start:start + 8]]
-        ids = padded([text for text, _ in batch])
+        ids = padded([text for text, _ in batch], model)
         logits = model(ids[:, :-1])
         nats = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-        nats = nats.view(len(batch), -1)
+        nats = nats.view(len(batch), -1).cpu()
         for row, (text, begin) in enumerate(batch):
             found += [(i, float(nats[row, i]), i + 1 >= begin, len(text))
                       for i in range(len(text) - 1)]

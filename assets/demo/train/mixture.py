@@ -1,7 +1,8 @@
 """Training rows: texts of every kind in fixed shares of the tokens, packed whole into rows.
 
-A row is T + 1 ids and a loss weight for each. Texts start with <bos>; the model does not look from
-one into the next. Everything is drawn from seeds, and state() / restore() carry a stopped run on.
+A row is T + 1 ids, a loss weight for each, and whether it belongs to a story (where a teacher has
+more to say than the text). Texts start with <bos>; the model does not look from one into the next.
+Everything is drawn from seeds, and state() / restore() carry a stopped run on.
 """
 import json
 import lzma
@@ -16,13 +17,19 @@ from tokenizer import BOS, EOS, PAD
 
 HELD_OUT = 200  # stories of tinystories_subset that training never sees
 
-# Shares of the tokens. `steady` is most of the run, `late` its end: nothing but chats in our own
-# words, and the loss only on what the model says.
+# Shares of the tokens; `told` are a teacher's stories (tell.py). `steady` is most of the run, `late` its end: chats in our own words with
+# the loss on what the model says, and random pieces said twice, without which the heads that copy
+# by looking for the same piece (induction) lose their hold.
 SHARES = {
     "steady": dict(tiny=42, books=6, fairy=3, small_talk=2, one_line=0.5, skills=33, grammar=11,
                    echo=1.5, pieces=1),
-    "late": dict(tiny=44, books=3, one_line=0.5, skills=42, grammar=9, echo=1.5),
+    "late": dict(tiny=44, books=3, one_line=0.5, skills=41, grammar=9, echo=1.5, pieces=1),
+    "student": dict(tiny=14, told=32, books=3, fairy=2, small_talk=2, one_line=0.5, skills=34,
+                    grammar=9, echo=2, pieces=1.5),
+    "student_late": dict(tiny=12, told=32, books=2, one_line=0.5, skills=41, grammar=8, echo=3,
+                         pieces=1.5),
 }
+STORIES = ("tiny", "books", "told")
 ASKED_WEIGHT = 0.2  # loss weight of what the user says, except before stories
 WAITING = 48        # texts to choose from when a row is packed
 
@@ -80,16 +87,17 @@ class Pool:
 
 
 class Mixture:
-    def __init__(self, data, tokenizer, stage, seed):
+    def __init__(self, data, tokenizer, stage, seed, told=()):
+        """`told`: a teacher's stories, [(ids, where the model begins to speak)]."""
         self.tokenizer, self.shares = tokenizer, SHARES[stage]
-        self.late = stage == "late"
+        self.late = stage.endswith("late")
         self.source = random.Random(seed)
         self.skills, self.stories = Skills(seed + 1), Stories(seed + 2)
         tiny, _ = split_stories(data)
         talk = [r for r in load(data, "self_dialogue") if r.get("oov", 0) <= 0.05]
         books = load(data, "storybooks_african") + load(data, "storybooks_pratham")
         self.pools = {name: Pool(records, self.source) for name, records in dict(
-            tiny=tiny, books=books, fairy=load(data, "fairytaleqa_qa"), small_talk=talk,
+            tiny=tiny, books=books, told=told, fairy=load(data, "fairytaleqa_qa"), small_talk=talk,
             one_line=load(data, "chatterbot_english")).items()}
         self.echoed = Pool(tiny, self.source)
         self.tokens = dict.fromkeys(self.shares, 0)
@@ -114,6 +122,11 @@ class Mixture:
             ids = [BOS, *self.tokenizer.encode(record["text"]), EOS]  # no chat around it
             return ids, [0.0] + [1.0] * (len(ids) - 1)
         return self.chat(wrapped(record, self.source), 1.0)
+
+    def told(self):
+        ids, begin = self.pools["told"].draw()
+        asked = 0.0 if self.late else 1.0
+        return ids, [0.0] + [asked] * (begin - 1) + [1.0] * (len(ids) - begin)
 
     def books(self):
         return self.chat(wrapped(self.pools["books"].draw(), self.source), 1.0)
@@ -152,31 +165,31 @@ class Mixture:
     # Rows
 
     def draw(self):
-        """A text of the kind that is furthest behind its share."""
+        """A text of the kind that is furthest behind its share: ids, weights, is it a story."""
         kind = min(self.shares, key=lambda k: self.tokens[k] / self.shares[k])
         text = self.skills_text() if kind == "skills" else getattr(self, kind)()
         self.tokens[kind] += len(text[0])
-        return text
+        return (*text, [kind in STORIES] * len(text[0]))
 
     def row(self, length):
-        ids, weights = [], []
+        row = [], [], []
         while True:
             while len(self.waiting) < WAITING:
                 self.waiting.append(tuple(part[:length] for part in self.draw()))
-            space = length - len(ids)
+            space = length - len(row[0])
             fitting = [t for t in self.waiting if len(t[0]) <= space]
             if not fitting:
-                return ids + [PAD] * space, weights + [0.0] * space
-            text = self.waiting[0] if not ids and self.waiting[0] in fitting else max(
+                return [part + [none] * space for part, none in zip(row, (PAD, 0.0, False))]
+            text = self.waiting[0] if not row[0] and self.waiting[0] in fitting else max(
                 fitting, key=lambda t: len(t[0]))
             self.waiting.remove(text)
-            ids, weights = ids + text[0], weights + text[1]
+            row = [before + part for before, part in zip(row, text)]
 
     def batch(self, rows, length):
-        """ids [rows, length + 1] and the loss weights of the same shape."""
-        drawn = [self.row(length + 1) for _ in range(rows)]
-        return (np.array([r[0] for r in drawn], np.int64),
-                np.array([r[1] for r in drawn], np.float32))
+        """ids, loss weights and whether it is a story's, each [rows, length + 1]."""
+        drawn = zip(*(self.row(length + 1) for _ in range(rows)))
+        return [np.array(part, kind)
+                for part, kind in zip(drawn, (np.int64, np.float32, np.bool_))]
 
     # Going on after a stop
 
@@ -191,7 +204,7 @@ class Mixture:
         self.skills.random.setstate(state["skills"])
         self.stories.random.setstate(state["stories"])
         self.skills.weights = dict(state["weights"])
-        self.tokens, self.waiting = dict(state["tokens"]), list(state["waiting"])
+        self.tokens, self.waiting = {**self.tokens, **state["tokens"]}, list(state["waiting"])
         self.echoed.order = list(state["echoed"])
         for name, order in state["orders"].items():
             self.pools[name].order = list(order)

@@ -27,54 +27,17 @@ import torch.distributed as dist
 import torch.multiprocessing
 import torch.nn.functional as F
 
-from gemma import Gemma, Shape
-from marks import exact_match, story_losses, summary
+import gguf_file
+from gemma import SHAPES, Gemma, Shape
+from marks import by_need, exact_match, story_losses, summary
 from mixture import Mixture
+from optimizers import Optimizers
 from skills import WEIGHTS
 from tokenizer import Tokenizer
 
-MATRIX_RATE, VECTOR_RATE = 0.02, 3e-3
 WARM_UP = 100       # steps
 FLOOR = 0.02        # of the rate, at the end
 SAVE_SECONDS = 600
-
-
-class Muon:
-    """Momentum made orthogonal by five Newton-Schulz steps, matrices of a shape together."""
-
-    def __init__(self, parameters):
-        self.groups = {}
-        for p in parameters:
-            self.groups.setdefault(tuple(sorted(p.shape)), []).append(p)
-        self.momentum = {p: torch.zeros_like(p) for ps in self.groups.values() for p in ps}
-
-    @staticmethod
-    def orthogonal(x):
-        x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
-        for _ in range(5):
-            a = x @ x.transpose(1, 2)
-            x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-        return x.float()
-
-    @torch.no_grad()
-    def step(self, rate):
-        for parameters in self.groups.values():
-            wide = []
-            for p in parameters:
-                m = self.momentum[p].lerp_(p.grad, 0.05)
-                u = p.grad.lerp(m, 0.95)
-                wide.append(u.T if p.shape[0] > p.shape[1] else u)
-            for p, u in zip(parameters, self.orthogonal(torch.stack(wide))):
-                tall = p.shape[0] > p.shape[1]
-                scale = max(1, p.shape[0] / p.shape[1]) ** 0.5
-                p.mul_(1 - 0.1 * rate).add_(u.T if tall else u, alpha=-rate * scale)
-
-    def state(self):
-        return [m for m in self.momentum.values()]
-
-    def restore(self, state):
-        for m, saved in zip(self.momentum.values(), state):
-            m.copy_(saved)
 
 
 class Team:
@@ -105,13 +68,11 @@ class Run:
         self.tokenizer = Tokenizer(args.tokenizer)
         self.out = Path(args.out)
         self.out.mkdir(parents=True, exist_ok=True)
-        self.model = Gemma()
+        self.model = self.begin_with(args)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.begin, self.minutes = time.time(), 0.0  # of this process, by the clock of rank 0
         named = list(self.model.named_parameters())
-        self.vectors = [p for n, p in named if p.ndim < 2 or n == "emb.weight"]
-        self.muon = Muon([p for n, p in named if p.ndim == 2 and n != "emb.weight"])
-        self.adam = torch.optim.AdamW(self.vectors, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0)
+        self.optimizers = Optimizers(self.model)
         self.mixtures = {stage: Mixture(args.data, self.tokenizer, stage, args.seed + 10 * i)
                          for i, stage in enumerate(("steady", "late"))}
         self.loss = torch.compile(self.plain_loss, dynamic=False)
@@ -124,15 +85,19 @@ class Run:
             end += p.numel()
         if args.resume:
             self.restore(torch.load(args.resume, weights_only=False))
-        elif args.weights:
-            self.load_weights(args.weights)
 
-    def load_weights(self, path):
-        if path.endswith(".gguf"):
-            from gguf_file import read_weights
-            self.model.load_state_dict(read_weights(path))
-        else:
-            self.model.load_state_dict(torch.load(path)["model"])
+    @staticmethod
+    def begin_with(args):
+        """The model, with the weights to start from or fresh ones."""
+        if args.weights and args.weights.endswith(".gguf"):
+            return gguf_file.read(args.weights)
+        saved = args.resume or args.weights
+        if not saved:
+            return Gemma(SHAPES[args.shape])
+        saved = torch.load(saved, weights_only=False, mmap=True)
+        model = Gemma(Shape(**saved["shape"]))
+        model.load_state_dict(saved["model"])
+        return model
 
     def plain_loss(self, ids, targets, weights):
         """Weighted sum of the nats of targets [B, T]."""
@@ -158,8 +123,8 @@ class Run:
     def train_step(self, save):
         """One batch; returns the loss, the rate, and whether it is time to save."""
         a, rank, size = self.args, self.team.rank, self.team.size
-        ids, weights = (torch.from_numpy(x[rank::size].copy())
-                        for x in self.mixtures[self.stage()].batch(a.rows, a.length))
+        ids, weights, _ = (torch.from_numpy(x[rank::size].copy())
+                           for x in self.mixtures[self.stage()].batch(a.rows, a.length))
         self.shared.zero_()
         loss = self.loss(ids[:, :-1].contiguous(), ids[:, 1:].contiguous(),
                          weights[:, 1:].contiguous())
@@ -171,12 +136,8 @@ class Run:
         total, loss, stop, save, self.minutes = self.shared[-5:].tolist()
         self.stopped = stop > 0
         self.shared[:-5] /= total
-        torch.nn.utils.clip_grad_norm_(self.vectors, 1.0)
         rate = self.rate()
-        for group in self.adam.param_groups:
-            group["lr"] = VECTOR_RATE * rate
-        self.adam.step()
-        self.muon.step(MATRIX_RATE * rate)
+        self.optimizers.step(rate)
         self.step += 1
         self.tokens += a.rows * a.length
         return loss / total, rate, save > 0
@@ -192,10 +153,7 @@ class Run:
         marks = {k: v for part in marked for k, v in part.items()}
         story, chat = summary([x for part in losses for x in part])
         for mixture in self.mixtures.values():
-            weights = mixture.skills.weights
-            for name, base in WEIGHTS.items():
-                need = base * (0.4 + 3.0 * (1.0 - marks[name]))
-                weights[name] = 0.5 * weights[name] + 0.5 * need
+            mixture.skills.weights = by_need(mixture.skills.weights, marks)
         self.log(kind="marks", story=round(story, 4), chat=round(chat, 4),
                  mean=round(sum(marks.values()) / len(marks), 4),
                  skills={k: round(marks[k], 3) for k in WEIGHTS})
@@ -214,17 +172,15 @@ class Run:
             return
         part = self.out / (name + ".part")
         torch.save(dict(
-            model=self.model.state_dict(), shape=asdict(Shape()), step=self.step,
+            model=self.model.state_dict(), shape=asdict(self.model.shape), step=self.step,
             tokens=self.tokens, seconds=self.seconds,
-            muon=self.muon.state(), adam=self.adam.state_dict(),
+            **self.optimizers.state(),
             mixtures={k: m.state() for k, m in self.mixtures.items()}), part)
         os.replace(part, self.out / name)
 
     def restore(self, saved):
-        self.model.load_state_dict(saved["model"])
         self.step, self.tokens, self.seconds = saved["step"], saved["tokens"], saved["seconds"]
-        self.muon.restore(saved["muon"])
-        self.adam.load_state_dict(saved["adam"])
+        self.optimizers.restore(saved)
         for name, state in saved["mixtures"].items():
             self.mixtures[name].restore(state)
 
@@ -265,6 +221,7 @@ def main():
     parser.add_argument("--out", required=True, help="folder for checkpoints and the log")
     parser.add_argument("--resume", help="checkpoint to carry on")
     parser.add_argument("--weights", help=".pt or .gguf to start from with fresh optimisers")
+    parser.add_argument("--shape", choices=SHAPES, default="small", help="of a model from nothing")
     parser.add_argument("--steps", type=int, default=10**6, help="step at which the run ends")
     parser.add_argument("--fall", type=int, default=0, help="last steps, in which the rate falls")
     parser.add_argument("--fall-minutes", type=float, help="let it fall from now on, by the clock")
