@@ -90,8 +90,9 @@ void add_context(CLI::App* app, Options& o) {
 void add_session(CLI::App* app, Options& o) {
     add_device(app, o);
     add_context(app, o);
-    add_number(app, "--ubatch-size", o.session.n_ubatch,
-               "(-ub) Largest prefill chunk, up to 512; 0: 512 on a GPU with memory of its own, else 256");
+    add_number(
+        app, "--ubatch-size", o.session.n_ubatch,
+        "(-ub) Largest prefill chunk, up to 512; 0: 512 on a GPU with memory of its own, else 256");
     add_text(app, "--cache-type-k", "(-ctk) Type of the key cache: f16 or f32",
              [&o](const auto& t) { o.session.type_k = parse_cache_type("--cache-type-k", t); })
         ->type_name("TYPE");

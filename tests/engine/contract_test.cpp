@@ -76,8 +76,8 @@ TEST_CASE("engine: the shipped model loads, says hello and unloads") {
     const auto info = driver.load();
     REQUIRE(info->shipped);
     REQUIRE_FALSE(info->base_model);
-    REQUIRE(info->n_layers == 6);
-    REQUIRE(info->layers.size() == 6);
+    REQUIRE(info->n_layers == 8);
+    REQUIRE(info->layers.size() == 8);
     REQUIRE(info->token_texts->size() == info->vocab_size);
     REQUIRE(info->n_ctx == 512);
     REQUIRE(driver.count<app::LoadProgressed>() > 0);
@@ -300,7 +300,7 @@ TEST_CASE("engine: capture changes no token, and comes once a decoded token") {
         }
     }
     REQUIRE(positions.size() >= on.tokens.size() - 1);
-    REQUIRE(n_rows == positions.size() * 6);
+    REQUIRE(n_rows == positions.size() * 8);
     for (size_t i = 0; i + 1 < on.tokens.size(); ++i) {
         REQUIRE(positions.contains(on.tokens[i].position));
     }

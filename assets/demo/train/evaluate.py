@@ -11,7 +11,7 @@ skills: exact match on questions that training never asks, greedy, through `lapi
 an answer counts if it equals one of the right wordings. stories: nats a piece on the held-out
 stories, by position; beside all of them those that fill the context, the same texts at every
 position. samples: unedited answers. agree: the largest difference between the logits of
-PyTorch and of `lapidary trace` (F16 weights, float32 cache). heads: what each head attends to on
+PyTorch and of `lapidary trace` (float32 cache). heads: what each head attends to on
 random pieces said twice.
 """
 import argparse
@@ -129,7 +129,8 @@ def agree_command(args):
             out = str(Path(folder) / "trace.npz")
             subprocess.run([args.program, "trace", "-m", args.model, "--tokens",
                             ",".join(map(str, ids)), "--taps", "logits", "-ctk", "f32", "-ctv",
-                            "f32", "-o", out], check=True, stdout=subprocess.DEVNULL)
+                            "f32", "--path", args.path, "-o", out], check=True,
+                           stdout=subprocess.DEVNULL)
             with torch.no_grad():
                 ours = model(torch.tensor([ids]))[0].numpy()
             theirs = np.load(out)["logits"].reshape(ours.shape)
@@ -190,6 +191,7 @@ def main():
             command.add_argument("--misses", type=int, default=2, help="to print for each skill")
         if name == "agree":
             command.add_argument("--prompts", type=int, default=100)
+            command.add_argument("--path", choices=["plain", "fast"], default="plain")
     args = parser.parse_args()
     torch.set_num_threads(1)
     globals()[args.command + "_command"](args)
