@@ -8,12 +8,13 @@
 //   3        z      f32        [n_heads, dim]               write
 //   4        lse    f32        [n_heads, n_ctx]             write   column `position`
 //
-// dispatch   x: one workgroup per head
+// dispatch   x: one workgroup per head; at most kMostSplits splits
 // spec 0     workgroup size
 // cost       reads the parts once
 // reference  tests/ops/attention_combine.cpp
 
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "params.h"
 #include "exact.h"
 
@@ -26,27 +27,49 @@ layout(binding = 3) writeonly buffer Z { vec4 z[]; };
 layout(binding = 4) writeonly buffer Lse { float lse[]; };
 layout(push_constant) uniform Push { AttentionCombine p; };
 
+// Of each split: its maximum, then its weight; and its sum. Past the last one both are 0.
+const uint kAtOnce = 8u;  // parts read before the first is waited for
+shared float weights[kMostSplits];
+shared float sums[kMostSplits];
+
 void main() {
     const uint head = gl_WorkGroupID.x;
-    float largest = stats[head].x;
-    for (uint s = 1u; s < p.n_splits; s++) {
-        largest = max(largest, stats[s * p.n_heads + head].x);
+    const uint lane = gl_LocalInvocationID.x;
+    for (uint s = lane; s < kMostSplits; s += gl_WorkGroupSize.x) {
+        const bool inside = s < p.n_splits;
+        const vec2 part = stats[(inside ? s : 0u) * p.n_heads + head];
+        weights[s] = part.x;
+        sums[s] = inside ? part.y : 0.0;
     }
+    barrier();
+    float largest = weights[0];
+    for (uint s = 1u; s < p.n_splits; s++) {
+        largest = max(largest, weights[s]);
+    }
+    barrier();
+    for (uint s = lane; s < kMostSplits; s += gl_WorkGroupSize.x) {
+        weights[s] = s < p.n_splits ? exact_exp(weights[s] - largest) : 0.0;
+    }
+    barrier();
     float sum = 0.0;
     for (uint s = 0u; s < p.n_splits; s++) {
-        const vec2 part = stats[s * p.n_heads + head];
-        sum += part.y * exact_exp(part.x - largest);
+        sum += sums[s] * weights[s];
     }
     const uint quads = p.head_dim / 4u;
-    for (uint i = gl_LocalInvocationID.x; i < quads; i += gl_WorkGroupSize.x) {
+    for (uint i = lane; i < quads; i += gl_WorkGroupSize.x) {
         vec4 total = vec4(0.0);
-        for (uint s = 0u; s < p.n_splits; s++) {
-            const uint row = s * p.n_heads + head;
-            total += parts[row * quads + i] * exact_exp(stats[row].x - largest);
+        for (uint s = 0u; s < p.n_splits; s += kAtOnce) {
+            vec4 part[kAtOnce];
+            [[unroll]] for (uint j = 0u; j < kAtOnce; j++) {
+                part[j] = parts[(min(s + j, p.n_splits - 1u) * p.n_heads + head) * quads + i];
+            }
+            [[unroll]] for (uint j = 0u; j < kAtOnce; j++) {
+                total += part[j] * weights[s + j];
+            }
         }
         z[head * quads + i] = total / sum;
     }
-    if (gl_LocalInvocationID.x == 0u) {
+    if (lane == 0u) {
         lse[head * p.n_ctx + state.position] = largest + exact_log(sum);
     }
 }

@@ -160,6 +160,7 @@ struct AttentionPrefill {
     float cap;        // 0: none
 };
 
+PARAMS_CONST kMostSplits = 32u;  // of attention_decode's keys; a multiple of 8
 struct AttentionCombine {
     uint n_heads;
     uint head_dim;

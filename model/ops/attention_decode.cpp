@@ -82,7 +82,7 @@ std::string decode_obstacle(const gpu::DeviceInfo& device, const Config& config)
 
 /// Enough workgroups for a large GPU; each still has four teams.
 uint32_t most_attention_splits(uint32_t n_heads) {
-    return std::clamp(256u / n_heads, 1u, 32u);
+    return std::clamp(256u / n_heads, 1u, params::kMostSplits);
 }
 
 uint32_t attention_splits(const gpu::DeviceInfo& device, uint32_t n_heads) {
