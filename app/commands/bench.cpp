@@ -257,21 +257,10 @@ void check_before_device(const Options& options, const std::vector<BenchTest>& t
     }
 }
 
-/// The tests, with a prompt's parts no larger than -b.
-std::vector<BenchTest> planned_tests(const BenchOptions& options) {
-    std::vector<BenchTest> tests = bench_tests(options);
-    for (BenchTest& test : tests) {
-        if (test.n_batch < (test.n_ubatch == 0 ? model::kLargestChunk : test.n_ubatch)) {
-            test.n_ubatch = test.n_batch;
-        }
-    }
-    return tests;
-}
-
 /// A session for one test, and what is measured on it.
 struct Track {
     Track(const Options& options, const Opened& opened, const BenchTest& test)
-        : session(*opened.runtime, opened.model, with_path(options, opened, test)),
+        : session(*opened.runtime, opened.model, options_on_device(options, opened, test)),
           result{.test = test, .test_time = utc_now()},
           run(session, test, options.bench.sync) {
         session.set_stop(interrupted);
@@ -288,10 +277,14 @@ struct Track {
     Track(const Track&) = delete;
     Track& operator=(const Track&) = delete;
 
-    static model::SessionOptions with_path(const Options& options, const Opened& opened,
-                                           const BenchTest& test) {
+    static model::SessionOptions options_on_device(const Options& options, const Opened& opened,
+                                                   const BenchTest& test) {
         model::SessionOptions session = session_options(options, test);
         session.path = opened.path;
+        if (session.n_ubatch == 0) {
+            session.n_ubatch = model::default_chunk(opened.runtime->device.info());
+        }
+        session.n_ubatch = std::min(session.n_ubatch, test.n_batch);
         return session;
     }
 
@@ -360,7 +353,7 @@ double copy_rate(const Options& options) {
 }  // namespace
 
 int bench_command(const Options& given) {
-    const std::vector<BenchTest> tests = planned_tests(given.bench);
+    const std::vector<BenchTest> tests = bench_tests(given.bench);
     check_before_device(given, tests);
     install_interrupt();
     const double copy_gb_per_s = copy_rate(given);

@@ -73,6 +73,21 @@ TEST_CASE("bench: JSON that agrees with itself") {
     CHECK(levels - in_layers < 8);
 }
 
+TEST_CASE("bench: -b makes chunks smaller, never larger than the device's own") {
+    const auto chunk = [](std::vector<std::string> arguments) {
+        arguments.insert(arguments.end(), {"-p", "300", "-n", "0", "-r", "1", "-o", "json"});
+        const ProgramResult result = bench(arguments);
+        INFO(result.err);
+        REQUIRE(result.exit_code == 0);
+        return json::parse(result.out).at(0).at("n_ubatch").get<uint32_t>();
+    };
+    // On a device whose chunk is 256 it was 300.
+    CHECK(chunk({"-b", "300"}) == chunk({}));
+    CHECK(chunk({"-b", "24"}) == 24);
+    CHECK(chunk({"-b", "24", "-ub", "16"}) == 16);
+    CHECK(chunk({"-b", "24", "-ub", "32"}) == 24);
+}
+
 TEST_CASE("bench: a table of kernels beside the answer") {
     const ProgramResult result =
         bench({"-p", "0", "-n", "3", "-r", "1", "--profile", "--sync", "-o", "md", "-oe", "jsonl"});
