@@ -31,7 +31,6 @@ from gemma import SHAPES, Gemma, Shape
 from marks import by_need, exact_match, story_losses, summary
 from mixture import split_stories
 from optimizers import Optimizers
-from skills import WEIGHTS
 from tell import told
 from tokenizer import Tokenizer
 
@@ -220,7 +219,8 @@ def arguments():
 def main():
     args, begin = arguments(), time.time()
     torch.manual_seed(args.seed)
-    torch._dynamo.config.recompile_limit = 64  # one a kind of layer and model, with and without grad
+    # One a kind of layer and model, with and without gradients.
+    torch._dynamo.config.recompile_limit = 64
     out, end = Path(args.out), begin + 60 * args.minutes
     out.mkdir(parents=True, exist_ok=True)
     log = Log(out / "log.jsonl")

@@ -1,7 +1,7 @@
 """Training rows made by several processes ahead of the one that trains.
 
-Request i goes to process i % n, with the stage and the weights of the skills that hold at that time:
-the same requests give the same rows, whoever is faster.
+Request i goes to process i % n, with the stage and the weights of the skills that hold at that
+time: the same requests give the same rows, whoever is faster.
 """
 import multiprocessing
 

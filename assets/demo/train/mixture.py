@@ -17,9 +17,10 @@ from tokenizer import BOS, EOS, PAD
 
 HELD_OUT = 200  # stories of tinystories_subset that training never sees
 
-# Shares of the tokens; `told` are a teacher's stories (tell.py). `steady` is most of the run, `late` its end: chats in our own words with
-# the loss on what the model says, and random pieces said twice, without which the heads that copy
-# by looking for the same piece (induction) lose their hold.
+# Shares of the tokens. `steady` is most of the run, `late` its end: chats in our own words with the
+# loss on what the model says, and random pieces said twice, without which the heads that copy by
+# looking for the same piece (induction) lose their hold. A teacher's student has a mixture of its
+# own for both; `told` are its teacher's stories (tell.py).
 SHARES = {
     "steady": dict(tiny=42, books=6, fairy=3, small_talk=2, one_line=0.5, skills=33, grammar=11,
                    echo=1.5, pieces=1),
