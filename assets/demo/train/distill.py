@@ -55,6 +55,8 @@ class Plan:
     def progress(self):
         """0 to 1, by steps or by the clock, whichever is further."""
         now = time.time()
+        if now >= self.until:  # perhaps before the part began: those before it took too long
+            return 1.0
         return max(self.done / self.steps, (now - self.begin) / (self.until - self.begin))
 
     def rate(self):
@@ -162,6 +164,8 @@ class Part:
                          tokens=plan.done * shape[0] * (shape[1] - 1))
             if plan.done % self.args.mark_every == 0:
                 self.measure(plan, feed)
+        if not plan.done:
+            raise SystemExit(f"--minutes leaves no time for the {self.name}")
         self.measure(plan, feed)
 
 
