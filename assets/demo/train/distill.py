@@ -13,7 +13,8 @@ were made).
    are known, it is the text alone.
 
 Steps are counted; --minutes ends each part by the clock where the machine is slower than thought.
-RUN/student.pt is what gguf_file.py takes, RUN/log.jsonl the curve.
+RUN/student.pt is what gguf_file.py takes, RUN/log.jsonl the curve. RUN/teacher.pt, of a new
+teacher, is there before it tells: to go on with --teachers.
 """
 import argparse
 import json
@@ -177,11 +178,18 @@ def load(path, device):
     return model.to(device)
 
 
+def save(path, model, plan, args):
+    torch.save(dict(model={k: v.cpu() for k, v in model.state_dict().items()},
+                    shape=asdict(model.shape), step=plan.done,
+                    tokens=plan.done * args.rows * args.length), path)
+
+
 def new_teacher(args, log, until):
-    feed = Feed(args, ["steady"], args.seed)
+    feed, plan = Feed(args, ["steady"], args.seed), Plan(args.teacher_steps, 0.3, 1.0, until)
     teacher = Gemma(SHAPES[args.teacher], DROPOUT).to(args.device)
-    Part("teacher", teacher, args, log).train(Plan(args.teacher_steps, 0.3, 1.0, until), feed)
+    Part("teacher", teacher, args, log).train(plan, feed)
     feed.stop()
+    save(Path(args.out) / "teacher.pt", teacher, plan, args)
     return teacher
 
 
@@ -190,8 +198,10 @@ def tell(teacher, args, log, until):
     tokenizer, path = Tokenizer(args.tokenizer), Path(args.out) / "told.npz"
     texts, asked = told(teacher, tokenizer, split_stories(args.data)[0], args.stories,
                         args.seed + 1, until)
-    save_told(path, texts)
     log(part="told", asked=asked, kept=len(texts), pieces=sum(len(ids) for ids, _ in texts))
+    if not texts:
+        raise SystemExit(f"none of the {asked} stories is worth keeping: teach the teacher longer")
+    save_told(path, texts)
     print(*(tokenizer.pieces.decode(ids) for ids, _ in texts[:3]), sep="\n---\n", flush=True)
     return str(path)
 
@@ -243,9 +253,7 @@ def main():
     plan = Plan(args.student_steps, 0.35, 0.75, end, args.peak)
     Part("student", student, args, log, teachers).train(plan, feed, "student_late")
     feed.stop()
-    torch.save(dict(model={k: v.cpu() for k, v in student.state_dict().items()},
-                    shape=asdict(student.shape), step=plan.done,
-                    tokens=plan.done * args.rows * args.length), out / "student.pt")
+    save(out / "student.pt", student, plan, args)
 
 
 if __name__ == "__main__":
