@@ -59,6 +59,11 @@ def dialogue_turns(record):
     return list(zip(texts[::2], texts[1::2]))
 
 
+def small_talk(data):
+    """Dialogues in simple words: at most one in twenty outside of a small vocabulary."""
+    return [r for r in load(data, "self_dialogue") if r.get("oov", 0) <= 0.05]
+
+
 def tokenizer_text(data, seed=3):
     """What the tokenizer learns from: every kind of chat, with `user` and `model` on lines of
     their own."""
@@ -68,7 +73,7 @@ def tokenizer_text(data, seed=3):
     chats += [stories.story() for _ in range(6000)]
     for name in ("storybooks_african", "storybooks_pratham"):
         chats += [wrapped(r, source) for r in load(data, name)]
-    talk = [r for r in load(data, "self_dialogue") if r.get("oov", 0) <= 0.05]
+    talk = small_talk(data)
     talk += load(data, "fairytaleqa_qa")[:1500] + load(data, "chatterbot_english")
     chats += [dialogue_turns(r) for r in talk]
     return ["".join(f"user\n{a}\nmodel\n{s}\n" for a, s in chat) for chat in chats]
@@ -95,11 +100,10 @@ class Mixture:
         self.source = random.Random(seed)
         self.skills, self.stories = Skills(seed + 1), Stories(seed + 2)
         tiny, _ = split_stories(data)
-        talk = [r for r in load(data, "self_dialogue") if r.get("oov", 0) <= 0.05]
         books = load(data, "storybooks_african") + load(data, "storybooks_pratham")
         self.pools = {name: Pool(records, self.source) for name, records in dict(
-            tiny=tiny, books=books, told=told, fairy=load(data, "fairytaleqa_qa"), small_talk=talk,
-            one_line=load(data, "chatterbot_english")).items()}
+            tiny=tiny, books=books, told=told, fairy=load(data, "fairytaleqa_qa"),
+            small_talk=small_talk(data), one_line=load(data, "chatterbot_english")).items()}
         self.echoed = Pool(tiny, self.source)
         self.tokens = dict.fromkeys(self.shares, 0)
         self.waiting = []
