@@ -27,8 +27,8 @@ layout(binding = 3) writeonly buffer Z { vec4 z[]; };
 layout(binding = 4) writeonly buffer Lse { float lse[]; };
 layout(push_constant) uniform Push { AttentionCombine p; };
 
-// Of each split: its maximum, then its weight; and its sum. Past the last one both are 0.
 const uint kAtOnce = 8u;  // parts read before the first is waited for
+// Of each split: its maximum, then its weight; and its sum. Past the last one both are 0.
 shared float weights[kMostSplits];
 shared float sums[kMostSplits];
 
