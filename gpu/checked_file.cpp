@@ -39,6 +39,19 @@ Header header_of(std::string_view identity, std::span<const std::byte> payload) 
     return header;
 }
 
+/// Whether the file is as long as its header says: one that is not is not read, however long it is.
+/// Leaves the file at its begin.
+bool has_its_length(std::istream& file) {
+    Header header{};
+    file.read(reinterpret_cast<char*>(&header), sizeof header);
+    const bool whole = file.gcount() == sizeof header;
+    file.clear();
+    file.seekg(0, std::ios::end);
+    const auto size = static_cast<uint64_t>(file.tellg());
+    file.seekg(0);
+    return whole && file.good() && size - sizeof header == header.payload_bytes;
+}
+
 }  // namespace
 
 std::vector<std::byte> pack_checked(std::string_view identity, std::span<const std::byte> payload) {
@@ -75,9 +88,11 @@ std::optional<std::vector<std::byte>> load_checked(std::string_view noun,
     if (!file) {
         return std::nullopt;
     }
-    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-    std::optional<std::vector<std::byte>> payload =
-        unpack_checked(identity, std::as_bytes(std::span(bytes)));
+    std::optional<std::vector<std::byte>> payload;
+    if (has_its_length(file)) {
+        const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+        payload = unpack_checked(identity, std::as_bytes(std::span(bytes)));
+    }
     if (!payload) {
         base::log(base::LogArea::gpu, "{} {} does not fit and is deleted", noun, path.string());
         std::error_code ignored;

@@ -6,6 +6,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <fstream>
@@ -97,6 +98,22 @@ TEST_CASE("checked file: a folder or a FIFO in its place is neither read nor wai
     REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
     CHECK_FALSE(gpu::load_checked(kNoun, fifo, "device").has_value());
     CHECK(std::filesystem::exists(fifo));
+}
+
+TEST_CASE("checked file: a file that is longer than it says is not read") {
+    const auto peak_kib = [] {
+        rusage usage{};
+        REQUIRE(getrusage(RUSAGE_SELF, &usage) == 0);
+        return usage.ru_maxrss;
+    };
+    const support::TempDir dir;
+    const std::filesystem::path path = dir.path() / "card.products";
+    REQUIRE(gpu::save_checked(kNoun, path, "card", payload(1)));
+    std::filesystem::resize_file(path, uint64_t{1} << 30);  // no blocks: takes no room
+    const long before = peak_kib();
+    CHECK_FALSE(gpu::load_checked(kNoun, path, "card"));
+    CHECK(peak_kib() - before < 64 << 10);
+    CHECK_FALSE(std::filesystem::exists(path));
 }
 
 TEST_CASE("checked file: the log calls each by its name") {
