@@ -24,8 +24,9 @@ double race_flops(const gpu::DeviceInfo& device) {
 
 /// Less shows how long a dispatch takes, not how fast a kernel is.
 constexpr double kLeastFlops = 0.1e9;
-/// A GPU gets the chunk it will have: with fewer rows it waits more than it computes.
 constexpr uint32_t kLeastTokens = 128;
+
+/// A GPU gets the chunk it will have: with fewer rows it waits more than it computes.
 uint32_t race_tokens(const gpu::DeviceInfo& device) {
     return device.type == gpu::DeviceType::cpu ? kLeastTokens : default_chunk(device);
 }
@@ -45,7 +46,7 @@ Matrix shortened(const Matrix& w, double flops, uint32_t n_tokens) {
     return out;
 }
 
-/// Of one of n products in one submit.
+/// Of one product, n of them in one submit: alone, a short one tells how long a submit takes.
 double seconds_of(uint32_t n, gpu::CommandBuffer& cmd, const Tensor& y, const Matrix& w,
                   const Tensor& x, const ops::ProductScratch& scratch) {
     const auto begin = std::chrono::steady_clock::now();

@@ -16,7 +16,8 @@
 
 namespace model {
 
-/// What a device can run, the safest first; never empty.
+/// What races on a device, the safest first; never empty. On a CPU device what always lost is left
+/// out, though it would run.
 std::vector<ops::ProductKind> product_candidates(const gpu::DeviceInfo& device);
 
 /// Seconds that one of them takes; nullopt: it cannot run here after all.

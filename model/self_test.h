@@ -26,7 +26,7 @@ constexpr uint32_t kSelfTestPrompt = 12, kSelfTestDecoded = 4;
 /// agree; else what is wrong with those of `fast`. Both must hold 16 positions and the same model.
 std::string disagreement(Session& plain, Session& fast);
 
-/// disagreement() of two small sessions for this model. Asked once for a device, driver, program
+/// disagreement() of two small sessions for this model. Asked once for a device, driver, program,
 /// kernel for products (choose_product()) and kind of model (sizes and types): a file beside the
 /// pipeline cache remembers the answer.
 /// Empty: the fast path may be used. Throws base::Cancelled when stopped, base::Error for a lost
