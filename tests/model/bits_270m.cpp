@@ -36,6 +36,7 @@ std::vector<Factor> factors() {
     using Ids = std::vector<TokenId>;
     const auto straight = [](model::Session& s, const Ids& ids) { s.sync(ids); };
     return {
+        {"chunk 512", 512, straight},
         {"chunk 256", 256, straight},
         {"chunk 64", 64, straight},
         {"chunk 7", 7, straight},

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -71,6 +72,38 @@ TEST_CASE("two sessions, and two runs of one, give the same bits") {
                           {.n_ctx = 64, .keep_residuals = true});
     second.sync(ids);
     CHECK(support::device_hash(second) == hash);
+}
+
+// Only a GPU with memory of its own takes it unasked, and no test machine has one.
+TEST_CASE("the largest chunk gives what small ones give, on the fast path within rounding") {
+    const std::vector<TokenId> ids = random_ids(600, 4);
+    const auto model = support::load_model(kGemma3);
+    const auto session = [&](model::Path path, uint32_t chunk) {
+        auto made = std::make_unique<model::Session>(
+            support::runtime(), model,
+            model::SessionOptions{
+                .path = path, .n_ctx = 640, .n_ubatch = chunk, .keep_residuals = true});
+        CHECK(made->options().n_ubatch == chunk);
+        made->sync(ids);
+        return made;
+    };
+    const auto small = session(model::Path::plain, 48);
+    const auto large = session(model::Path::plain, model::kLargestChunk);
+    CHECK(support::device_hash(*large) == support::device_hash(*small));
+    const std::span<const float> expected = small->logits();
+    CHECK(same_bits(large->logits(), expected));
+    if (!model::Session::fast_obstacle(support::runtime().device.info(), model->config).empty()) {
+        return;  // a device without subgroups has the plain path alone
+    }
+    const auto fast = session(model::Path::fast, model::kLargestChunk);
+    double error = 0, power = 0;
+    for (size_t i = 0; i < expected.size(); ++i) {
+        const double difference = double(fast->logits()[i]) - expected[i];
+        error += difference * difference;
+        power += double(expected[i]) * expected[i];
+    }
+    CHECK(error > 0);  // another path
+    CHECK(error / power < 1e-5);
 }
 
 TEST_CASE("logits are the same bits when handed out, asked for later, and seen through the lens") {
