@@ -153,6 +153,9 @@ function(lapidary_add_tests)
 
     add_test(NAME desktop_files COMMAND bash "${PROJECT_SOURCE_DIR}/tests/desktop_files.sh")
     set_tests_properties(desktop_files PROPERTIES LABELS unit SKIP_RETURN_CODE 77)
+    # Python alone: what the training scripts need besides is not on a machine that runs the tests.
+    add_test(NAME train_inputs COMMAND python3 "${PROJECT_SOURCE_DIR}/tests/train_inputs.py")
+    set_tests_properties(train_inputs PROPERTIES LABELS unit)
     add_test(NAME fence COMMAND bash "${PROJECT_SOURCE_DIR}/tests/fence.sh")
     set_tests_properties(fence PROPERTIES LABELS unit)
     add_test(NAME format COMMAND bash "${PROJECT_SOURCE_DIR}/tests/format.sh")

@@ -29,6 +29,7 @@ import torch.nn.functional as F
 
 from feed import Feed, save_told
 from gemma import SHAPES, Gemma, Shape
+from inputs import check_data, check_file, check_least, check_new, checkpoint
 from marks import by_need, exact_match, story_losses, summary
 from mixture import split_stories
 from optimizers import Optimizers
@@ -172,7 +173,7 @@ class Part:
 
 def load(path, device):
     """The model of a checkpoint."""
-    saved = torch.load(path, weights_only=False)
+    saved = checkpoint(path, lambda path: torch.load(path, weights_only=False), "model", "shape")
     model = Gemma(Shape(**saved["shape"]))
     model.load_state_dict({name: value.float() for name, value in saved["model"].items()})
     return model.to(device)
@@ -227,7 +228,18 @@ def arguments():
     parser.add_argument("--feeders", type=int, default=6, help="processes that make the rows")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
+    args = parser.parse_args()
+    check_data(args.data)
+    check_file("--tokenizer", args.tokenizer)
+    for path in args.teachers:
+        check_file("--teachers", path)
+    if args.weights:
+        check_file("--weights", args.weights)
+    for name in ("teacher.pt", "student.pt"):
+        check_new(Path(args.out) / name)
+    check_least(args, 1, "teacher_steps", "stories", "student_steps", "rows", "length", "mark_every",
+                "per_skill", "feeders")
+    return args
 
 
 def main():

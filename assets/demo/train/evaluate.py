@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 import gguf_file
+from inputs import check_data, check_file, check_least, check_names, refuse
 from marks import EVAL_SEED, mean, question, story_losses, summary
 from skills import WEIGHTS, Skills
 from tokenizer import BOS, Tokenizer
@@ -49,6 +50,19 @@ SAMPLES = [
     ("What is the capital of France?", 0.0)]
 
 
+def called(program, *arguments):
+    """The program's run, its output caught; where it failed, that ends the script."""
+    try:
+        done = subprocess.run([program, *arguments], stdout=subprocess.PIPE, text=True)
+    except OSError as error:
+        refuse(f"--program is {program}, which cannot be started: {error.strerror}",
+               "Give the path of lapidary.")
+    if done.returncode:
+        refuse(f"{program} {arguments[0]} failed with {done.returncode}",
+               "Its own words are above; nothing was measured.")
+    return done
+
+
 def ask(program, model, lines):
     """Answers of `lapidary run --batch` to the lines, a hundred at a time."""
     answers = []
@@ -57,9 +71,12 @@ def ask(program, model, lines):
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
             file.write("".join(json.dumps(line) + "\n" for line in part))
             file.flush()
-            done = subprocess.run([program, "run", "-m", model, "--batch", file.name, "-c", "512"],
-                                  check=True, stdout=subprocess.PIPE, text=True)
-        answers += [json.loads(line)["text"] for line in done.stdout.splitlines()]
+            done = called(program, "run", "-m", model, "--batch", file.name, "-c", "512")
+        try:
+            answers += [json.loads(line)["text"] for line in done.stdout.splitlines()]
+        except (ValueError, KeyError, TypeError):
+            refuse(f"--program is {program}, which answers with {done.stdout[:60]!r}",
+                   "Give the path of lapidary.")
     if len(answers) != len(lines):
         raise RuntimeError(f"{len(answers)} answers to {len(lines)} questions")
     return answers
@@ -76,6 +93,7 @@ def as_line(turns, **fields):
 def skills_command(args):
     items = []
     names = args.only.split(",") if args.only else list(WEIGHTS)
+    check_names("--only", names, WEIGHTS)
     for name in names:
         skills = Skills(f"{EVAL_SEED} {name}", "eval")
         items += [(name, getattr(skills, name)()) for _ in range(args.per_skill)]
@@ -127,10 +145,8 @@ def agree_command(args):
         for i in range(args.prompts):
             ids = question(tokenizer, getattr(skills, names[i % len(names)])())
             out = str(Path(folder) / "trace.npz")
-            subprocess.run([args.program, "trace", "-m", args.model, "--tokens",
-                            ",".join(map(str, ids)), "--taps", "logits", "-ctk", "f32", "-ctv",
-                            "f32", "--path", args.path, "-o", out], check=True,
-                           stdout=subprocess.DEVNULL)
+            called(args.program, "trace", "-m", args.model, "--tokens", ",".join(map(str, ids)),
+                   "--taps", "logits", "-ctk", "f32", "-ctv", "f32", "--path", args.path, "-o", out)
             with torch.no_grad():
                 ours = model(torch.tensor([ids]))[0].numpy()
             theirs = np.load(out)["logits"].reshape(ours.shape)
@@ -193,6 +209,12 @@ def main():
             command.add_argument("--prompts", type=int, default=100)
             command.add_argument("--path", choices=["plain", "fast"], default="plain")
     args = parser.parse_args()
+    for name in ("model", "tokenizer"):
+        if name in args:
+            check_file("--" + name, getattr(args, name))
+    if "data" in args:
+        check_data(args.data)
+    check_least(args, 1, *(name for name in ("per_skill", "prompts") if name in args))
     torch.set_num_threads(1)
     globals()[args.command + "_command"](args)
 

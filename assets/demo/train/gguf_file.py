@@ -11,8 +11,10 @@ import sentencepiece
 import torch
 
 from gemma import Gemma, Shape
+from inputs import check_file, checkpoint, refuse
 from tokenizer import BOS, CHAT_TEMPLATE, EOS, PAD, TURN_ENDS, UNKNOWN
 
+ARCHITECTURE = "gemma2"
 TYPES = {"f16": gguf.GGMLQuantizationType.F16, "q8_0": gguf.GGMLQuantizationType.Q8_0}
 NORMS = {"n1": "attn_norm", "n2": "post_attention_norm", "n3": "ffn_norm", "n4": "post_ffw_norm"}
 MATRICES = {"q": "attn_q", "k": "attn_k", "v": "attn_v", "o": "attn_output", "gate": "ffn_gate",
@@ -78,7 +80,7 @@ def put_tokenizer(writer, path):
 
 def write(saved, tokenizer, path, kind):
     shape = Shape(**saved["shape"])
-    writer = gguf.GGUFWriter(path, "gemma2")
+    writer = gguf.GGUFWriter(path, ARCHITECTURE)
     writer.add_name("Lapidary demo")
     millions = sum(v.numel() for v in saved["model"].values()) / 1e6
     writer.add_description(f"A {millions:.1f} M parameter model of Gemma 2's architecture, trained "
@@ -103,7 +105,7 @@ def write(saved, tokenizer, path, kind):
 
 def read_shape(reader):
     def value(key):
-        field = reader.fields["gemma2." + key]
+        field = reader.fields[f"{ARCHITECTURE}.{key}"]
         return field.parts[field.data[0]][0].item()
 
     return Shape(
@@ -115,7 +117,14 @@ def read_shape(reader):
 
 def read(path):
     """The PyTorch model of a GGUF, its weights in float32."""
-    reader = gguf.GGUFReader(path)
+    try:
+        reader = gguf.GGUFReader(path)
+        architecture = reader.fields["general.architecture"].contents()
+    except (ValueError, KeyError) as error:
+        refuse(f"{path} is no GGUF: {error}", "Give one that gguf_file.py made.")
+    if architecture != ARCHITECTURE:
+        refuse(f"{path} is of the architecture {architecture}, expected {ARCHITECTURE}",
+               "Give one that gguf_file.py made.")
     tensors = {t.name: t for t in reader.tensors}
     model, found = Gemma(read_shape(reader)), {}
     for ours, (theirs, norm) in names(model.shape.layers).items():
@@ -133,7 +142,10 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--type", choices=TYPES, default="f16")
     args = parser.parse_args()
-    saved = torch.load(args.checkpoint, map_location="cpu", weights_only=False)
+    check_file("--checkpoint", args.checkpoint)
+    check_file("--tokenizer", args.tokenizer)
+    saved = checkpoint(args.checkpoint, lambda path: torch.load(
+        path, map_location="cpu", weights_only=False), "model", "shape", "step", "tokens")
     write(saved, args.tokenizer, args.out, args.type)
     print(f"{args.out}: step {saved['step']}, {saved['tokens']} tokens")
 

@@ -29,6 +29,7 @@ import torch.nn.functional as F
 
 import gguf_file
 from gemma import SHAPES, Gemma, Shape
+from inputs import CHECKPOINT, beginning, check_training, checkpoint
 from marks import by_need, exact_match, story_losses, summary
 from mixture import Mixture
 from optimizers import Optimizers
@@ -38,6 +39,7 @@ from tokenizer import Tokenizer
 WARM_UP = 100       # steps
 FLOOR = 0.02        # of the rate, at the end
 SAVE_SECONDS = 600
+RESUMED = ("model", "shape", "step", "tokens", "seconds", "muon", "adam", "mixtures")
 
 
 class Team:
@@ -89,12 +91,14 @@ class Run:
     @staticmethod
     def begin_with(args):
         """The model, with the weights to start from or fresh ones."""
-        if args.weights and args.weights.endswith(".gguf"):
-            return gguf_file.read(args.weights)
-        saved = args.resume or args.weights
-        if not saved:
+        path = beginning(args)
+        if not path:
             return Gemma(SHAPES[args.shape])
-        saved = torch.load(saved, weights_only=False, mmap=True)
+        if path.endswith(".gguf"):
+            return gguf_file.read(path)
+        needed = RESUMED if args.resume else ("model", "shape")
+        saved = checkpoint(path, lambda path: torch.load(path, weights_only=False, mmap=True),
+                           *needed)
         model = Gemma(Shape(**saved["shape"]))
         model.load_state_dict(saved["model"])
         return model
@@ -167,7 +171,7 @@ class Run:
         with open(self.out / "log.jsonl", "a") as log:
             log.write(line + "\n")
 
-    def save(self, name="last.pt"):
+    def save(self, name=CHECKPOINT):
         if self.team.rank:
             return
         part = self.out / (name + ".part")
@@ -235,14 +239,20 @@ def main():
     parser.add_argument("--workers", type=int, default=2, help="processes, one a core")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    check_training(args)
     with tempfile.TemporaryDirectory() as folder:
         team = torch.multiprocessing.start_processes(
             work, (args, os.path.join(folder, "meeting")), args.workers, join=False,
             start_method="spawn")
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda n, _: [os.kill(pid, n) for pid in team.pids()])
-        while not team.join():
-            pass
+        try:
+            while not team.join():
+                pass
+        except torch.multiprocessing.ProcessExitedException as error:
+            if error.exit_code != 1:
+                raise
+            raise SystemExit(1) from None  # the process has said why
 
 
 if __name__ == "__main__":
