@@ -60,7 +60,8 @@ bool pressed(ImGuiKeyChord chord, Where where, bool repeats) {
 }
 
 bool has_keyboard(const Panel& p, Where where) {
-    const bool field = ImGui::GetIO().WantTextInput;
+    // The second: a field that was given the keyboard has it from the next frame on.
+    const bool field = ImGui::GetIO().WantTextInput || !p.gui.typed_in.empty();
     const bool inspector = p.view.inspector_on() && !p.state.chat().empty() && !p.state.loading();
     return where == Where::anywhere || (!field && (where == Where::no_field || inspector));
 }

@@ -114,3 +114,34 @@ TEST_CASE("Backspace and Delete beside a soft break delete the character beyond 
     r.play("key Ctrl+Home\nkey End\nkey Delete\nwait frames 2\n");
     CHECK(typed(r) == std::string(text).erase(line, 1));
 }
+
+// Bug: what was typed in the two frames after Enter was lost, and letters were commands: "Te" after
+// a message opened the export dialog.
+TEST_CASE("what is typed right after Enter stays in the field, and is no command") {
+    Rig r(1440, 900);
+    r.play("wait ready\nclick composer.text\ntype What\nwait frames 3\n");
+    // Enter and a letter a frame, as a keyboard sends them.
+    const auto frame = [&r](ImGuiKey key, const char* text) {
+        ImGui::GetIO().AddKeyEvent(key, true);
+        ImGui::GetIO().AddInputCharactersUTF8(text);
+        ImGui::GetIO().AddKeyEvent(key, false);
+        r.play("wait frames 1\n");
+    };
+    const auto type_see = [&frame] {
+        frame(ImGuiKey_Enter, "");
+        for (const auto& [key, text] : {std::pair(ImGuiKey_T, "t"), std::pair(ImGuiKey_E, "e"),
+                                        std::pair(ImGuiKey_L, "l"), std::pair(ImGuiKey_E, "e")}) {
+            frame(key, text);
+        }
+    };
+    type_see();  // on the start page
+    r.play("wait frames 8\nrefute Export a view\n");
+    CHECK(typed(r) == "tele");
+    r.play("wait idle\n");
+    type_see();
+    r.play("wait frames 8\nrefute Export a view\nwait idle\n");
+    CHECK(typed(r) == "tele");
+    CHECK(r.state().chat().size() == 4);
+    r.play("key End\ntype !\nwait frames 3\n");
+    CHECK(typed(r) == "tele!");
+}

@@ -2,7 +2,6 @@
 #include <imgui_internal.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "app/ui/panels/panels.h"
 #include "app/ui/text/text_field.h"
@@ -70,17 +69,10 @@ void type_into_composer(Panel& p) {
         return;
     }
     FieldText& field = p.view.composer;
-    std::string text = typed_text(field);
-    for (const ImWchar c : typed) {
-        if (c >= ' ' && c != 127) {
-            char utf8[5];
-            ImTextCharToUtf8(utf8, c);
-            text += utf8;
-        }
+    const bool waits = field.caret_to_end;
+    if (append_typed(field)) {
+        field.take_focus = !waits;
     }
-    typed.resize(0);  // the field, which gets the keyboard now, must not take them again
-    set_text(field, text);
-    field.take_focus = !std::exchange(field.caret_to_end, true);
 }
 
 void draw_composer(Panel& p, const Rect& r) {

@@ -16,6 +16,8 @@ struct FieldText {
     std::string buffer;  // with soft breaks
     Wrapped wrapped;     // how, where all of them are in place
     bool take_focus = false;
+    bool active = false;        // it had the keyboard in the frame before
+    int coming = 0;             // frames in which the keyboard, asked for, may still be on its way
     bool caret_to_end = false;  // once it has the keyboard
     bool in_dialog = false;     // it is part of one, and may take the keyboard while that is open
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <imgui_internal.h>
 
 #include "app/ui/widgets/widgets.h"
 
@@ -207,6 +208,16 @@ int on_edit(ImGuiInputTextCallbackData* data) {
     return 0;
 }
 
+/// Dear ImGui gives a field the keyboard two frames after it was asked to, and drops what is typed
+/// until then: it is put behind the text, and keys are not commands meanwhile.
+void take_while_coming(Gui& gui, FieldText& field, std::string_view id) {
+    --field.coming;
+    if (!ImGui::GetIO().KeyCtrl && !ImGui::GetIO().KeyAlt) {
+        append_typed(field);
+    }
+    gui.note_typing(id);
+}
+
 struct LineContext {
     Gui* gui = nullptr;
     std::string* text = nullptr;
@@ -234,6 +245,26 @@ void set_text(FieldText& field, std::string_view text) {
     field.wrapped = {};
 }
 
+bool append_typed(FieldText& field) {
+    ImVector<ImWchar>& typed = ImGui::GetIO().InputQueueCharacters;
+    std::string text = typed_text(field);
+    const size_t before = text.size();
+    for (const ImWchar c : typed) {
+        if (c >= ' ' && c != 127) {
+            char utf8[5];
+            ImTextCharToUtf8(utf8, c);
+            text += utf8;
+        }
+    }
+    typed.resize(0);  // the field, which gets the keyboard now, must not take them again
+    if (text.size() == before) {
+        return false;
+    }
+    set_text(field, text);
+    field.caret_to_end = true;
+    return true;
+}
+
 int line_count(const FieldText& field) {
     return 1 + int(std::count(field.buffer.begin(), field.buffer.end(), '\n'));
 }
@@ -255,6 +286,10 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
     if (field.take_focus && free) {
         ImGui::SetKeyboardFocusHere();
         field.take_focus = false;
+        field.coming = field.active ? 0 : 2;
+    }
+    if (field.coming > 0) {
+        take_while_coming(gui, field, id);
     }
     ImGuiIO& io = ImGui::GetIO();
     const bool ctrl = io.KeyCtrl;
@@ -273,7 +308,7 @@ FieldResult text_field(Gui& gui, std::string_view id, const Rect& r, FieldText& 
             ImGuiInputTextFlags_NoHorizontalScroll,
         on_edit, &context);
     io.KeyCtrl = ctrl;
-    out.focused = ImGui::IsItemActive();
+    out.focused = field.active = ImGui::IsItemActive();
     if (out.focused) {
         gui.note_typing(id);
     }

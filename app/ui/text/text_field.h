@@ -13,6 +13,8 @@ namespace app::ui {
 /// What was typed: without the soft breaks.
 std::string typed_text(const FieldText& field);
 void set_text(FieldText& field, std::string_view text);
+/// Puts the characters typed in this frame behind the text, the caret behind them; false: none.
+bool append_typed(FieldText& field);
 /// Lines that the text takes, for the height of the field.
 int line_count(const FieldText& field);
 
