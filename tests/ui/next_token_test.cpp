@@ -77,6 +77,26 @@ TEST_CASE("bars and others sum to 1 after every stage and with every sampler (V5
     CHECK(r.engine.commands().size() == asked);
 }
 
+// Bug: the others had "0.00 %" where each that was listed had "<0.0001 %" and more were left.
+TEST_CASE("the others have nothing only where none of them is left") {
+    test::Rig r(1440, 900);
+    r.play("wait ready\nsend What is it\nwait idle\nclick token.9\nwait idle\nwait frames 3\n");
+    const auto others = [&](float temperature, int32_t top_k) {
+        model::SamplingParams sampling;
+        sampling.temperature = temperature;
+        sampling.top_k = top_k;
+        sampling.top_p = 1;
+        r.state().sampling = sampling;
+        r.view().stage = int(model::SamplerStage::final);
+        r.play("wait frames 2\n");
+        check_sums(r);
+        return r.registry().number("next.others.final")->text;
+    };
+    CHECK(others(0.01f, 0) == "<0.0001 %");
+    CHECK(others(0.01f, 2) == "0.00 %");
+    CHECK(others(1, 2) == "0.00 %");
+}
+
 TEST_CASE("any token is found by text or id, with its rank and probability (V5)") {
     test::Rig r(1440, 900);
     r.play("wait ready\nsend What is it\nwait idle\nclick token.9\nwait idle\nwait frames 3\n");
@@ -194,4 +214,28 @@ TEST_CASE("the foot of an answer counts the tokens that the strip counts") {
     r.state().branch(m.answer_begin + 3, m.tokens[m.answer_begin + 1].id);
     r.play("wait idle\nwait frames 3\n");
     same();
+}
+
+// Bug: in the narrow column a long token ran into "< 0.0001 %".
+TEST_CASE("a token beside its line through the layers leaves its number alone") {
+    test::Rig r(1440, 900);
+    r.play("wait ready\nsend What is it\nwait idle\nclick token.9\nwait idle\nwait frames 3\n");
+    ui::Lens& lens = r.state().lens;
+    REQUIRE(lens.ids.size() == 2);
+    lens.ids[1] = r.engine.id_of(" word123");
+    lens.layers.back().asked[1] = -30;
+    r.play("wait frames 2\n");
+    const std::string number = r.registry().number("lens.last.1")->text;
+    REQUIRE(number == "< 0.0001 %");
+    size_t seen = 0;
+    for (const DrawnText& one : r.registry().texts()) {
+        for (const DrawnText& other : r.registry().texts()) {
+            if (one.text == number && &one != &other) {
+                INFO(other.text);
+                CHECK(intersect(one.rect, other.rect).empty());
+                ++seen;
+            }
+        }
+    }
+    CHECK(seen > 0);
 }

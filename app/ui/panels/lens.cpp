@@ -115,7 +115,9 @@ void draw_ends(Panel& p, const Rect& plot, float right) {
                             gui.color(line_color(p, i)), gui.whole(1));
         gui.number(type::kValue, right, y, "lens.last." + std::to_string(i), value, percent(value));
         const float x = plot.right() + gui.px(10);
-        gui.text_fit({Face::mono_medium, 12, line_color(p, i)}, x, y, right - gui.px(54) - x,
+        const float number =
+            std::max(gui.px(54), gui.width(type::kValue, percent(value)) + gui.px(6));
+        gui.text_fit({Face::mono_medium, 12, line_color(p, i)}, x, y, right - number - x,
                      open_boxes(p.state.token_text(lens.ids[i])));
     }
 }

@@ -268,7 +268,8 @@ Columns columns_of(const Gui& gui, const Rect& r, float token_w) {
     c.raw = r.right() - gui.px(16);
     c.final = c.raw - gui.px(66);
     c.bar = c.token + token_w + gui.px(10);
-    c.bar_w = std::max(gui.px(20), c.final - gui.px(64) - c.bar);
+    const float widest = gui.width({Face::mono_medium, 12, Color::text}, percent_fine(1e-9));
+    c.bar_w = std::max(gui.px(20), c.final - widest - gui.px(6) - c.bar);
     return c;
 }
 
@@ -447,10 +448,12 @@ void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, bool f
     const Columns c = columns_of(gui, r, token_w);
     const std::string_view word = origin_word(shown_origin(p.state, *p.state.selected()));
     double listed = 0, listed_final = 0;
+    uint32_t n_final = 0;
     for (size_t i = 0; i < ids.size(); ++i) {
         const Bar bar = make_bar(p, ids[i], drawn);
         listed += bar.raw;
         listed_final += bar.final.value_or(0);
+        n_final += bar.final ? 1 : 0;
         const bool open = p.view.open_candidate == ids[i];
         const Rect row{r.x + gui.px(8), y, r.w - gui.px(16), gui.px(26)};
         if (open) {
@@ -484,11 +487,15 @@ void draw_rows(Panel& p, const Rect& r, const TokenInfo& drawn, size_t n, bool f
     if (p.view.search.empty()) {
         gui.text(with(type::kNote, Color::text3), c.token, cy,
                  thousands(vocab - ids.size()) + " others");
-        const double rest = std::max(0.0, 1 - listed_final);
-        gui.number(with(type::kToken, Color::text3), c.final, cy, "next.others.final", rest,
-                   percent_fine(rest < 5e-7 ? 0 : rest));
-        gui.number(with(type::kValue, Color::text3), c.raw, cy, "next.others",
-                   std::max(0.0, 1 - listed), percent_fine(std::max(0.0, 1 - listed)));
+        // Where others are left they have something, though the sum of the listed rounds to 1.
+        const auto rest = [](double sum, bool any) { return any ? std::max(1e-9, 1 - sum) : 0; };
+        const double final =
+            rest(listed_final, n_final < stage(p.view.stages, p.view.stage).n_left);
+        const double raw = rest(listed, ids.size() < vocab);
+        gui.number(with(type::kToken, Color::text3), c.final, cy, "next.others.final", final,
+                   percent_fine(final));
+        gui.number(with(type::kValue, Color::text3), c.raw, cy, "next.others", raw,
+                   percent_fine(raw));
     } else {
         const bool recorded = p.state.distribution.kept != nullptr;
         const std::string found = thousands(p.view.n_found) + " found";
