@@ -81,3 +81,38 @@ TEST_CASE("what is typed on the start page without a field goes to the composer"
     r.play("type , too\nwait frames 3\n");
     CHECK(r.view().composer.buffer == "Even é, too");
 }
+
+// Bug: a prompt that was to show a look-up ended at <end_of_turn>, in the head that came first.
+TEST_CASE("a prompt of the start page ends where the shipped model shows what it is for") {
+    test::FakeOptions options;
+    options.answer = {"The", " hat", " is", " blue", "."};
+    Rig r(1440, 900, options);
+    r.play("wait ready\nclick welcome.try.0\nwait idle\nwait frames 3\n");
+    const ui::Selection& s = r.state().selection;
+    const auto token = [&] {
+        return r.state().token_text(r.state().selected()->tokens[s.position].id);
+    };
+    CHECK(token().ends_with("blue"));
+    CHECK((s.locked && s.layer == 3 && s.head == 3));
+    CHECK_FALSE(r.state().head_chosen);  // the next answer chooses for itself
+    r.play("send What is it\nwait idle\nwait frames 3\n");
+    CHECK_FALSE(s.locked);
+}
+
+TEST_CASE("a prompt of the start page leaves the reader where the reader looks") {
+    test::FakeOptions options;
+    options.answer = {"The", " hat", " is", " blue", "."};
+    options.hold_after = 5;
+    Rig r(1440, 900, options);
+    r.play("wait ready\nclick welcome.try.0\nwait tokens 5\n");
+    SECTION("another head") {
+        r.play("select head 1 2\nkey Escape\nwait idle\nwait frames 3\n");
+        CHECK_FALSE(r.state().selection.locked);
+        CHECK((r.state().selection.layer == 1 && r.state().selection.head == 2));
+        CHECK(r.state().head_chosen);
+    }
+    SECTION("another token") {
+        r.play("select position 6\nkey Escape\nwait idle\nwait frames 3\n");
+        CHECK(r.state().selection.position == 6);
+    }
+}

@@ -72,7 +72,7 @@ void draw_starters(Panel& p, const Rect& r) {
             p.view.inspector = true;
             p.view.inspector_page = false;
             p.view.scroll_to_bottom = true;
-            p.later([text = std::string(kStarters[i].prompt)](UiState& s) { s.send(text); });
+            p.later([i](UiState& s) { s.send_starter(kStarters[i]); });
         }
     }
 }

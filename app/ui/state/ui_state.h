@@ -34,6 +34,8 @@ public:
                     const OpenOptions& how = {});
     void cancel_load();
     void send(const std::string& text);
+    /// A prompt of the start page; with the shipped model what it shows is looked at.
+    void send_starter(const Starter& starter);
     /// Another answer to the same message. same_seed: drawn as this one was.
     void regenerate(NodeId answer, bool same_seed = false);
     /// Answer a message that has no answer.
@@ -225,6 +227,7 @@ private:
     void start(NodeId answer, Generate command, const model::SamplingParams* drawn = nullptr);
     void forget_cache();
     void forget_row_answers();
+    void show_starter(NodeId answer);
     void stand_at(const Message& m, int64_t position);
     void follow();
     NodeId newest_answer() const;
@@ -261,6 +264,7 @@ private:
     bool restoring_ = false;       // the generation only brings a sequence back
     Resuming resuming_;
     Reopening reopening_;
+    std::optional<StarterShown> starter_;  // whose answer is being written
 };
 
 }  // namespace app::ui

@@ -36,6 +36,38 @@ void UiState::send(const std::string& typed) {
     answer(user);
 }
 
+void UiState::send_starter(const Starter& starter) {
+    const bool chosen = head_chosen;
+    const bool shows = ready() && model->shipped && !starter.word.empty();
+    if (shows) {
+        select_head(starter.layer, starter.head);
+    }
+    send(std::string(starter.prompt));
+    if (shows) {
+        starter_ = StarterShown{cache_node_, starter, chosen};
+    }
+}
+
+/// The answer to a starter is done: the choice that it was asked for, unless the reader looks at
+/// something else by now.
+void UiState::show_starter(NodeId answer) {
+    const std::optional<StarterShown> shown = std::exchange(starter_, {});
+    if (!shown || selection.layer != shown->starter.layer ||
+        selection.head != shown->starter.head) {
+        return;
+    }
+    head_chosen = shown->head_chosen;
+    if (answer != shown->answer || !selected_cached() || selection.locked) {
+        return;
+    }
+    const Message& m = chat().at(answer);
+    for (size_t n = m.tokens.size(); n > std::max<size_t>(m.answer_begin, 1); --n) {
+        if (spells(token_text(m.tokens[n - 1].id), shown->starter.word)) {
+            return select_position(int64_t(n) - 1);
+        }
+    }
+}
+
 void UiState::answer(NodeId user) {
     if (ready() && !busy() && chat().valid(user)) {
         regenerate(chat().add(user, model::Role::model, {}));

@@ -299,6 +299,9 @@ void UiState::on(const Finished& e) {
     }
     end_generation();
     follow();  // a text that was read has a row after its last token
+    if (answered) {
+        show_starter(node);
+    }
     if (saving.waiting) {
         start_recording();
     }

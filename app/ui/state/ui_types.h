@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/engine/messages.h"
+#include "app/starters.h"
 #include "app/ui/state/conversation.h"
 
 namespace app::ui {
@@ -85,6 +86,13 @@ struct Distribution : RowAnswer {
     std::shared_ptr<const KeptDistribution> kept;  // out of a recording: all that there is of it
     uint64_t version = 0;
 };
+/// A starter whose answer is being written, and whether a head had been chosen before it.
+struct StarterShown {
+    NodeId answer = kNoNode;
+    Starter starter;
+    bool head_chosen = false;
+};
+
 struct Lens : RowAnswer {
     std::vector<TokenId> ids;
     std::vector<LensAnswer> layers;
