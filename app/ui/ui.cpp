@@ -247,7 +247,7 @@ void Ui::layout_chat(Panel& p, const Rect& r, bool with_inspector) {
     const Rect box{std::round(r.x + (r.w - column) / 2 - gui.px(4)),
                    std::round(r.bottom() - gui.px(16) - composer), std::round(column + gui.px(8)),
                    composer};
-    const float question = std::round(context_question_height(p));
+    const float question = std::round(context_question_height(p, box.w));
     const Rect chat{r.x, r.y + trouble, r.w, box.y - note_h - question - r.y - trouble};
     if (question > 0) {
         draw_context_question(p, {box.x, std::round(chat.bottom()), box.w, question - gui.px(8)});

@@ -160,6 +160,32 @@ TEST_CASE("the system prompt is shown where it goes, and changed there") {
     CHECK(r.state().chat().info.system == "Be brief.");
 }
 
+// Bug: beside the inspector both of the question's sentences were cut.
+TEST_CASE("the question about a full context is whole in a narrow column and in large text") {
+    test::FakeOptions options;
+    options.n_ctx = 120;
+    Rig r(1440, 900, options);
+    r.play("wait ready\nsend What is it\nwait idle\nsend see\nwait idle\n");
+    for (const char* const scale : {"100", "150"}) {
+        INFO("scale " << scale);
+        r.play(std::string("scale ") + scale +
+               "\nwait frames 6\nexpect This chat no longer fits\n");
+        const float end = r.registry().find("context.drop")->rect.y;
+        std::string words;
+        for (const ui::DrawnText& t : r.registry().texts()) {
+            if (words.empty() ? t.text.starts_with("This chat no")
+                              : !words.ends_with("they are.")) {
+                words += (words.empty() ? "" : " ") + t.text;
+                CHECK(t.rect.bottom() <= end);
+            }
+        }
+        CHECK(words ==
+              "This chat no longer fits into the model's 120 tokens. Your choice holds for this "
+              "chat; the messages stay where they are.");
+        check_inside(r.registry());
+    }
+}
+
 TEST_CASE("a full context is asked about on the screen, and a line marks what is left out") {
     test::FakeOptions options;
     options.n_ctx = 120;

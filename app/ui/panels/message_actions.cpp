@@ -383,22 +383,38 @@ float draw_above_message(Panel& p, NodeId id, float x, float y, float column) {
 
 // ---- a chat that has outgrown the context ----
 
-float context_question_height(const Panel& p) {
+namespace {
+
+/// The question's sentences, in as many lines as they need; returns their height. dry: only that.
+float question_words(const Panel& p, float x, float y, float w, bool dry) {
+    const Gui& gui = p.gui;
+    const uint32_t n_ctx = p.state.ready() ? p.state.model->n_ctx : 0;
+    const float title = gui.paragraph(
+        {Face::semibold, 14, Color::text}, x, y, w, 20,
+        fmt::format("This chat no longer fits into the model's {} tokens.", thousands(n_ctx)), dry);
+    return title + gui.px(4) +
+           gui.paragraph(type::kNote, x, y + title + gui.px(4), w, 18,
+                         "Your choice holds for this chat; the messages stay where they are.", dry);
+}
+
+float question_width(const Gui& gui, float card) {
+    return card - gui.px(56);
+}
+
+}  // namespace
+
+float context_question_height(const Panel& p, float w) {
     const auto& question = p.state.context_question;
-    return question && question->chat == p.state.current_chat ? p.gui.px(118) : 0;
+    const bool here = question && question->chat == p.state.current_chat;
+    return here ? p.gui.px(76) + question_words(p, 0, 0, question_width(p.gui, w), true) : 0;
 }
 
 void draw_context_question(Panel& p, const Rect& r) {
     Gui& gui = p.gui;
     gui.card(r, Color::card, Color::edge, 12);
     gui.icon(Icon::warning, r.x + gui.px(22), r.y + gui.px(24), 16, Color::row_text);
-    const float x = r.x + gui.px(40), w = r.w - gui.px(56);
-    const uint32_t n_ctx = p.state.ready() ? p.state.model->n_ctx : 0;
-    gui.text_fit(
-        {Face::semibold, 14, Color::text}, x, r.y + gui.px(24), w,
-        fmt::format("This chat no longer fits into the model's {} tokens.", thousands(n_ctx)));
-    gui.text_fit(type::kNote, x, r.y + gui.px(48), w,
-                 "Your choice holds for this chat; the messages stay where they are.");
+    const float x = r.x + gui.px(40);
+    question_words(p, x, r.y + gui.px(14), question_width(gui, r.w), false);
     Rect taken{x - gui.px(8), 0, 0, 0};
     const float cy = r.bottom() - gui.px(28);
     const auto choice = [&](const char* id, const char* label, Look look, const char* tooltip,

@@ -48,7 +48,7 @@ void draw_user_actions(Panel& p, NodeId id, const Rect& card);
 void draw_answer_actions(Panel& p, NodeId id, float x, float y, float column);
 void message_menu_items(Panel& p, NodeId id);
 /// 0: nothing is to be asked in this chat.
-float context_question_height(const Panel& p);
+float context_question_height(const Panel& p, float w);
 void draw_context_question(Panel& p, const Rect& r);
 void draw_system_dialog(Panel& p);
 void copy_text(Panel& p, const std::string& text);
