@@ -131,6 +131,20 @@ function(lapidary_add_tests)
         target_link_libraries(${program} PRIVATE test_support app_core shaders Lapidary::catch2
                                                  lapidary_options)
     endforeach()
+    # They refuse what they would otherwise take for something else.
+    add_test(NAME compare_kl_number COMMAND compare_kl model 5x)
+    add_test(NAME compare_kl_large_number COMMAND compare_kl model 4294967299)
+    add_test(NAME compare_kl_option COMMAND compare_kl model 5 --pth)
+    add_test(NAME random_model_target COMMAND random_model gemma3-270m Q4_0 /nowhere/x.gguf)
+    set_tests_properties(compare_kl_number PROPERTIES PASS_REGULAR_EXPRESSION "N is 5x, expected")
+    set_tests_properties(compare_kl_large_number PROPERTIES PASS_REGULAR_EXPRESSION
+                                                 "N is 4294967299, expected")
+    set_tests_properties(compare_kl_option PROPERTIES PASS_REGULAR_EXPRESSION "--pth is no option")
+    set_tests_properties(random_model_target PROPERTIES PASS_REGULAR_EXPRESSION
+                                             "/nowhere/x.gguf cannot be written")
+    set_tests_properties(compare_kl_number compare_kl_large_number compare_kl_option
+                         random_model_target PROPERTIES LABELS unit
+                         WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
     lapidary_add_suite(engine_tests engine 1800 "" app_core tests/engine/*.cpp)
     lapidary_add_suite(cli_tests cli 1800 "" app_core tests/cli/*.cpp)
     # These start the program itself.

@@ -6,9 +6,10 @@
 //
 // N is the number of ids. PEER.gguf holds tensors `tokens` and `logits`, as llama-results writes.
 #include <algorithm>
-#include <cstdlib>
+#include <charconv>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -40,13 +41,20 @@ Arguments parse(int argc, char** argv) {
         fail("usage: compare_kl MODEL N [--text] [--path NAME] [PEER.gguf...]");
     }
     a.model = argv[1];
-    a.n = static_cast<uint32_t>(std::strtoul(argv[2], nullptr, 10));
+    const std::string_view n = argv[2];
+    const auto [end, failed] = std::from_chars(n.data(), n.data() + n.size(), a.n);
+    if (failed != std::errc() || end != n.data() + n.size()) {
+        a.n = 0;
+    }
     for (int i = 3; i < argc; ++i) {
         const std::string word = argv[i];
         if (word == "--text") {
             a.text = true;
         } else if (word == "--path" && i + 1 < argc) {
             a.path = argv[++i];
+        } else if (word.starts_with("-")) {
+            fail(fmt::format(
+                "{} is no option, or lacks its value; there are --text and --path NAME", word));
         } else {
             a.peers.push_back(word);
         }
@@ -168,6 +176,9 @@ int main(int argc, char** argv) {
         return 0;
     } catch (const base::Error& error) {
         fmt::print(stderr, "compare_kl: {}\n{}\n", error.what(), error.hint());
+        return 1;
+    } catch (const std::exception& error) {  // a peer's sizes may be no sizes at all
+        fmt::print(stderr, "compare_kl: {}\n", error.what());
         return 1;
     }
 }

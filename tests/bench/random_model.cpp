@@ -5,6 +5,7 @@
 //
 // TYPE is one type for all matrices, or Q4_K_M: the mix of types that llama-quantize makes.
 #include <exception>
+#include <fstream>
 #include <map>
 #include <optional>
 #include <string>
@@ -102,9 +103,16 @@ int write(const std::string& name, const std::string& type, const std::string& p
         for (const auto& [known_name, unused] : kShapes) {
             known += " " + known_name;
         }
-        fmt::print(stderr, "random_model: no shape '{}' or no type '{}'; shapes:{}\n", name, type,
-                   known);
+        fmt::print(stderr,
+                   "random_model: no shape '{}' or no type '{}'; shapes:{}; types as in Q8_0, or "
+                   "Q4_K_M\n",
+                   name, type, known);
         return 2;
+    }
+    // Before the weights are drawn, which takes a while.
+    if (!std::ofstream(path, std::ios::binary | std::ios::app)) {
+        fmt::print(stderr, "random_model: {} cannot be written\n", path);
+        return 1;
     }
     support::TinyOptions options;
     options.config = support::tiny_config(shape->second.architecture, shape->second.sizes);
