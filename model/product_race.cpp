@@ -17,7 +17,7 @@ using ops::ProductKind;
 
 constexpr std::string_view kNoun = "winner of the products' race";
 
-/// Arithmetic of one product of the race: some 10 ms for a device that has any use of this path.
+/// Most arithmetic of one product of the race: some 10 ms for the slowest devices of each kind.
 double race_flops(const gpu::DeviceInfo& device) {
     return device.type == gpu::DeviceType::cpu ? 0.2e9 : 5e9;
 }
