@@ -39,7 +39,6 @@ struct Worker::Generation {
     Stats stats;
     bool drawing = false;                 // the device draws
     std::optional<model::GpuDraw> drawn;  // and this is what
-    double decode_ms = 0;                 // inside Session::decode and next_drawn
     double decode_bytes = 0;
     Clock::time_point last_stats = Clock::now();
 };
@@ -249,7 +248,6 @@ std::optional<FinishReason> Worker::next_token(Generation& g) {
     }
     decode_ms_ = base::ms_between(begun, Clock::now());
     logits_valid_ = true;
-    g.decode_ms += decode_ms_;
     g.decode_bytes += decode_bytes();
     return std::nullopt;
 }
@@ -310,7 +308,9 @@ void Worker::report_prefill() {
 }
 
 void Worker::report_stats(Generation& g) {
-    g.stats.gb_per_s = g.decode_ms > 0 ? g.decode_bytes / 1e6 / g.decode_ms : 0;
+    // By the clock that the tokens per second go by, or the two contradict each other on the
+    // screen.
+    g.stats.gb_per_s = g.stats.predicted_ms > 0 ? g.decode_bytes / 1e6 / g.stats.predicted_ms : 0;
     g.stats.device_bytes = runtime_->device.allocated_bytes();
     g.stats.dropped = n_dropped_;
     const Clock::time_point now = Clock::now();

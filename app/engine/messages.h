@@ -259,7 +259,7 @@ struct InspectReady {
 struct Stats {
     double load_ms = 0, prompt_ms = 0, predicted_ms = 0, first_token_ms = 0;
     uint64_t prompt_n = 0, predicted_n = 0;
-    double gb_per_s = 0;  // weight and KV bytes read per second of decode
+    double gb_per_s = 0;  // weight and KV bytes read, per second of predicted_ms
     uint64_t device_bytes = 0;
     uint64_t dropped = 0;  // captures and stats dropped because the queue was full
 };
