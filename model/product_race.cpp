@@ -57,17 +57,12 @@ double seconds_of(uint32_t n, gpu::CommandBuffer& cmd, const Tensor& y, const Ma
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / n;
 }
 
-/// Kernels have another form for plain numbers, and one of them none for F32.
-const char* file_ending(DType dtype) {
-    switch (dtype) {
-        case DType::f32:
-            return "products_f32";
-        case DType::f16:
-        case DType::bf16:
-            return "products_f16";
-        default:
-            return "products";
-    }
+/// What an answer holds for: kernels have another form for plain numbers, and one of them none for
+/// F32; and what wins on a small model's matrices need not win on a large one's.
+std::string race_name(const Matrix& w) {
+    const bool half = w.dtype == DType::f16 || w.dtype == DType::bf16;
+    const char* form = w.dtype == DType::f32 ? "_f32" : half ? "_f16" : "";
+    return fmt::format("{}x{}.products{}", w.rows, w.cols, form);
 }
 
 /// The device, its driver, this build, and who races: what LAPIDARY_DISABLE hides is no loser.
@@ -169,12 +164,12 @@ ProductKind race_products(gpu::CommandBuffer& cmd, const RaceTrack& track) {
         }
     };
     const std::vector<ProductKind> candidates = product_candidates(device);
-    return pick_product(candidates, cmd.kernels().file_beside(file_ending(w.dtype)),
+    return pick_product(candidates, cmd.kernels().file_beside(race_name(track.w)),
                         race_identity(cmd.kernels(), candidates), time);
 }
 
 ProductKind choose_product(Runtime& runtime, const Matrix& w, const std::function<bool()>& stop) {
-    const std::string key = file_ending(w.dtype);
+    const std::string key = race_name(w);
     if (const auto known = runtime.products.find(key); known != runtime.products.end()) {
         return known->second;
     }

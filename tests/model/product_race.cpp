@@ -149,11 +149,13 @@ TEST_CASE("product race: on a device it is run once, and no race where it would 
                             gpu::Memory::device, "codes");
     const gpu::Buffer scales(device, model::ops::ProductScratch::scales_bytes(n, w.cols),
                              gpu::Memory::device, "scales");
-    const auto race = [&](uint32_t n_tokens, size_t& n_kernels) {
+    model::Matrix lower = w;  // a smaller model's: what wins on it says nothing of w
+    lower.rows = lower.slabs[0].n_rows = 2048;
+    const auto race = [&](uint32_t n_tokens, size_t& n_kernels, bool of_lower = false) {
         gpu::KernelCache kernels(device, folder.path().string());
         gpu::CommandBuffer cmd(device, kernels);
         const ProductKind kind =
-            model::race_products(cmd, {w,
+            model::race_products(cmd, {of_lower ? lower : w,
                                        {"x",
                                         model::DType::f32,
                                         {n_tokens, w.cols},
@@ -179,6 +181,8 @@ TEST_CASE("product race: on a device it is run once, and no race where it would 
     CHECK(race(n, n_second) == winner);
     CHECK(n_second == 0);
     const size_t n_candidates = model::product_candidates(device.info()).size();
+    race(n, n_second, true);
+    CHECK((n_second > 0) == (n_candidates > 1));
     INFO("won by " << model::ops::product_name(winner));
     CHECK(n_first >= (n_candidates > 1 ? 2 * n_candidates - 1 : 0));  // matmul has no second kernel
 }
