@@ -34,9 +34,8 @@ uint32_t default_chunk(const gpu::DeviceInfo& device);
 
 struct SessionOptions {
     Path path = Path::plain;
-    uint32_t n_ctx = 0;  // 0: min(kDefaultContext, the model's)
-    uint32_t n_ubatch =
-        0;  // largest prefill chunk; 0: default_chunk(), or 256 where no device is known
+    uint32_t n_ctx = 0;     // 0: min(kDefaultContext, the model's)
+    uint32_t n_ubatch = 0;  // largest prefill chunk; 0: default_chunk(), without a device 256
     DType type_k = DType::f16;
     DType type_v = DType::f16;
     std::optional<ops::ProductKind>
