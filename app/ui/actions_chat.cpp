@@ -95,6 +95,10 @@ bool has_marked(const Panel& p) {
 const Action kActions[] = {
     {"chat.new", "New chat", "Chat", "Ctrl+N", Where::anywhere, may_start_chat,
      [](Panel& p) {
+         if (p.state.busy()) {
+             p.view.toasts.show("An answer is being written: stop it (Esc) to begin another chat.");
+             return;
+         }
          p.state.new_chat();
          p.view.fold_list_over();
          p.view.composer.take_focus = true;

@@ -53,6 +53,18 @@ TEST_CASE("a stopped answer has a Continue button, which goes on in place") {
     CHECK(r.state().selected()->text.size() > begun.size());
 }
 
+TEST_CASE("a new chat while an answer is written: it is said why there is none") {
+    test::FakeOptions options;
+    options.answer.assign(900, " n");
+    Rig r(1280, 800, options);
+    r.play(
+        "wait ready\nsend Write a Python function\nwait tokens 9\n"
+        "key Ctrl+N\nwait frames 3\nexpect stop it (Esc) to begin another chat\n");
+    CHECK(r.state().chats.size() == 1);
+    r.play("key Escape\nwait idle\nkey Ctrl+N\nwait frames 3\n");
+    CHECK(r.state().chats.size() == 2);
+}
+
 TEST_CASE("an answer is edited beside the model's wording") {
     Rig r(1280, 800);
     r.play(kTalk);
