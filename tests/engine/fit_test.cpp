@@ -76,7 +76,10 @@ TEST_CASE("engine: what does not fit is refused in seconds, with three alternati
     REQUIRE(failed.no_room->alternatives.size() == 3);
     REQUIRE(failed.no_room->alternatives[0].path == other);
     REQUIRE(failed.no_room->alternatives[0].can_open);
-    REQUIRE(failed.no_room->alternatives[1].path == app::shipped_model_path());
+    // Before it stands a smaller type of the same model, where the device has room for one.
+    REQUIRE(std::ranges::any_of(failed.no_room->alternatives, [](const app::Alternative& a) {
+        return a.path == app::shipped_model_path();
+    }));
 
     // Nothing was given up for it.
     REQUIRE(driver.count<app::ModelUnloaded>() == 0);
